@@ -1,0 +1,1 @@
+//! The sealed change set: what a feature adds, changes and removes.

@@ -1,0 +1,1 @@
+//! The production database: dump, verify, snapshot, fingerprint, restore.

@@ -1,0 +1,6 @@
+//! The outside world: the engine or processes that run the application, its production
+//! database, and the sandbox a feature was built in. Nothing here knows of runs, leases or queues.
+
+pub mod change_set;
+pub mod database;
+pub mod runtime;

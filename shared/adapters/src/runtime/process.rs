@@ -1,0 +1,1 @@
+//! Release folders and supervised processes of this machine.
