@@ -136,7 +136,12 @@ impl Runtime {
     ///
     /// # Errors
     /// [`BuildError::Source`] is final, [`BuildError::Unavailable`] worth another try.
-    pub async fn build(&self, release: &Release, context: &Path, log: &UnboundedSender<String>) -> Result<String, BuildError> {
+    pub async fn build(
+        &self,
+        release: &Release,
+        context: &Path,
+        log: &UnboundedSender<String>,
+    ) -> Result<String, BuildError> {
         either!(self, it => it.build(release, context, log).await)
     }
 

@@ -1,1 +1,16 @@
-//! protocol
+//! Everything that crosses a process boundary: messages on the broker and bodies over HTTP.
+//!
+//! A type here is a promise to programs that were not built with this one. Fields are added, never
+//! changed or removed; a change of meaning is a new version beside the old one.
+
+pub mod event;
+pub mod http;
+pub mod job;
+pub mod ship;
+
+pub use event::{Kind, ProgressEvent};
+pub use job::JobMessage;
+pub use ship::{InvalidMessage, ShipMessage};
+
+/// The largest message that is sent or taken, in bytes: messages carry ids, never dumps or logs.
+pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;

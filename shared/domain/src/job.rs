@@ -1,0 +1,327 @@
+//! The plan: eleven steps, the jobs they are made of, and what undoes each job.
+//!
+//! ```text
+//! step                 jobs                                undo (run in reverse order)
+//!  1 Validate          scheduler.validate                  –
+//!  2 Window check      scheduler.check_window              –
+//!  3 Database backup   backup.dump                         backup.discard_partial
+//!  4 Source extraction build.extract                       cleanup.discard_context
+//!  5 Image build       build.image                         cleanup.discard_image
+//!  6 Prepare rollback  swap.prepare                        swap.unprepare
+//!  7 Stop old version  swap.stop_old · backup.snapshot     swap.start_old · backup.restore
+//!  8 Start new version swap.start_new                      swap.stop_new
+//!  9 Health check      health.check_new                    –
+//! 10 Record            scheduler.record                    pivot: from here only forward
+//! 11 Cleanup           cleanup.finish                      –
+//! ```
+//! Every unwinding ends with `health.check_old`: nothing is called rolled back unchecked.
+
+use core::time::Duration;
+
+use crate::named::named;
+
+named!(
+    /// The kind of worker that runs a job; each has its own queues.
+    Worker, "scheduler, backup, build, swap, health, cleanup" {
+        /// Steps that touch only Slipway's own records.
+        Scheduler = "scheduler",
+        /// Dumps, snapshots and restores the production database.
+        Backup = "backup",
+        /// Takes the change set and builds the image.
+        Build = "build",
+        /// Stops, starts and names application instances.
+        Swap = "swap",
+        /// Asks the application how it is.
+        Health = "health",
+        /// Removes what is no longer needed.
+        Cleanup = "cleanup",
+    }
+);
+
+named!(
+    /// Which way a job goes.
+    Direction, "forward, undo" {
+        /// Toward the new version.
+        Forward = "forward",
+        /// Back to the old one.
+        Undo = "undo",
+    }
+);
+
+named!(
+    /// One of the eleven steps that people see.
+    Step, "validate, window_check, backup, extract, build, prepare, stop, start, health, record, cleanup" {
+        /// Step 1.
+        Validate = "validate",
+        /// Step 2.
+        WindowCheck = "window_check",
+        /// Step 3.
+        Backup = "backup",
+        /// Step 4.
+        Extract = "extract",
+        /// Step 5.
+        Build = "build",
+        /// Step 6.
+        Prepare = "prepare",
+        /// Step 7; the measured downtime begins.
+        Stop = "stop",
+        /// Step 8.
+        Start = "start",
+        /// Step 9.
+        Health = "health",
+        /// Step 10, the pivot.
+        Record = "record",
+        /// Step 11.
+        Cleanup = "cleanup",
+    }
+);
+
+impl Step {
+    /// From 1 to 11.
+    pub fn number(self) -> u8 {
+        Self::ALL.iter().zip(1u8..).find(|(step, _)| **step == self).map_or(0, |(_, number)| number)
+    }
+
+    /// The step's name as people read it.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Step::Validate => "Validate",
+            Step::WindowCheck => "Window check",
+            Step::Backup => "Database backup",
+            Step::Extract => "Source extraction",
+            Step::Build => "Image build",
+            Step::Prepare => "Rollback preparation",
+            Step::Stop => "Stop old version",
+            Step::Start => "Start new version",
+            Step::Health => "Health check",
+            Step::Record => "Record deployment",
+            Step::Cleanup => "Cleanup",
+        }
+    }
+}
+
+named!(
+    /// The queued order to do one thing, forward or back.
+    Job, "a job of the plan" {
+        /// The promotion may run and the running version is known.
+        Validate = "scheduler.validate",
+        /// Now is a time to deploy.
+        CheckWindow = "scheduler.check_window",
+        /// The production database is in a verified file.
+        Dump = "backup.dump",
+        /// Base source and sealed change set are one build context.
+        Extract = "build.extract",
+        /// The image exists.
+        Image = "build.image",
+        /// The old version can be brought back; the new one can be started.
+        Prepare = "swap.prepare",
+        /// The old version is down and stays down.
+        StopOld = "swap.stop_old",
+        /// The database as it was at the stop is kept aside.
+        Snapshot = "backup.snapshot",
+        /// The new version runs under the application's name.
+        StartNew = "swap.start_new",
+        /// The new version answers well, several times in a row.
+        CheckNew = "health.check_new",
+        /// The deployment is on record.
+        Record = "scheduler.record",
+        /// What is no longer needed is gone.
+        Finish = "cleanup.finish",
+
+        /// Undoes [`Job::Dump`]: no half-written file is left.
+        DiscardPartial = "backup.discard_partial",
+        /// Undoes [`Job::Extract`].
+        DiscardContext = "cleanup.discard_context",
+        /// Undoes [`Job::Image`].
+        DiscardImage = "cleanup.discard_image",
+        /// Undoes [`Job::Prepare`].
+        Unprepare = "swap.unprepare",
+        /// Undoes [`Job::StopOld`].
+        StartOld = "swap.start_old",
+        /// Undoes what the new version did to the database since [`Job::Snapshot`].
+        Restore = "backup.restore",
+        /// Undoes [`Job::StartNew`].
+        StopNew = "swap.stop_new",
+        /// Ends every unwinding: the old version answers as well as before.
+        CheckOld = "health.check_old",
+    }
+);
+
+/// Version of [`PLAN`]; a stored run of another version is refused, not guessed at.
+pub const PLAN_VERSION: i32 = 1;
+
+/// The forward jobs in order.
+pub const PLAN: [Job; 12] = [
+    Job::Validate,
+    Job::CheckWindow,
+    Job::Dump,
+    Job::Extract,
+    Job::Image,
+    Job::Prepare,
+    Job::StopOld,
+    Job::Snapshot,
+    Job::StartNew,
+    Job::CheckNew,
+    Job::Record,
+    Job::Finish,
+];
+
+const SECOND: u64 = 1;
+const MINUTE: u64 = 60;
+
+impl Job {
+    /// The step that people see this job under.
+    pub const fn step(self) -> Step {
+        match self {
+            Job::Validate | Job::CheckOld => Step::Validate,
+            Job::CheckWindow => Step::WindowCheck,
+            Job::Dump | Job::DiscardPartial => Step::Backup,
+            Job::Extract | Job::DiscardContext => Step::Extract,
+            Job::Image | Job::DiscardImage => Step::Build,
+            Job::Prepare | Job::Unprepare => Step::Prepare,
+            Job::StopOld | Job::Snapshot | Job::StartOld | Job::Restore => Step::Stop,
+            Job::StartNew | Job::StopNew => Step::Start,
+            Job::CheckNew => Step::Health,
+            Job::Record => Step::Record,
+            Job::Finish => Step::Cleanup,
+        }
+    }
+
+    /// The kind of worker that runs it: the first half of its name.
+    pub const fn worker(self) -> Worker {
+        match self {
+            Job::Validate | Job::CheckWindow | Job::Record => Worker::Scheduler,
+            Job::Dump | Job::Snapshot | Job::Restore | Job::DiscardPartial => Worker::Backup,
+            Job::Extract | Job::Image => Worker::Build,
+            Job::Prepare | Job::StopOld | Job::StartNew | Job::Unprepare | Job::StartOld | Job::StopNew => {
+                Worker::Swap
+            }
+            Job::CheckNew | Job::CheckOld => Worker::Health,
+            Job::Finish | Job::DiscardContext | Job::DiscardImage => Worker::Cleanup,
+        }
+    }
+
+    /// Which way it goes.
+    pub fn direction(self) -> Direction {
+        if self.position().is_some() { Direction::Forward } else { Direction::Undo }
+    }
+
+    /// The job that undoes it, if it leaves anything to undo.
+    pub const fn undo(self) -> Option<Job> {
+        match self {
+            Job::Dump => Some(Job::DiscardPartial),
+            Job::Extract => Some(Job::DiscardContext),
+            Job::Image => Some(Job::DiscardImage),
+            Job::Prepare => Some(Job::Unprepare),
+            Job::StopOld => Some(Job::StartOld),
+            Job::Snapshot => Some(Job::Restore),
+            Job::StartNew => Some(Job::StopNew),
+            Job::Validate
+            | Job::CheckWindow
+            | Job::CheckNew
+            | Job::Record
+            | Job::Finish
+            | Job::DiscardPartial
+            | Job::DiscardContext
+            | Job::DiscardImage
+            | Job::Unprepare
+            | Job::StartOld
+            | Job::Restore
+            | Job::StopNew
+            | Job::CheckOld => None,
+        }
+    }
+
+    /// How long one attempt may take. Forward jobs are bounded by the promotion's deadline as well;
+    /// undo jobs have only this: a rollback always runs to its end.
+    pub const fn time_limit(self) -> Duration {
+        Duration::from_secs(match self {
+            Job::Validate | Job::CheckWindow | Job::Record => 30 * SECOND,
+            Job::Dump | Job::Image => 10 * MINUTE,
+            Job::Extract | Job::Snapshot | Job::CheckNew | Job::CheckOld => 5 * MINUTE,
+            Job::Prepare | Job::StopOld | Job::StartNew | Job::Unprepare | Job::StartOld | Job::StopNew => {
+                2 * MINUTE
+            }
+            Job::Finish | Job::DiscardPartial | Job::DiscardContext | Job::DiscardImage => 2 * MINUTE,
+            // A restore of the largest database that fits the forward budget takes about three times its dump.
+            Job::Restore => 30 * MINUTE,
+        })
+    }
+
+    /// How often it may be tried before the run gives it up. Undo jobs get more: giving up means
+    /// calling a person.
+    pub fn attempts_max(self) -> u32 {
+        match self.direction() {
+            Direction::Forward => 3,
+            Direction::Undo => 6,
+        }
+    }
+
+    /// The pause before this attempt: none before the first, then one second, doubling.
+    pub fn backoff(attempt: u32) -> Duration {
+        match attempt {
+            0 | 1 => Duration::ZERO,
+            later => Duration::from_secs(1 << (later - 2).min(5)),
+        }
+    }
+
+    /// Its place in [`PLAN`], from 0; `None` for an undo job.
+    pub fn position(self) -> Option<usize> {
+        PLAN.iter().position(|job| *job == self)
+    }
+
+    /// What to run, in order, when everything up to and including this job may have had an effect.
+    ///
+    /// The job itself is included: one that failed or was lost may have acted all the same.
+    /// Nothing to undo gives an empty sequence.
+    pub fn unwinding(self) -> impl Iterator<Item = Job> + Clone {
+        let armed = self.position().map_or(0, |position| position + 1);
+        let undo = PLAN[..armed].iter().rev().filter_map(|job| job.undo());
+        let check = undo.clone().next().map(|_| Job::CheckOld);
+        undo.chain(check)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_named_after_its_worker() {
+        for job in Job::ALL {
+            let (worker, _) = job.as_str().split_once('.').unwrap();
+            assert_eq!(worker, job.worker().as_str(), "{job}");
+        }
+    }
+
+    #[test]
+    fn every_step_has_a_forward_job_in_order() {
+        let mut steps: alloc::vec::Vec<_> = PLAN.iter().map(|job| job.step().number()).collect();
+        steps.dedup();
+        assert_eq!(steps, (1..=11).collect::<alloc::vec::Vec<_>>());
+    }
+
+    #[test]
+    fn the_database_is_restored_between_stop_new_and_start_old() {
+        let order: alloc::vec::Vec<_> = Job::CheckNew.unwinding().map(Job::as_str).collect();
+        assert_eq!(
+            order,
+            [
+                "swap.stop_new",
+                "backup.restore",
+                "swap.start_old",
+                "swap.unprepare",
+                "cleanup.discard_image",
+                "cleanup.discard_context",
+                "backup.discard_partial",
+                "health.check_old",
+            ]
+        );
+    }
+
+    #[test]
+    fn nothing_done_means_nothing_to_undo() {
+        assert_eq!(Job::Validate.unwinding().count(), 0);
+        assert_eq!(Job::CheckWindow.unwinding().count(), 0);
+    }
+}

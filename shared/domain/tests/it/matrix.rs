@@ -1,0 +1,87 @@
+//! The whole phase × event matrix as one snapshot: a reviewer sees every legal move.
+
+use std::fmt::Write;
+
+use domain::run::{Cause, Effect, Event, Outcome, Phase, Run};
+use domain::{Direction, Job};
+
+fn phases() -> Vec<Phase> {
+    let cause = |job| Cause::Deadline { job };
+    let forward = domain::job::PLAN
+        .into_iter()
+        .flat_map(|job| [1, job.attempts_max()].map(|attempt| Phase::Forward { job, attempt }));
+    let draining = domain::job::PLAN
+        .into_iter()
+        .take_while(|job| *job != Job::Finish)
+        .map(|job| Phase::Draining { job, attempt: 1, cause: cause(job) });
+    let undo = Job::ALL.iter().copied().filter(|job| job.direction() == Direction::Undo);
+    let compensating = undo.flat_map(|job| {
+        [1, job.attempts_max()].map(|attempt| Phase::Compensating {
+            from: Job::CheckNew,
+            job,
+            attempt,
+            cause: cause(Job::CheckNew),
+        })
+    });
+    let finished =
+        [Outcome::Deployed { warning: None }, Outcome::RolledBack(cause(Job::Image))].map(Phase::Finished);
+    forward.chain(draining).chain(compensating).chain(finished).collect()
+}
+
+fn events(run: &Run) -> Vec<(&'static str, Event)> {
+    let (job, attempt) = run.current().unwrap_or((Job::Validate, 1));
+    let failed = |retry| Event::Failed { job, attempt, reason: "It broke.".into(), retry };
+    vec![
+        ("succeeded", Event::Succeeded { job, attempt }),
+        ("failed, retry", failed(true)),
+        ("failed", failed(false)),
+        ("refused", Event::Refused { job, attempt, reason: "Not now.".into() }),
+        ("lost", Event::Lost { job, attempt }),
+        ("stale report", Event::Succeeded { job, attempt: attempt + 7 }),
+        ("deadline", Event::DeadlinePassed),
+        ("cancel", Event::CancelRequested { by: "Ada".into(), reason: "Not today.".into() }),
+    ]
+}
+
+fn phase_text(phase: &Phase) -> String {
+    match phase {
+        Phase::Forward { job, attempt } => format!("forward {job}#{attempt}"),
+        Phase::Draining { job, attempt, .. } => format!("draining {job}#{attempt}"),
+        Phase::Compensating { job, attempt, .. } => format!("compensating {job}#{attempt}"),
+        Phase::Finished(outcome) => match outcome {
+            Outcome::Deployed { warning: None } => "deployed".into(),
+            Outcome::Deployed { warning: Some(_) } => "deployed with a warning".into(),
+            Outcome::Refused(_) => "refused".into(),
+            Outcome::RolledBack(_) => "rolled back".into(),
+            Outcome::NeedsAttention { .. } => "needs attention".into(),
+        },
+    }
+}
+
+fn effect_text(effect: &Effect) -> String {
+    match effect {
+        Effect::Enqueue { job, attempt, delay } => format!("enqueue {job}#{attempt} in {}s", delay.as_secs()),
+        Effect::Stop { job, attempt } => format!("stop {job}#{attempt}"),
+        Effect::Settle(status) => format!("settle {status}"),
+    }
+}
+
+#[test]
+fn every_event_in_every_phase() {
+    let mut table = String::new();
+    for phase in phases() {
+        writeln!(table, "{}", phase_text(&phase)).unwrap();
+        let run = Run { phase };
+        for (name, event) in events(&run) {
+            let answer = match run.apply(&event) {
+                Err(ignored) => format!("– ({ignored})"),
+                Ok(next) => {
+                    let effects: Vec<_> = next.effects.iter().map(effect_text).collect();
+                    format!("{} [{}]", phase_text(&next.run.phase), effects.join(", "))
+                }
+            };
+            writeln!(table, "    {name:<14} → {answer}").unwrap();
+        }
+    }
+    insta::assert_snapshot!(table);
+}

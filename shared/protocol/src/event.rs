@@ -1,0 +1,126 @@
+//! Progress, told to whoever listens on the exchange `slipway.events` or on the HTTP stream.
+//!
+//! `CloudEvents` 1.0 in structured JSON, type `slipway.promotion.<kind>.v1`, subject the promotion,
+//! routing key `promotion.<CP id>.<kind>`.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// How many steps people see.
+pub const STEPS_TOTAL: u8 = 11;
+
+/// What a progress event tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A promotion waits for approval.
+    Created,
+    /// A ship message was not taken.
+    Refused,
+    /// Somebody approved it.
+    Approved,
+    /// A step began.
+    StepStarted,
+    /// A step reached its goal.
+    StepFinished,
+    /// A step is tried once more.
+    StepRetried,
+    /// The promotion is being undone.
+    RollingBack,
+    /// The new version serves and is on record.
+    Deployed,
+    /// The old version serves, checked.
+    RolledBack,
+    /// Nothing was done; it may be started again.
+    Held,
+    /// Withdrawn, nothing was done.
+    Cancelled,
+    /// A person has to act.
+    NeedsAttention,
+    /// Over, temporary files are gone (or could not be removed: see the message).
+    CleanedUp,
+}
+
+impl Kind {
+    /// The kind as it stands in a routing key.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Created => "created",
+            Kind::Refused => "refused",
+            Kind::Approved => "approved",
+            Kind::StepStarted => "step_started",
+            Kind::StepFinished => "step_finished",
+            Kind::StepRetried => "step_retried",
+            Kind::RollingBack => "rolling_back",
+            Kind::Deployed => "deployed",
+            Kind::RolledBack => "rolled_back",
+            Kind::Held => "held",
+            Kind::Cancelled => "cancelled",
+            Kind::NeedsAttention => "needs_attention",
+            Kind::CleanedUp => "cleaned_up",
+        }
+    }
+
+    /// Whether nothing follows it in the same run.
+    pub fn is_last(self) -> bool {
+        matches!(
+            self,
+            Kind::RolledBack
+                | Kind::Held
+                | Kind::Cancelled
+                | Kind::NeedsAttention
+                | Kind::CleanedUp
+                | Kind::Refused
+        )
+    }
+}
+
+/// One progress event of a promotion.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgressEvent {
+    /// Grows with every event of the promotion; a stream can be resumed after it.
+    pub sequence: i64,
+    /// When it happened, by the database clock.
+    pub at: Timestamp,
+    /// What it tells.
+    pub kind: Kind,
+    /// The promotion, `CP-…`.
+    pub promotion: String,
+    /// The build, `FB-…`.
+    pub build: String,
+    /// The installation's name.
+    pub installation: String,
+    /// The step it speaks of, 1 to [`STEPS_TOTAL`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<u8>,
+    /// The step's name for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_title: Option<String>,
+    /// How many steps there are.
+    pub steps_total: u8,
+    /// One plain sentence.
+    pub message: String,
+}
+
+impl ProgressEvent {
+    /// The routing key on `slipway.events`.
+    pub fn routing_key(&self) -> String {
+        format!("promotion.{}.{}", self.promotion, self.kind.as_str())
+    }
+
+    /// The event in its `CloudEvents` envelope.
+    pub fn envelope(&self, id: Uuid) -> Value {
+        json!({
+            "specversion": "1.0",
+            "id": id,
+            "type": format!("slipway.promotion.{}.v1", self.kind.as_str()),
+            "source": "slipway",
+            "subject": self.promotion,
+            "time": self.at,
+            "datacontenttype": "application/json",
+            "data": self,
+        })
+    }
+}

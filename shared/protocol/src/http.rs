@@ -1,0 +1,217 @@
+//! Bodies of the HTTP API under `/api/v1`.
+//!
+//! ```text
+//! POST /api/v1/ships                          CloudEvent            → 202 ShipAccepted
+//! GET  /api/v1/ships/{message id}                                   → ShipAnswer
+//! GET  /api/v1/schemas/ship.requested.v1                            → JSON Schema
+//! GET  /api/v1/promotions[?installation=…]                          → [PromotionSummary]
+//! GET  /api/v1/promotions/{id}                                      → Promotion
+//! POST /api/v1/promotions/{id}/approve        Decision              → PromotionSummary
+//! POST /api/v1/promotions/{id}/cancel         Decision              → PromotionSummary
+//! GET  /api/v1/promotions/{id}/log[?after=N]                        → [LogLine]
+//! GET  /api/v1/promotions/{id}/events[?after=N]  (server-sent)      → ProgressEvent…
+//! GET  /api/v1/installations                                        → [Installation]
+//! GET  /api/v1/installations/{name}                                 → Installation
+//! PUT  /api/v1/installations/{name}           its description       → Installation
+//! POST /api/v1/installations/{name}/check                           → [Check]
+//! GET  /api/v1/doctor                                               → [Check]
+//! ```
+//! Errors are [`Problem`]s (RFC 9457, `application/problem+json`).
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The answer to a posted ship message: it is on the queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShipAccepted {
+    /// The message's id, to ask for its [`ShipAnswer`].
+    pub message: String,
+}
+
+/// What became of a ship message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum ShipAnswer {
+    /// Nobody has taken it from the queue yet.
+    Waiting,
+    /// It became a promotion.
+    Accepted {
+        /// The promotion, `CP-…`.
+        promotion: String,
+        /// Its change request, `RFC-…`.
+        change_request: String,
+    },
+    /// It was not taken.
+    Refused {
+        /// The field that is wrong, as a path.
+        field: String,
+        /// What is wrong, for people.
+        reason: String,
+    },
+}
+
+/// Who decides and why; the body of approve and cancel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    /// The person.
+    pub by: String,
+    /// Their reason; required to cancel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A promotion as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromotionSummary {
+    /// `CP-…`.
+    pub id: String,
+    /// `FB-…`.
+    pub build: String,
+    /// The feature's name.
+    pub title: String,
+    /// The installation's name.
+    pub installation: String,
+    /// `pending`, `approved`, `deploying`, …
+    pub status: String,
+    /// The status as people read it.
+    pub status_title: String,
+    /// Why it stands there, where there is something to say.
+    pub reason: Option<String>,
+    /// When the ship message became a promotion.
+    pub created_at: Timestamp,
+}
+
+/// A promotion with all that is on record of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promotion {
+    /// What a list shows.
+    #[serde(flatten)]
+    pub summary: PromotionSummary,
+    /// `RFC-…`.
+    pub change_request: String,
+    /// standard, normal, emergency.
+    pub change_type: String,
+    /// low, medium, high, critical.
+    pub risk: String,
+    /// Who asked for it.
+    pub requested_by: String,
+    /// Who approved it.
+    pub approved_by: Option<String>,
+    /// When its latest run began and ended.
+    pub started_at: Option<Timestamp>,
+    /// When its latest run ended.
+    pub finished_at: Option<Timestamp>,
+    /// What the latest run did, job by job, oldest first.
+    pub timeline: Vec<TimelineEntry>,
+    /// How long nobody was served, in milliseconds, once it is known.
+    pub downtime_ms: Option<i64>,
+    /// The backup taken in step 3.
+    pub backup: Option<Backup>,
+    /// The database that the failed version left, kept for inspection.
+    pub kept_database: Option<String>,
+    /// What the rollback did to the data, for people.
+    pub data_note: Option<String>,
+    /// The image that now serves, by id.
+    pub image: Option<String>,
+}
+
+/// One try of one job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimelineEntry {
+    /// Step number, 1 to 11.
+    pub step: u8,
+    /// Step name for people.
+    pub step_title: String,
+    /// `swap.stop_old` …
+    pub job: String,
+    /// `forward` or `undo`.
+    pub direction: String,
+    /// Which try, from 1.
+    pub attempt: u32,
+    /// `queued`, `running`, `succeeded`, `failed`, `lost`, `stopped`.
+    pub state: String,
+    /// When a worker took it.
+    pub started_at: Option<Timestamp>,
+    /// How long it took, in milliseconds.
+    pub duration_ms: Option<i64>,
+    /// Why it failed.
+    pub reason: Option<String>,
+}
+
+/// A backup on record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backup {
+    /// The file.
+    pub path: String,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+    /// Its SHA-256, hex.
+    pub sha256: String,
+    /// Version of the server it was taken from.
+    pub server_version: String,
+    /// How to restore it by hand, to be pasted.
+    pub restore_instructions: String,
+}
+
+/// One line of a promotion's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// Grows with every line.
+    pub sequence: i64,
+    /// When it was written, by the database clock.
+    pub at: Timestamp,
+    /// The job that wrote it.
+    pub job: String,
+    /// The line.
+    pub line: String,
+}
+
+/// An installation as it is on record; secrets appear as references only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Installation {
+    /// Its name.
+    pub name: String,
+    /// Its description as it was applied.
+    pub description: Value,
+    /// When it was last applied.
+    pub updated_at: Timestamp,
+}
+
+/// One thing that was checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// What was checked.
+    pub name: String,
+    /// Whether it is as it should be.
+    pub ok: bool,
+    /// What was found, for people.
+    pub finding: String,
+    /// How to mend it, where it is not as it should be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+/// An error (RFC 9457).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: u16,
+    /// What is wrong, in a few words.
+    pub title: String,
+    /// One plain sentence: what is wrong and what to do.
+    pub detail: String,
+    /// The fields that are wrong, where there are any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<FieldProblem>,
+}
+
+/// A field that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldProblem {
+    /// Where, as a path.
+    pub field: String,
+    /// What is wrong, for people.
+    pub problem: String,
+}
