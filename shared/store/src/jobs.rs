@@ -1,0 +1,282 @@
+//! Jobs and their leases. A job's row is its inbox entry, its lease and its result in one.
+
+use std::time::Duration;
+
+use domain::{Direction, Job};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::error::known;
+use crate::{Result, Store, Tx};
+
+/// One try of one job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Try {
+    /// The run.
+    pub run: Uuid,
+    /// The job.
+    pub job: Job,
+    /// Which try, from 1.
+    pub attempt: u32,
+}
+
+/// The right to run one try for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// Larger than every token granted before.
+    pub token: i64,
+    /// How long it still lasts, by the database's clock.
+    pub remaining: Duration,
+    /// How long until the run's deadline, by the database's clock; zero when it has passed.
+    pub until_deadline: Duration,
+}
+
+/// What a renewal answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Renewal {
+    /// The run no longer wants the job: stop and report.
+    pub stop_requested: bool,
+    /// How long the lease now lasts.
+    pub remaining: Duration,
+}
+
+/// How a try ended, as its row says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// It reached its goal.
+    Succeeded,
+    /// It did not.
+    Failed,
+    /// It said no.
+    Refused,
+    /// Its lease ran out.
+    Lost,
+    /// Nobody had begun it when the run stopped wanting it.
+    Stopped,
+}
+
+impl End {
+    fn as_str(self) -> &'static str {
+        match self {
+            End::Succeeded => "succeeded",
+            End::Failed => "failed",
+            End::Refused => "refused",
+            End::Lost => "lost",
+            End::Stopped => "stopped",
+        }
+    }
+}
+
+/// Who holds a try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// Nobody has begun it.
+    Nobody,
+    /// A worker whose lease lasts.
+    Worker {
+        /// The lease's token.
+        token: i64,
+    },
+    /// A worker whose lease is over.
+    Gone,
+    /// It has ended.
+    Ended,
+}
+
+/// Queues a try, to be claimed after the delay.
+pub async fn insert(tx: &mut Tx, which: Try, direction: Direction, delay: Duration) -> Result<()> {
+    sqlx::query!(
+        "insert into jobs (run, job, attempt, direction, available_at)
+         values ($1, $2, $3, $4, clock_timestamp() + make_interval(secs => $5))",
+        which.run,
+        which.job.as_str(),
+        number(which.attempt),
+        direction.as_str(),
+        delay.as_secs_f64(),
+    )
+    .execute(&mut *tx.0)
+    .await?;
+    Ok(())
+}
+
+/// Who holds the try now. The run must be locked, or the answer may be old at once.
+pub async fn holder(tx: &mut Tx, which: Try) -> Result<Holder> {
+    let row = sqlx::query!(
+        r#"select state, token, coalesce(lease_until > clock_timestamp(), false) as "lasts!"
+           from jobs where run = $1 and job = $2 and attempt = $3 for update"#,
+        which.run,
+        which.job.as_str(),
+        number(which.attempt),
+    )
+    .fetch_optional(&mut *tx.0)
+    .await?;
+    Ok(match row {
+        Some(row) if row.state == "queued" => Holder::Nobody,
+        Some(row) if row.state == "running" => match row.token {
+            Some(token) if row.lasts => Holder::Worker { token },
+            _ => Holder::Gone,
+        },
+        Some(_) | None => Holder::Ended,
+    })
+}
+
+/// Asks whoever runs the try to stop, and lets nobody begin it.
+pub async fn request_stop(tx: &mut Tx, which: Try) -> Result<()> {
+    sqlx::query!(
+        "update jobs set stop_requested = true where run = $1 and job = $2 and attempt = $3",
+        which.run,
+        which.job.as_str(),
+        number(which.attempt),
+    )
+    .execute(&mut *tx.0)
+    .await?;
+    Ok(())
+}
+
+/// Writes how the try ended.
+pub async fn end(
+    tx: &mut Tx,
+    which: Try,
+    end: End,
+    reason: Option<&str>,
+    output: Option<&Value>,
+) -> Result<()> {
+    sqlx::query!(
+        "update jobs set state = $4, reason = $5, output = $6, finished_at = clock_timestamp()
+         where run = $1 and job = $2 and attempt = $3",
+        which.run,
+        which.job.as_str(),
+        number(which.attempt),
+        end.as_str(),
+        reason,
+        output,
+    )
+    .execute(&mut *tx.0)
+    .await?;
+    Ok(())
+}
+
+impl Store {
+    /// Takes the try if nobody has it, and starts the run's deadline with its first job.
+    ///
+    /// `None` when there is nothing to do: taken, ended, stopped, or not due yet.
+    pub async fn claim(&self, which: Try, owner: &str, lease: Duration) -> Result<Option<Lease>> {
+        let row = sqlx::query!(
+            r#"with claimed as (
+                 update jobs
+                 set state = 'running', token = nextval('lease_tokens'), lease_owner = $4,
+                     started_at = clock_timestamp(), lease_until = clock_timestamp() + make_interval(secs => $5)
+                 where run = $1 and job = $2 and attempt = $3 and state = 'queued' and not stop_requested
+                       and available_at <= clock_timestamp()
+                 returning run, token, lease_until)
+               update runs
+               set deadline_at = coalesce(deadline_at, clock_timestamp() + make_interval(secs => time_limit_seconds))
+               from claimed where runs.id = claimed.run
+               returning claimed.token as "token!",
+                         extract(epoch from claimed.lease_until - clock_timestamp())::float8 as "remaining!",
+                         extract(epoch from deadline_at - clock_timestamp())::float8 as "until_deadline!""#,
+            which.run,
+            which.job.as_str(),
+            number(which.attempt),
+            owner,
+            lease.as_secs_f64(),
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.map(|row| Lease {
+            token: row.token,
+            remaining: seconds(row.remaining),
+            until_deadline: seconds(row.until_deadline),
+        }))
+    }
+
+    /// Extends the lease; `None` when it is no longer ours: touch nothing from now on.
+    pub async fn renew(&self, which: Try, token: i64, lease: Duration) -> Result<Option<Renewal>> {
+        let row = sqlx::query!(
+            r#"update jobs set lease_until = clock_timestamp() + make_interval(secs => $5)
+               where run = $1 and job = $2 and attempt = $3 and token = $4 and state = 'running'
+                     and lease_until > clock_timestamp()
+               returning stop_requested, extract(epoch from lease_until - clock_timestamp())::float8 as "remaining!""#,
+            which.run,
+            which.job.as_str(),
+            number(which.attempt),
+            token,
+            lease.as_secs_f64(),
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.map(|row| Renewal { stop_requested: row.stop_requested, remaining: seconds(row.remaining) }))
+    }
+
+    /// Tries that somebody must declare lost: the lease is over, or the run is draining and nobody
+    /// ever began them.
+    pub async fn lost_tries(&self) -> Result<Vec<Try>> {
+        let rows = sqlx::query!(
+            "select run, job, attempt from jobs
+             where (state = 'running' and lease_until <= clock_timestamp()) or (state = 'queued' and stop_requested)
+             order by lease_until limit 100"
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                let job = known("jobs.job", &row.job)?;
+                Ok(Try { run: row.run, job, attempt: row.attempt.unsigned_abs() })
+            })
+            .collect()
+    }
+
+    /// Tries that have been due for `overdue` without anybody taking them and without a message
+    /// on its way: the broker lost it.
+    pub async fn forgotten_tries(&self, overdue: Duration) -> Result<Vec<Try>> {
+        let rows = sqlx::query!(
+            "select j.run, j.job, j.attempt from jobs j
+             where j.state = 'queued' and not j.stop_requested
+                   and j.available_at <= clock_timestamp() - make_interval(secs => $1)
+                   and not exists (select from outbox o where o.body ->> 'run' = j.run::text)
+             order by j.available_at limit 100",
+            overdue.as_secs_f64(),
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                let job = known("jobs.job", &row.job)?;
+                Ok(Try { run: row.run, job, attempt: row.attempt.unsigned_abs() })
+            })
+            .collect()
+    }
+
+    /// What the job's successful try left for later jobs of the run.
+    pub async fn output(&self, run: Uuid, job: Job) -> Result<Option<Value>> {
+        let output = sqlx::query_scalar!(
+            "select output from jobs where run = $1 and job = $2 and state = 'succeeded' order by attempt desc limit 1",
+            run,
+            job.as_str(),
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(output.flatten())
+    }
+
+    /// How long ago the job was first begun in this run, by the database's clock.
+    pub async fn since_started(&self, run: Uuid, job: Job) -> Result<Option<Duration>> {
+        let elapsed = sqlx::query_scalar!(
+            r#"select extract(epoch from clock_timestamp() - min(started_at))::float8 from jobs where run = $1 and job = $2"#,
+            run,
+            job.as_str(),
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(elapsed.map(seconds))
+    }
+}
+
+fn number(attempt: u32) -> i32 {
+    i32::try_from(attempt).unwrap_or(i32::MAX)
+}
+
+/// A span that the database answered; what is past is zero.
+fn seconds(span: f64) -> Duration {
+    Duration::try_from_secs_f64(span).unwrap_or_default()
+}

@@ -1,0 +1,68 @@
+//! Messages to publish, written in the transaction that they speak of.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{Result, Store, Tx};
+
+/// A message on its way to the broker.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outgoing {
+    /// The message's id: the same however often it is published.
+    pub id: Uuid,
+    /// Name of the exchange.
+    pub exchange: String,
+    /// Routing key.
+    pub routing_key: String,
+    /// Body, JSON.
+    pub body: Value,
+    /// The trace it belongs to.
+    pub traceparent: Option<String>,
+}
+
+/// Writes a message, to be published after the delay.
+pub async fn insert(tx: &mut Tx, message: &Outgoing, delay: Duration) -> Result<()> {
+    sqlx::query!(
+        "insert into outbox (id, exchange, routing_key, body, traceparent, available_at)
+         values ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(secs => $6))",
+        message.id,
+        message.exchange,
+        message.routing_key,
+        message.body,
+        message.traceparent,
+        delay.as_secs_f64(),
+    )
+    .execute(&mut *tx.0)
+    .await?;
+    Ok(())
+}
+
+/// Takes up to `limit` due messages for this transaction; others skip them meanwhile.
+pub async fn take_due(tx: &mut Tx, limit: i64) -> Result<Vec<Outgoing>> {
+    let rows = sqlx::query_as!(
+        Outgoing,
+        "select id, exchange, routing_key, body, traceparent from outbox
+         where available_at <= clock_timestamp() order by available_at, sequence limit $1
+         for update skip locked",
+        limit,
+    )
+    .fetch_all(&mut *tx.0)
+    .await?;
+    Ok(rows)
+}
+
+impl Store {
+    /// Forgets messages that the broker has confirmed.
+    pub async fn outbox_sent(&self, ids: &[Uuid]) -> Result<()> {
+        sqlx::query!("delete from outbox where id = any($1)", ids).execute(&self.pool).await?;
+        Ok(())
+    }
+}
+
+/// Forgets messages that the broker has confirmed, in the transaction that took them.
+pub async fn sent(tx: &mut Tx, ids: &[Uuid]) -> Result<()> {
+    sqlx::query!("delete from outbox where id = any($1)", ids).execute(&mut *tx.0).await?;
+    Ok(())
+}

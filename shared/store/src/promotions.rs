@@ -1,0 +1,404 @@
+//! Promotions with their builds, change requests and products.
+
+use domain::{BuildId, ChangeRequestId, ChangeType, Job, PromotionId, Risk, Status};
+use jiff::Timestamp;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::error::known;
+use crate::{Result, Store, StoreError, Tx};
+
+/// A promotion to be created, with its change request.
+#[derive(Debug, Clone)]
+pub struct New {
+    /// Its id.
+    pub id: PromotionId,
+    /// Its change request's id.
+    pub change_request: ChangeRequestId,
+    /// The build.
+    pub build: BuildId,
+    /// The feature's name.
+    pub title: String,
+    /// The installation's name.
+    pub installation: String,
+    /// Where the feature was built.
+    pub sandbox: Value,
+    /// The commit that it started from.
+    pub baseline: Option<String>,
+    /// standard, normal, emergency.
+    pub change_type: ChangeType,
+    /// low to critical.
+    pub risk: Risk,
+    /// Who asks.
+    pub requested_by: String,
+}
+
+/// A promotion as it is on record.
+#[derive(Debug, Clone)]
+pub struct Promotion {
+    /// Its id.
+    pub id: PromotionId,
+    /// The build.
+    pub build: BuildId,
+    /// The feature's name.
+    pub title: String,
+    /// The installation's name.
+    pub installation: String,
+    /// Its change request's id.
+    pub change_request: String,
+    /// standard, normal, emergency.
+    pub change_type: ChangeType,
+    /// low to critical.
+    pub risk: Risk,
+    /// Who asked for it.
+    pub requested_by: String,
+    /// Where the feature was built.
+    pub sandbox: Value,
+    /// The commit that it started from.
+    pub baseline: Option<String>,
+    /// Where it stands.
+    pub status: Status,
+    /// Why it stands there.
+    pub reason: Option<String>,
+    /// Who approved it.
+    pub approved_by: Option<String>,
+    /// When the ship message became a promotion.
+    pub created_at: Timestamp,
+    /// What is known once the run has come that far.
+    pub facts: Facts,
+}
+
+/// What a run finds out about its promotion.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The image that serves, by id.
+    pub image: Option<String>,
+    /// How long nobody was served.
+    pub downtime_ms: Option<i64>,
+    /// The database that the failed version left.
+    pub kept_database: Option<String>,
+    /// What the rollback did to the data, for people.
+    pub data_note: Option<String>,
+}
+
+/// A run as the promotion's page shows it.
+#[derive(Debug, Clone)]
+pub struct RunSummary {
+    /// Its id.
+    pub id: Uuid,
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// One try of one job, as the promotion's page shows it.
+#[derive(Debug, Clone)]
+pub struct TryRecord {
+    /// The job.
+    pub job: Job,
+    /// Which try.
+    pub attempt: u32,
+    /// queued, running, succeeded, failed, refused, lost, stopped.
+    pub state: String,
+    /// When a worker took it.
+    pub started_at: Option<Timestamp>,
+    /// How long it took.
+    pub duration_ms: Option<i64>,
+    /// Why it failed.
+    pub reason: Option<String>,
+}
+
+struct Row {
+    id: String,
+    build: String,
+    title: String,
+    installation: String,
+    change_request: String,
+    change_type: String,
+    risk: String,
+    requested_by: String,
+    sandbox: Value,
+    baseline: Option<String>,
+    status: String,
+    reason: Option<String>,
+    approved_by: Option<String>,
+    created_at: jiff_sqlx::Timestamp,
+    image: Option<String>,
+    downtime_ms: Option<i64>,
+    kept_database: Option<String>,
+    data_note: Option<String>,
+}
+
+impl TryFrom<Row> for Promotion {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self> {
+        Ok(Promotion {
+            id: known("promotions.id", &row.id)?,
+            build: known("promotions.build", &row.build)?,
+            title: row.title,
+            installation: row.installation,
+            change_request: row.change_request,
+            change_type: known("change_requests.change_type", &row.change_type)?,
+            risk: known("change_requests.risk", &row.risk)?,
+            requested_by: row.requested_by,
+            sandbox: row.sandbox,
+            baseline: row.baseline,
+            status: known("promotions.status", &row.status)?,
+            reason: row.reason,
+            approved_by: row.approved_by,
+            created_at: row.created_at.to_jiff(),
+            facts: Facts {
+                image: row.image,
+                downtime_ms: row.downtime_ms,
+                kept_database: row.kept_database,
+                data_note: row.data_note,
+            },
+        })
+    }
+}
+
+/// Writes a promotion that waits for approval, its change request, its build and its product.
+pub async fn insert(tx: &mut Tx, new: &New) -> Result<()> {
+    sqlx::query!(
+        "insert into builds (id, title) values ($1, $2) on conflict (id) do update set title = excluded.title",
+        new.build.as_str(),
+        new.title,
+    )
+    .execute(&mut *tx.0)
+    .await?;
+    sqlx::query!(
+        "insert into change_requests (id, change_type, risk, requested_by) values ($1, $2, $3, $4)",
+        new.change_request.as_str(),
+        new.change_type.as_str(),
+        new.risk.as_str(),
+        new.requested_by,
+    )
+    .execute(&mut *tx.0)
+    .await?;
+    sqlx::query!(
+        "insert into promotions (id, build, installation, change_request, sandbox, baseline)
+         values ($1, $2, $3, $4, $5, $6)",
+        new.id.as_str(),
+        new.build.as_str(),
+        new.installation,
+        new.change_request.as_str(),
+        new.sandbox,
+        new.baseline,
+    )
+    .execute(&mut *tx.0)
+    .await?;
+    sqlx::query!(
+        "insert into products (installation, name, promotion) values ($1, $2, $3) on conflict do nothing",
+        new.installation,
+        new.title,
+        new.id.as_str(),
+    )
+    .execute(&mut *tx.0)
+    .await?;
+    Ok(())
+}
+
+/// The promotion's status, locked until the transaction ends.
+pub async fn lock_status(tx: &mut Tx, id: &PromotionId) -> Result<Option<Status>> {
+    let status = sqlx::query_scalar!("select status from promotions where id = $1 for update", id.as_str())
+        .fetch_optional(&mut *tx.0)
+        .await?;
+    status.map(|status| known("promotions.status", &status)).transpose()
+}
+
+/// Moves the promotion to another status, with the reason that people are told.
+/// Whether the move is legal is for the caller to ask [`Status::may_become`].
+pub async fn set_status(tx: &mut Tx, id: &PromotionId, status: Status, reason: Option<&str>) -> Result<()> {
+    sqlx::query!(
+        "update promotions set status = $2, reason = $3 where id = $1",
+        id.as_str(),
+        status.as_str(),
+        reason,
+    )
+    .execute(&mut *tx.0)
+    .await?;
+    Ok(())
+}
+
+/// Records who approved the promotion.
+pub async fn approve(tx: &mut Tx, id: &PromotionId, by: &str) -> Result<()> {
+    sqlx::query!(
+        "update promotions set status = 'approved', reason = null, approved_by = $2, approved_at = now()
+         where id = $1",
+        id.as_str(),
+        by,
+    )
+    .execute(&mut *tx.0)
+    .await?;
+    Ok(())
+}
+
+/// Asks for the promotion to run when its turn comes; keeps its place if it was asked before.
+pub async fn request_start(tx: &mut Tx, id: &PromotionId) -> Result<()> {
+    sqlx::query!("update promotions set ready_at = coalesce(ready_at, now()) where id = $1", id.as_str())
+        .execute(&mut *tx.0)
+        .await?;
+    Ok(())
+}
+
+/// No longer asks for the promotion to run.
+pub async fn withdraw_start(tx: &mut Tx, id: &PromotionId) -> Result<()> {
+    sqlx::query!("update promotions set ready_at = null where id = $1", id.as_str())
+        .execute(&mut *tx.0)
+        .await?;
+    Ok(())
+}
+
+/// Takes the next promotion whose turn it is: approved, asked for, first of its installation, and
+/// nothing under way there. It is locked until the transaction ends; others skip it.
+pub async fn take_next(tx: &mut Tx) -> Result<Option<PromotionId>> {
+    let id = sqlx::query_scalar!(
+        "select id from promotions p
+         where ready_at is not null and status = 'approved'
+               and not exists (select from runs r where r.installation = p.installation and r.phase <> 'finished')
+               and not exists (select from promotions q where q.installation = p.installation
+                               and q.status = 'approved' and (q.ready_at, q.id) < (p.ready_at, p.id))
+         order by ready_at limit 1 for update skip locked"
+    )
+    .fetch_optional(&mut *tx.0)
+    .await?;
+    id.map(|id| known("promotions.id", &id)).transpose()
+}
+
+/// Writes what a run found out; a fact that is `None` stays as it was.
+pub async fn set_facts(tx: &mut Tx, id: &PromotionId, facts: &Facts) -> Result<()> {
+    sqlx::query!(
+        "update promotions set image = coalesce($2, image), downtime_ms = coalesce($3, downtime_ms),
+                kept_database = coalesce($4, kept_database), data_note = coalesce($5, data_note)
+         where id = $1",
+        id.as_str(),
+        facts.image,
+        facts.downtime_ms,
+        facts.kept_database,
+        facts.data_note,
+    )
+    .execute(&mut *tx.0)
+    .await?;
+    Ok(())
+}
+
+/// Puts the deployment on record: product active, change request closed, its source the base of the next.
+pub async fn record_deployment(tx: &mut Tx, id: &PromotionId) -> Result<()> {
+    sqlx::query!(
+        "update change_requests c set closed_at = coalesce(closed_at, now())
+         from promotions p where p.id = $1 and c.id = p.change_request",
+        id.as_str(),
+    )
+    .execute(&mut *tx.0)
+    .await?;
+    sqlx::query!(
+        "insert into products (installation, name, promotion, state)
+         select p.installation, b.title, p.id, 'active' from promotions p join builds b on b.id = p.build where p.id = $1
+         on conflict (installation, name) do update
+             set state = 'active', promotion = excluded.promotion, updated_at = now()",
+        id.as_str(),
+    )
+    .execute(&mut *tx.0)
+    .await?;
+    sqlx::query!(
+        "update installations i set current_promotion = p.id from promotions p
+         where p.id = $1 and i.name = p.installation",
+        id.as_str(),
+    )
+    .execute(&mut *tx.0)
+    .await?;
+    Ok(())
+}
+
+impl Store {
+    /// The promotion, if it is on record.
+    pub async fn promotion(&self, id: &PromotionId) -> Result<Option<Promotion>> {
+        Ok(self.select_promotions(Some(id.as_str()), None).await?.pop())
+    }
+
+    /// The latest 200 promotions, of one installation or of all, newest first.
+    pub async fn promotions(&self, installation: Option<&str>) -> Result<Vec<Promotion>> {
+        self.select_promotions(None, installation).await
+    }
+
+    async fn select_promotions(
+        &self,
+        id: Option<&str>,
+        installation: Option<&str>,
+    ) -> Result<Vec<Promotion>> {
+        let rows = sqlx::query_as!(
+            Row,
+            r#"select p.id, p.build, b.title, p.installation, p.change_request, c.change_type, c.risk,
+                      c.requested_by, p.sandbox, p.baseline, p.status, p.reason, p.approved_by,
+                      p.created_at as "created_at: jiff_sqlx::Timestamp",
+                      p.image, p.downtime_ms, p.kept_database, p.data_note
+               from promotions p
+               join builds b on b.id = p.build
+               join change_requests c on c.id = p.change_request
+               where ($1::text is null or p.id = $1) and ($2::text is null or p.installation = $2)
+               order by p.created_at desc, p.id limit 200"#,
+            id,
+            installation,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().map(Promotion::try_from).collect()
+    }
+
+    /// The promotion's latest run.
+    pub async fn latest_run(&self, id: &PromotionId) -> Result<Option<RunSummary>> {
+        let row = sqlx::query!(
+            r#"select id, created_at as "created_at: jiff_sqlx::Timestamp",
+                      finished_at as "finished_at: jiff_sqlx::Timestamp"
+               from runs where promotion = $1 order by created_at desc limit 1"#,
+            id.as_str(),
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.map(|row| RunSummary {
+            id: row.id,
+            started_at: row.created_at.to_jiff(),
+            finished_at: row.finished_at.map(jiff_sqlx::Timestamp::to_jiff),
+        }))
+    }
+
+    /// What the run did, try by try, oldest first.
+    pub async fn timeline(&self, run: Uuid) -> Result<Vec<TryRecord>> {
+        let rows = sqlx::query!(
+            r#"select job, attempt, state, started_at as "started_at: jiff_sqlx::Timestamp", reason,
+                      (extract(epoch from coalesce(finished_at, clock_timestamp()) - started_at) * 1000)::bigint
+                          as duration_ms
+               from jobs where run = $1 order by sequence"#,
+            run
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(TryRecord {
+                    job: known("jobs.job", &row.job)?,
+                    attempt: row.attempt.unsigned_abs(),
+                    state: row.state,
+                    started_at: row.started_at.map(jiff_sqlx::Timestamp::to_jiff),
+                    duration_ms: row.duration_ms,
+                    reason: row.reason,
+                })
+            })
+            .collect()
+    }
+
+    /// Promotions of the installation that were deployed, newest first: whose images and sources to keep.
+    pub async fn deployed_promotions(&self, installation: &str, limit: i64) -> Result<Vec<PromotionId>> {
+        let ids = sqlx::query_scalar!(
+            "select p.id from promotions p join change_requests c on c.id = p.change_request
+             where p.installation = $1 and p.status = 'deployed' order by c.closed_at desc limit $2",
+            installation,
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        ids.iter().map(|id| known("promotions.id", id)).collect()
+    }
+}

@@ -1,0 +1,319 @@
+//! Runs: where each promotion stands on its way through the plan.
+
+use domain::job::PLAN_VERSION;
+use domain::run::{Cause, Event, Outcome, Phase, Run};
+use domain::{Job, PromotionId};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::error::known;
+use crate::{Result, Store, StoreError, Tx};
+
+/// A run, locked until the transaction ends.
+#[derive(Debug, Clone)]
+pub struct Locked {
+    /// Its id.
+    pub id: Uuid,
+    /// The promotion that it runs.
+    pub promotion: PromotionId,
+    /// The installation's name.
+    pub installation: String,
+    /// Where it stands.
+    pub run: Run,
+    /// How long it may take in all.
+    pub time_limit: std::time::Duration,
+    /// The trace it belongs to.
+    pub traceparent: Option<String>,
+}
+
+/// The columns that hold a phase.
+#[derive(Default)]
+struct PhaseColumns {
+    phase: &'static str,
+    job: Option<&'static str>,
+    attempt: Option<i32>,
+    unwind_from: Option<&'static str>,
+    cause: Option<Value>,
+    outcome: Option<&'static str>,
+    outcome_note: Option<String>,
+}
+
+struct Row {
+    promotion: String,
+    installation: String,
+    plan_version: i32,
+    phase: String,
+    job: Option<String>,
+    attempt: Option<i32>,
+    unwind_from: Option<String>,
+    cause: Option<Value>,
+    outcome: Option<String>,
+    outcome_note: Option<String>,
+    time_limit_seconds: i32,
+    traceparent: Option<String>,
+}
+
+/// Writes a new run of the promotion.
+///
+/// # Errors
+/// [`StoreError::Conflict`] on `runs_one_per_installation`: another run is under way there.
+pub async fn insert(
+    tx: &mut Tx,
+    id: Uuid,
+    promotion: &PromotionId,
+    run: &Run,
+    time_limit_seconds: i32,
+    traceparent: Option<&str>,
+) -> Result<()> {
+    let columns = to_columns(&run.phase);
+    sqlx::query!(
+        "insert into runs (id, promotion, installation, plan_version, phase, job, attempt, time_limit_seconds, traceparent)
+         select $1, p.id, p.installation, $3, $4, $5, $6, $7, $8 from promotions p where p.id = $2",
+        id,
+        promotion.as_str(),
+        PLAN_VERSION,
+        columns.phase,
+        columns.job,
+        columns.attempt,
+        time_limit_seconds,
+        traceparent,
+    )
+    .execute(&mut *tx.0)
+    .await?;
+    Ok(())
+}
+
+/// The run, locked against everybody else until the transaction ends; `None` if there is none.
+///
+/// # Errors
+/// [`StoreError::Unknown`] for a run of another plan version: it is refused, not guessed at.
+pub async fn lock(tx: &mut Tx, id: Uuid) -> Result<Option<Locked>> {
+    let row = sqlx::query_as!(
+        Row,
+        "select promotion, installation, plan_version, phase, job, attempt, unwind_from, cause, outcome,
+                outcome_note, time_limit_seconds, traceparent
+         from runs where id = $1 for update",
+        id,
+    )
+    .fetch_optional(&mut *tx.0)
+    .await?;
+    row.map(|row| row.locked(id)).transpose()
+}
+
+/// Writes the phase that follows from an event and counts the event.
+pub async fn update(tx: &mut Tx, id: Uuid, run: &Run) -> Result<()> {
+    let columns = to_columns(&run.phase);
+    sqlx::query!(
+        "update runs set version = version + 1, phase = $2, job = $3, attempt = $4, unwind_from = $5, cause = $6,
+                outcome = $7, outcome_note = $8,
+                finished_at = case when $2 = 'finished' then clock_timestamp() end
+         where id = $1",
+        id,
+        columns.phase,
+        columns.job,
+        columns.attempt,
+        columns.unwind_from,
+        columns.cause,
+        columns.outcome,
+        columns.outcome_note,
+    )
+    .execute(&mut *tx.0)
+    .await?;
+    Ok(())
+}
+
+/// Appends an event to the run's history; `ignored` says why it changed nothing.
+pub async fn record_event(tx: &mut Tx, id: Uuid, event: &Event, ignored: Option<&str>) -> Result<()> {
+    sqlx::query!(
+        "insert into run_events (run, event, ignored) values ($1, $2, $3)",
+        id,
+        event_to_json(event),
+        ignored,
+    )
+    .execute(&mut *tx.0)
+    .await?;
+    Ok(())
+}
+
+impl Store {
+    /// The events that changed the run, oldest first: replaying them gives the run.
+    pub async fn run_history(&self, id: Uuid) -> Result<Vec<Event>> {
+        let rows = sqlx::query_scalar!(
+            "select event from run_events where run = $1 and ignored is null order by sequence",
+            id
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(event_from_json).collect()
+    }
+
+    /// Where the run stands.
+    pub async fn run(&self, id: Uuid) -> Result<Option<Run>> {
+        let mut tx = self.begin().await?;
+        Ok(lock(&mut tx, id).await?.map(|locked| locked.run))
+    }
+
+    /// The promotion's unfinished run, if it has one.
+    pub async fn open_run(&self, promotion: &PromotionId) -> Result<Option<Uuid>> {
+        let id = sqlx::query_scalar!(
+            "select id from runs where promotion = $1 and phase <> 'finished'",
+            promotion.as_str()
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(id)
+    }
+
+    /// Runs whose deadline has passed and that still go forward before the pivot.
+    pub async fn runs_past_deadline(&self) -> Result<Vec<Uuid>> {
+        let ids = sqlx::query_scalar!(
+            "select id from runs where phase = 'forward' and job <> $1 and deadline_at <= clock_timestamp()
+             order by deadline_at limit 100",
+            Job::Finish.as_str(),
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(ids)
+    }
+}
+
+impl Row {
+    fn locked(self, id: Uuid) -> Result<Locked> {
+        if self.plan_version != PLAN_VERSION {
+            return Err(StoreError::Unknown {
+                column: "runs.plan_version",
+                value: self.plan_version.to_string(),
+            });
+        }
+        Ok(Locked {
+            id,
+            promotion: known("runs.promotion", &self.promotion)?,
+            installation: self.installation.clone(),
+            time_limit: std::time::Duration::from_secs(self.time_limit_seconds.unsigned_abs().into()),
+            traceparent: self.traceparent.clone(),
+            run: Run { phase: self.phase()? },
+        })
+    }
+
+    fn phase(&self) -> Result<Phase> {
+        let job = || known("runs.job", self.job.as_deref().unwrap_or_default());
+        let cause = || cause_from_json(self.cause.as_ref().unwrap_or(&Value::Null));
+        let attempt = self.attempt.unwrap_or_default().unsigned_abs();
+        match self.phase.as_str() {
+            "forward" => Ok(Phase::Forward { job: job()?, attempt }),
+            "draining" => Ok(Phase::Draining { job: job()?, attempt, cause: cause()? }),
+            "compensating" => Ok(Phase::Compensating {
+                from: known("runs.unwind_from", self.unwind_from.as_deref().unwrap_or_default())?,
+                job: job()?,
+                attempt,
+                cause: cause()?,
+            }),
+            "finished" => Ok(Phase::Finished(match self.outcome.as_deref().unwrap_or_default() {
+                "deployed" => Outcome::Deployed { warning: self.outcome_note.clone() },
+                "refused" => Outcome::Refused(cause()?),
+                "rolled_back" => Outcome::RolledBack(cause()?),
+                "needs_attention" => Outcome::NeedsAttention {
+                    cause: cause()?,
+                    undo: job()?,
+                    reason: self.outcome_note.clone().unwrap_or_default(),
+                },
+                other => return Err(StoreError::Unknown { column: "runs.outcome", value: other.to_owned() }),
+            })),
+            other => Err(StoreError::Unknown { column: "runs.phase", value: other.to_owned() }),
+        }
+    }
+}
+
+fn to_columns(phase: &Phase) -> PhaseColumns {
+    let over = || PhaseColumns { phase: "finished", ..PhaseColumns::default() };
+    let at = |phase, job: &Job, attempt: u32| PhaseColumns {
+        phase,
+        job: Some(job.as_str()),
+        attempt: i32::try_from(attempt).ok(),
+        ..PhaseColumns::default()
+    };
+    match phase {
+        Phase::Forward { job, attempt } => at("forward", job, *attempt),
+        Phase::Draining { job, attempt, cause } => {
+            PhaseColumns { cause: Some(cause_to_json(cause)), ..at("draining", job, *attempt) }
+        }
+        Phase::Compensating { from, job, attempt, cause } => PhaseColumns {
+            unwind_from: Some(from.as_str()),
+            cause: Some(cause_to_json(cause)),
+            ..at("compensating", job, *attempt)
+        },
+        Phase::Finished(Outcome::Deployed { warning }) => {
+            PhaseColumns { outcome: Some("deployed"), outcome_note: warning.clone(), ..over() }
+        }
+        Phase::Finished(Outcome::Refused(cause)) => {
+            PhaseColumns { outcome: Some("refused"), cause: Some(cause_to_json(cause)), ..over() }
+        }
+        Phase::Finished(Outcome::RolledBack(cause)) => {
+            PhaseColumns { outcome: Some("rolled_back"), cause: Some(cause_to_json(cause)), ..over() }
+        }
+        Phase::Finished(Outcome::NeedsAttention { cause, undo, reason }) => PhaseColumns {
+            job: Some(undo.as_str()),
+            outcome: Some("needs_attention"),
+            outcome_note: Some(reason.clone()),
+            cause: Some(cause_to_json(cause)),
+            ..over()
+        },
+    }
+}
+
+fn cause_to_json(cause: &Cause) -> Value {
+    match cause {
+        Cause::Failed { job, reason } => json!({ "kind": "failed", "job": job.as_str(), "reason": reason }),
+        Cause::Lost { job } => json!({ "kind": "lost", "job": job.as_str() }),
+        Cause::Deadline { job } => json!({ "kind": "deadline", "job": job.as_str() }),
+        Cause::Cancelled { by, reason } => json!({ "kind": "cancelled", "by": by, "reason": reason }),
+    }
+}
+
+fn cause_from_json(value: &Value) -> Result<Cause> {
+    let text = |field: &str| value[field].as_str().unwrap_or_default().to_owned();
+    let job = || known("runs.cause", &text("job"));
+    match text("kind").as_str() {
+        "failed" => Ok(Cause::Failed { job: job()?, reason: text("reason") }),
+        "lost" => Ok(Cause::Lost { job: job()? }),
+        "deadline" => Ok(Cause::Deadline { job: job()? }),
+        "cancelled" => Ok(Cause::Cancelled { by: text("by"), reason: text("reason") }),
+        _ => Err(StoreError::Unknown { column: "runs.cause", value: value.to_string() }),
+    }
+}
+
+fn event_to_json(event: &Event) -> Value {
+    let report = |kind: &str, job: &Job, attempt: u32| json!({ "kind": kind, "job": job.as_str(), "attempt": attempt });
+    match event {
+        Event::Succeeded { job, attempt } => report("succeeded", job, *attempt),
+        Event::Lost { job, attempt } => report("lost", job, *attempt),
+        Event::Failed { job, attempt, reason, retry } => {
+            json!({ "kind": "failed", "job": job.as_str(), "attempt": attempt, "reason": reason, "retry": retry })
+        }
+        Event::Refused { job, attempt, reason } => {
+            json!({ "kind": "refused", "job": job.as_str(), "attempt": attempt, "reason": reason })
+        }
+        Event::DeadlinePassed => json!({ "kind": "deadline_passed" }),
+        Event::CancelRequested { by, reason } => {
+            json!({ "kind": "cancel_requested", "by": by, "reason": reason })
+        }
+    }
+}
+
+fn event_from_json(value: &Value) -> Result<Event> {
+    let text = |field: &str| value[field].as_str().unwrap_or_default().to_owned();
+    let job = || known("run_events.event", &text("job"));
+    let attempt = value["attempt"].as_u64().and_then(|it| it.try_into().ok()).unwrap_or_default();
+    match text("kind").as_str() {
+        "succeeded" => Ok(Event::Succeeded { job: job()?, attempt }),
+        "lost" => Ok(Event::Lost { job: job()?, attempt }),
+        "failed" => {
+            let retry = value["retry"].as_bool().unwrap_or_default();
+            Ok(Event::Failed { job: job()?, attempt, reason: text("reason"), retry })
+        }
+        "refused" => Ok(Event::Refused { job: job()?, attempt, reason: text("reason") }),
+        "deadline_passed" => Ok(Event::DeadlinePassed),
+        "cancel_requested" => Ok(Event::CancelRequested { by: text("by"), reason: text("reason") }),
+        _ => Err(StoreError::Unknown { column: "run_events.event", value: value.to_string() }),
+    }
+}
