@@ -1,1 +1,54 @@
-//! engine
+//! What every service shares: the way a run is changed, and the way a job is worked on.
+//!
+//! ```text
+//! message ─▶ claim (lease + token) ─▶ ack ─▶ handler acts, heartbeat renews ─▶ advance ─▶ next message
+//! ```
+//!
+//! Invariants
+//! - Only [`advance()`] changes a run: one transaction locks the run, checks who speaks, applies the
+//!   event, and writes the history, the jobs, the news and the outbox together.
+//! - A message is acknowledged only after the claim it led to is committed; what it means stands in
+//!   the database, so a repeated or lost message changes nothing.
+//! - A handler acts outside any transaction and only while its lease lasts.
+//! - Leases and deadlines are compared by the database's clock; here they are spans that remain.
+//!
+//! Absent on purpose: what the jobs do (the services), and SQL, AMQP or HTTP of its own.
+
+pub mod advance;
+pub mod config;
+pub mod job;
+pub mod lifecycle;
+pub mod relay;
+pub mod start;
+pub mod worker;
+
+mod heartbeat;
+mod log;
+mod news;
+
+use std::sync::Arc;
+
+use store::Store;
+use transport::Broker;
+
+pub use advance::{Advanced, Reporter, advance};
+pub use config::Config;
+pub use job::{JobContext, JobHandler, Order, Report, StepError};
+pub use lifecycle::Shutdown;
+pub use store;
+pub use transport;
+
+/// What every service works with. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    /// The settings, checked.
+    pub config: Arc<Config>,
+    /// Slipway's own records.
+    pub store: Store,
+    /// The way to the other processes.
+    pub broker: Broker,
+    /// Whether this process is to end.
+    pub shutdown: Shutdown,
+    /// Names this start of this process in leases; never used again.
+    pub owner: Arc<str>,
+}

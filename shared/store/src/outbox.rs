@@ -39,14 +39,19 @@ pub async fn insert(tx: &mut Tx, message: &Outgoing, delay: Duration) -> Result<
     Ok(())
 }
 
-/// Takes up to `limit` due messages for this transaction; others skip them meanwhile.
-pub async fn take_due(tx: &mut Tx, limit: i64) -> Result<Vec<Outgoing>> {
+/// Takes up to `limit` due messages, for `retake_after`: others leave them alone meanwhile, and after
+/// that they are due again unless they were sent.
+pub async fn take_due(tx: &mut Tx, limit: i64, retake_after: Duration) -> Result<Vec<Outgoing>> {
     let rows = sqlx::query_as!(
         Outgoing,
-        "select id, exchange, routing_key, body, traceparent from outbox
-         where available_at <= clock_timestamp() order by available_at, sequence limit $1
-         for update skip locked",
+        "with due as (
+             select id from outbox where available_at <= clock_timestamp()
+             order by available_at, sequence limit $1 for update skip locked)
+         update outbox o set available_at = clock_timestamp() + make_interval(secs => $2)
+         from due where o.id = due.id
+         returning o.id, o.exchange, o.routing_key, o.body, o.traceparent",
         limit,
+        retake_after.as_secs_f64(),
     )
     .fetch_all(&mut *tx.0)
     .await?;
@@ -59,10 +64,4 @@ impl Store {
         sqlx::query!("delete from outbox where id = any($1)", ids).execute(&self.pool).await?;
         Ok(())
     }
-}
-
-/// Forgets messages that the broker has confirmed, in the transaction that took them.
-pub async fn sent(tx: &mut Tx, ids: &[Uuid]) -> Result<()> {
-    sqlx::query!("delete from outbox where id = any($1)", ids).execute(&mut *tx.0).await?;
-    Ok(())
 }

@@ -251,6 +251,33 @@ pub async fn withdraw_start(tx: &mut Tx, id: &PromotionId) -> Result<()> {
     Ok(())
 }
 
+/// What every message about a promotion says of it.
+#[derive(Debug, Clone)]
+pub struct About {
+    /// The build.
+    pub build: String,
+    /// The installation's name.
+    pub installation: String,
+}
+
+/// What every message about the promotion says of it.
+pub async fn about(tx: &mut Tx, id: &PromotionId) -> Result<About> {
+    Ok(sqlx::query_as!(About, "select build, installation from promotions where id = $1", id.as_str())
+        .fetch_one(&mut *tx.0)
+        .await?)
+}
+
+/// How long a run of the promotion may take, where its installation says so.
+pub async fn time_limit_seconds(tx: &mut Tx, id: &PromotionId) -> Result<Option<i32>> {
+    Ok(sqlx::query_scalar!(
+        "select (i.description ->> 'time_limit_seconds')::integer from promotions p
+         join installations i on i.name = p.installation where p.id = $1",
+        id.as_str(),
+    )
+    .fetch_one(&mut *tx.0)
+    .await?)
+}
+
 /// Takes the next promotion whose turn it is: approved, asked for, first of its installation, and
 /// nothing under way there. It is locked until the transaction ends; others skip it.
 pub async fn take_next(tx: &mut Tx) -> Result<Option<PromotionId>> {
@@ -316,6 +343,17 @@ impl Store {
     /// The promotion, if it is on record.
     pub async fn promotion(&self, id: &PromotionId) -> Result<Option<Promotion>> {
         Ok(self.select_promotions(Some(id.as_str()), None).await?.pop())
+    }
+
+    /// The promotion that a run belongs to.
+    pub async fn promotion_of_run(&self, run: Uuid) -> Result<Option<Promotion>> {
+        let id = sqlx::query_scalar!("select promotion from runs where id = $1", run)
+            .fetch_optional(&self.pool)
+            .await?;
+        match id {
+            Some(id) => self.promotion(&known("runs.promotion", &id)?).await,
+            None => Ok(None),
+        }
     }
 
     /// The latest 200 promotions, of one installation or of all, newest first.

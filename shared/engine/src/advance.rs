@@ -1,0 +1,197 @@
+//! The only way a run changes.
+
+use std::time::Duration;
+
+use domain::run::{Effect, Event, Ignored, Run, Transition};
+use domain::{Direction, Job, Status};
+use serde_json::json;
+use store::jobs::{self, End, Holder, Try};
+use store::outbox::{self, Outgoing};
+use store::runs::{self, Locked};
+use store::{Result, Tx, backups, promotions};
+use transport::Exchange;
+use uuid::Uuid;
+
+use crate::job::Report;
+use crate::{Engine, news};
+
+/// The relay leaves a fresh message alone for this long: whoever committed it publishes it at once.
+pub(crate) const RELAY_GRACE: Duration = Duration::from_secs(2);
+
+/// Who tells of an event; decides whether they may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reporter {
+    /// The worker with this fencing token; heard only while its lease lasts.
+    Worker {
+        /// The token that the claim granted.
+        token: i64,
+    },
+    /// The supervisor; heard on a lost job only when its lease is over or nobody may begin it.
+    Supervisor,
+    /// A person.
+    Person,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Advanced {
+    /// The run moved on.
+    Moved(Run),
+    /// Nothing changed, for this reason; a worker's report is kept as evidence.
+    Ignored(Ignored),
+}
+
+/// Applies an event to a run: one transaction, all or nothing.
+///
+/// # Errors
+/// Only that the records could not be changed; try again, a repeat is harmless: the second time the
+/// event is stale.
+pub async fn advance(
+    engine: &Engine,
+    run: Uuid,
+    event: &Event,
+    reporter: Reporter,
+    report: &Report,
+) -> Result<Advanced> {
+    let mut tx = engine.store.begin().await?;
+    let Some(locked) = runs::lock(&mut tx, run).await? else {
+        return Ok(Advanced::Ignored(Ignored::Finished));
+    };
+    let heard = may_speak(&mut tx, run, event, reporter).await?;
+    let next = match if heard { locked.run.apply(event) } else { Err(Ignored::Stale) } {
+        Ok(next) => next,
+        Err(ignored) => {
+            if matches!(reporter, Reporter::Worker { .. }) {
+                runs::record_event(&mut tx, run, event, Some(&ignored.to_string())).await?;
+                tx.commit().await?;
+            }
+            return Ok(Advanced::Ignored(ignored));
+        }
+    };
+    runs::record_event(&mut tx, run, event, None).await?;
+    runs::update(&mut tx, run, &next.run).await?;
+    end_try(&mut tx, run, event, report).await?;
+    if matches!(event, Event::Succeeded { .. }) {
+        promotions::set_facts(&mut tx, &locked.promotion, &report.facts).await?;
+        if let Some(backup) = &report.backup {
+            backups::upsert(&mut tx, &locked.promotion, backup).await?;
+        }
+    }
+    let mut messages = carry_out(&mut tx, &locked, &next).await?;
+    messages.extend(news::tell(&mut tx, &locked, event, &next).await?);
+    tx.nudge().await?;
+    tx.commit().await?;
+    engine.publish_now(messages).await;
+    Ok(Advanced::Moved(next.run))
+}
+
+async fn may_speak(tx: &mut Tx, run: Uuid, event: &Event, reporter: Reporter) -> Result<bool> {
+    let Some((job, attempt)) = event.report() else { return Ok(true) };
+    let holder = jobs::holder(tx, Try { run, job, attempt }).await?;
+    Ok(match reporter {
+        Reporter::Worker { token } => holder == Holder::Worker { token },
+        Reporter::Supervisor => match event {
+            Event::Lost { .. } => matches!(holder, Holder::Gone | Holder::Nobody),
+            // A dead letter: no worker will ever take it.
+            Event::Failed { .. } => matches!(holder, Holder::Nobody),
+            Event::Succeeded { .. }
+            | Event::Refused { .. }
+            | Event::DeadlinePassed
+            | Event::CancelRequested { .. } => false,
+        },
+        Reporter::Person => false,
+    })
+}
+
+/// Closes the row of the try that the event speaks of.
+async fn end_try(tx: &mut Tx, run: Uuid, event: &Event, report: &Report) -> Result<()> {
+    let Some((job, attempt)) = event.report() else { return Ok(()) };
+    let which = Try { run, job, attempt };
+    let (end, reason) = match event {
+        Event::Succeeded { .. } => (End::Succeeded, None),
+        Event::Failed { reason, .. } => (End::Failed, Some(reason.as_str())),
+        Event::Refused { reason, .. } => (End::Refused, Some(reason.as_str())),
+        Event::Lost { .. } => match jobs::holder(tx, which).await? {
+            Holder::Nobody => (End::Stopped, None),
+            Holder::Worker { .. } | Holder::Gone | Holder::Ended => (End::Lost, None),
+        },
+        Event::DeadlinePassed | Event::CancelRequested { .. } => return Ok(()),
+    };
+    jobs::end(tx, which, end, reason, report.output.as_ref()).await
+}
+
+/// Writes what follows; returns the messages to publish at once after the commit.
+pub(crate) async fn carry_out(tx: &mut Tx, locked: &Locked, next: &Transition) -> Result<Vec<Outgoing>> {
+    let mut messages = Vec::new();
+    for effect in &next.effects {
+        match effect {
+            Effect::Enqueue { job, attempt, delay } => {
+                let which = Try { run: locked.id, job: *job, attempt: *attempt };
+                jobs::insert(tx, which, job.direction(), *delay).await?;
+                let message = job_message(which, locked.traceparent.clone());
+                if delay.is_zero() {
+                    outbox::insert(tx, &message, RELAY_GRACE).await?;
+                    messages.push(message);
+                } else {
+                    outbox::insert(tx, &message, *delay).await?;
+                }
+            }
+            Effect::Stop { job, attempt } => {
+                jobs::request_stop(tx, Try { run: locked.id, job: *job, attempt: *attempt }).await?;
+                messages.push(stop_message(locked.id));
+            }
+            Effect::Settle(status) => settle(tx, locked, next, *status).await?,
+        }
+    }
+    Ok(messages)
+}
+
+async fn settle(tx: &mut Tx, locked: &Locked, next: &Transition, status: Status) -> Result<()> {
+    let before = promotions::lock_status(tx, &locked.promotion).await?;
+    if !before.is_some_and(|before| before.may_become(status)) {
+        tracing::error!(promotion = %locked.promotion, ?before, after = %status, "an illegal move was not made");
+        return Ok(());
+    }
+    let reason = news::reason(&next.run, locked.time_limit);
+    promotions::set_status(tx, &locked.promotion, status, reason.as_deref()).await?;
+    if status == Status::Deployed {
+        promotions::record_deployment(tx, &locked.promotion).await?;
+    }
+    Ok(())
+}
+
+/// The order to run a try, addressed to the queue of its worker and direction.
+pub fn job_message(which: Try, traceparent: Option<String>) -> Outgoing {
+    let exchange = match which.job.direction() {
+        Direction::Forward => Exchange::Jobs,
+        Direction::Undo => Exchange::Undo,
+    };
+    Outgoing {
+        id: Uuid::now_v7(),
+        exchange: exchange.as_str().to_owned(),
+        routing_key: which.job.worker().as_str().to_owned(),
+        body: json!({ "run": which.run, "job": which.job.as_str(), "attempt": which.attempt }),
+        traceparent,
+    }
+}
+
+/// Tells the workers to look whether their jobs are still wanted. Best effort: the heartbeat asks anyway.
+fn stop_message(run: Uuid) -> Outgoing {
+    Outgoing {
+        id: Uuid::now_v7(),
+        exchange: Exchange::Control.as_str().to_owned(),
+        routing_key: "stop".to_owned(),
+        body: json!({ "run": run }),
+        traceparent: None,
+    }
+}
+
+/// What a try that nobody can be told of counts as.
+pub fn dead_letter_event(job: Job, attempt: u32, reason: &str) -> Event {
+    Event::Failed {
+        job,
+        attempt,
+        reason: format!("The order could not be delivered: {reason}"),
+        retry: false,
+    }
+}

@@ -1,0 +1,185 @@
+//! What a worker is given and what it gives back.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use domain::{BuildId, ChangeType, Job, PromotionId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use store::backups::Backup;
+use store::promotions::Facts;
+use store::{Store, StoreError};
+use uuid::Uuid;
+
+use crate::log::LogSender;
+
+/// Does the jobs of one kind of worker.
+///
+/// A job may be run again after a crash or a lost report, so it converges: it looks at what is
+/// there and does what is missing. It may be dropped at any await: whatever it started must end
+/// with it (child processes are killed, calls are dropped).
+pub trait JobHandler: Send + Sync + 'static {
+    /// Does the job, or says why not.
+    fn run(&self, job: Job, cx: &JobContext) -> impl Future<Output = Result<Report, StepError>> + Send;
+}
+
+/// The promotion that a job belongs to.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The run.
+    pub run: Uuid,
+    /// The promotion.
+    pub promotion: PromotionId,
+    /// The build.
+    pub build: BuildId,
+    /// standard, normal, emergency.
+    pub change_type: ChangeType,
+    /// Where the feature was built.
+    pub sandbox: Value,
+    /// The commit that it started from.
+    pub baseline: Option<String>,
+    /// The installation's description, as it was applied.
+    pub installation: Value,
+    /// The installation's name.
+    pub installation_name: String,
+    /// The promotion whose source is in production, if any.
+    pub current_promotion: Option<String>,
+}
+
+/// What a handler works with.
+#[derive(Debug)]
+pub struct JobContext {
+    /// What the job is about.
+    pub order: Order,
+    /// Which try, from 1.
+    pub attempt: u32,
+    /// Slipway's own records; a handler reads them, [`crate::advance()`] changes them.
+    pub store: Store,
+    data_dir: PathBuf,
+    log: LogSender,
+}
+
+/// What a job leaves behind when it reached its goal.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// For later jobs of the run.
+    pub output: Option<Value>,
+    /// For the promotion's record.
+    pub facts: Facts,
+    /// The backup it took.
+    pub backup: Option<Backup>,
+}
+
+/// Why a job did not reach its goal.
+#[derive(Debug)]
+pub enum StepError {
+    /// Another try may help.
+    Retry(Reason),
+    /// Another try gives the same.
+    Fail(Reason),
+    /// Validate and Window check only: no, and nothing was done.
+    Refuse(String),
+}
+
+/// What people are told and what the log is told.
+#[derive(Debug, Default)]
+pub struct Reason {
+    /// One plain sentence; a general one is used where there is none.
+    pub sentence: Option<String>,
+    /// The technical detail.
+    pub detail: Option<anyhow::Error>,
+}
+
+impl StepError {
+    /// Another try may help; people are told the sentence, the log gets the detail.
+    pub fn retry(sentence: impl Into<String>, detail: impl Into<anyhow::Error>) -> Self {
+        StepError::Retry(Reason { sentence: Some(sentence.into()), detail: Some(detail.into()) })
+    }
+
+    /// Another try gives the same; people are told the sentence, the log gets the detail.
+    pub fn fail(sentence: impl Into<String>, detail: impl Into<anyhow::Error>) -> Self {
+        StepError::Fail(Reason { sentence: Some(sentence.into()), detail: Some(detail.into()) })
+    }
+
+    /// Another try gives the same, and the sentence says it all.
+    pub fn fail_plainly(sentence: impl Into<String>) -> Self {
+        StepError::Fail(Reason { sentence: Some(sentence.into()), detail: None })
+    }
+}
+
+/// What nobody classified may pass: the world outside was in the way.
+impl From<anyhow::Error> for StepError {
+    fn from(error: anyhow::Error) -> Self {
+        StepError::Retry(Reason { sentence: None, detail: Some(error) })
+    }
+}
+
+impl From<StoreError> for StepError {
+    fn from(error: StoreError) -> Self {
+        StepError::Retry(Reason { sentence: None, detail: Some(error.into()) })
+    }
+}
+
+impl Report {
+    /// A report that leaves something for later jobs.
+    pub fn with_output(output: &impl Serialize) -> Result<Self, StepError> {
+        let output = serde_json::to_value(output).map_err(anyhow::Error::from)?;
+        Ok(Self { output: Some(output), ..Self::default() })
+    }
+}
+
+impl JobContext {
+    pub(crate) fn new(order: Order, attempt: u32, store: Store, data_dir: PathBuf, log: LogSender) -> Self {
+        Self { order, attempt, store, data_dir, log }
+    }
+
+    /// Appends a line to the promotion's log.
+    pub fn log(&self, line: impl Into<String>) {
+        self.log.send(line.into());
+    }
+
+    /// Takes lines for the promotion's log from code that knows nothing of promotions.
+    pub fn log_sender(&self) -> tokio::sync::mpsc::UnboundedSender<String> {
+        self.log.raw()
+    }
+
+    /// What an earlier job of the run left; `None` when it did not get that far.
+    pub async fn earlier<T: DeserializeOwned>(&self, job: Job) -> Result<Option<T>, StepError> {
+        match self.store.output(self.order.run, job).await? {
+            Some(output) => Ok(Some(serde_json::from_value(output).map_err(anyhow::Error::from)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// What an earlier job of the run must have left.
+    pub async fn required<T: DeserializeOwned>(&self, job: Job) -> Result<T, StepError> {
+        self.earlier(job).await?.ok_or_else(|| {
+            StepError::fail(
+                "Slipway's own records of this deployment are incomplete, so it cannot go on.",
+                anyhow::anyhow!("{job} left no output"),
+            )
+        })
+    }
+
+    /// How long ago the job was first begun in this run.
+    pub async fn since(&self, job: Job) -> Result<Option<Duration>, StepError> {
+        Ok(self.store.since_started(self.order.run, job).await?)
+    }
+
+    /// Where the promotion's sealed change set lies.
+    pub fn change_set_dir(&self) -> PathBuf {
+        self.data_dir.join("change-sets").join(self.order.promotion.as_str())
+    }
+
+    /// Where a promotion's build context lies; it stays while its source is in production.
+    pub fn context_dir(&self, promotion: &str) -> PathBuf {
+        self.data_dir.join("contexts").join(promotion)
+    }
+
+    /// Where the installation's saved specifications lie.
+    pub fn state_dir(&self) -> PathBuf {
+        self.data_dir.join("specifications").join(&self.order.installation_name)
+    }
+}

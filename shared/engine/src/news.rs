@@ -1,0 +1,237 @@
+//! What people are told when a run moves: plain sentences, one place.
+
+use std::time::Duration;
+
+use domain::run::{Event, Outcome, Phase, Run, Transition};
+use domain::{Cause, Job, PromotionId, Step};
+use protocol::event::STEPS_TOTAL;
+use protocol::{Kind, ProgressEvent};
+use store::outbox::{self, Outgoing};
+use store::runs::Locked;
+use store::{Result, Tx, progress, promotions};
+use transport::Exchange;
+use uuid::Uuid;
+
+use crate::advance::RELAY_GRACE;
+
+/// One sentence for people.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct News {
+    pub(crate) kind: Kind,
+    pub(crate) step: Option<Step>,
+    pub(crate) message: String,
+}
+
+/// Writes the news of a transition; returns the messages for whoever listens on the broker.
+pub(crate) async fn tell(
+    tx: &mut Tx,
+    locked: &Locked,
+    event: &Event,
+    next: &Transition,
+) -> Result<Vec<Outgoing>> {
+    let mut messages = Vec::new();
+    for item in of_transition(&locked.run, event, &next.run, locked.time_limit) {
+        messages.push(publish(tx, &locked.promotion, &item).await?);
+    }
+    Ok(messages)
+}
+
+/// Writes one piece of news of a promotion and the message that carries it.
+pub(crate) async fn publish(tx: &mut Tx, promotion: &PromotionId, news: &News) -> Result<Outgoing> {
+    let (sequence, at) =
+        progress::insert(tx, promotion, news.kind.as_str(), news.step, &news.message).await?;
+    let about = promotions::about(tx, promotion).await?;
+    let event = ProgressEvent {
+        sequence,
+        at,
+        kind: news.kind,
+        promotion: promotion.to_string(),
+        build: about.build,
+        installation: about.installation,
+        step: news.step.map(Step::number),
+        step_title: news.step.map(|step| step.title().to_owned()),
+        steps_total: STEPS_TOTAL,
+        message: news.message.clone(),
+    };
+    let id = Uuid::now_v7();
+    let message = Outgoing {
+        id,
+        exchange: Exchange::Events.as_str().to_owned(),
+        routing_key: event.routing_key(),
+        body: event.envelope(id),
+        traceparent: None,
+    };
+    outbox::insert(tx, &message, RELAY_GRACE).await?;
+    Ok(message)
+}
+
+/// Why the promotion stands where it stands after this run's latest move.
+pub(crate) fn reason(run: &Run, limit: Duration) -> Option<String> {
+    match &run.phase {
+        Phase::Forward { .. } => None,
+        Phase::Draining { cause, .. }
+        | Phase::Compensating { cause, .. }
+        | Phase::Finished(Outcome::Refused(cause) | Outcome::RolledBack(cause)) => {
+            Some(cause.sentence(limit))
+        }
+        Phase::Finished(Outcome::Deployed { warning }) => warning.clone(),
+        Phase::Finished(Outcome::NeedsAttention { cause, undo, reason }) => Some(format!(
+            "{} Putting it back stopped at “{}”: {reason}",
+            cause.sentence(limit),
+            undoing(*undo).trim_end_matches('.'),
+        )),
+    }
+}
+
+fn of_transition(before: &Run, event: &Event, after: &Run, limit: Duration) -> Vec<News> {
+    match &after.phase {
+        Phase::Forward { job, attempt } if *attempt > 1 => vec![retried(*job, event)],
+        Phase::Forward { job, .. } => went_on(before, *job),
+        Phase::Draining { .. } => vec![],
+        Phase::Compensating { job, attempt, .. } if *attempt > 1 => vec![retried(*job, event)],
+        Phase::Compensating { job, cause, .. } => went_back(before, *job, cause, limit),
+        Phase::Finished(outcome) => ended(before, outcome, after, limit),
+    }
+}
+
+fn news(kind: Kind, job: Job, message: impl Into<String>) -> News {
+    News { kind, step: Some(job.step()), message: message.into() }
+}
+
+fn retried(job: Job, event: &Event) -> News {
+    let why = match event {
+        Event::Failed { reason, .. } => reason.clone(),
+        Event::Lost { .. } => "Whoever was working on it vanished.".to_owned(),
+        Event::Succeeded { .. }
+        | Event::Refused { .. }
+        | Event::DeadlinePassed
+        | Event::CancelRequested { .. } => String::new(),
+    };
+    news(Kind::StepRetried, job, format!("{why} Trying again.").trim_start())
+}
+
+fn went_on(before: &Run, next: Job) -> Vec<News> {
+    let done = before.current().map(|(job, _)| job).filter(|job| job.step() != next.step());
+    let mut all: Vec<News> =
+        done.map(|job| news(Kind::StepFinished, job, finished(job.step()))).into_iter().collect();
+    if done == Some(Job::Record) {
+        all.push(news(Kind::Deployed, Job::Record, "The new version is in production."));
+    }
+    if done.is_some() {
+        all.push(news(Kind::StepStarted, next, doing(next.step())));
+    }
+    all
+}
+
+fn went_back(before: &Run, next: Job, cause: &Cause, limit: Duration) -> Vec<News> {
+    match before.phase {
+        Phase::Compensating { job, .. } => {
+            vec![news(Kind::StepFinished, job, undone(job)), news(Kind::StepStarted, next, undoing(next))]
+        }
+        Phase::Forward { job, .. } | Phase::Draining { job, .. } => vec![
+            news(Kind::RollingBack, job, cause.sentence(limit)),
+            news(Kind::StepStarted, next, undoing(next)),
+        ],
+        Phase::Finished(_) => vec![],
+    }
+}
+
+fn ended(before: &Run, outcome: &Outcome, after: &Run, limit: Duration) -> Vec<News> {
+    let last = before.current().map_or(Job::Finish, |(job, _)| job);
+    let why = reason(after, limit).unwrap_or_default();
+    match outcome {
+        Outcome::Deployed { warning: None } => vec![
+            news(Kind::StepFinished, last, finished(Step::Cleanup)),
+            news(
+                Kind::CleanedUp,
+                last,
+                "Done: the new version is in production and temporary files are gone.",
+            ),
+        ],
+        Outcome::Deployed { warning: Some(warning) } => vec![news(
+            Kind::CleanedUp,
+            last,
+            format!(
+                "The new version is in production, but not everything temporary could be removed: {warning}"
+            ),
+        )],
+        Outcome::Refused(Cause::Cancelled { .. }) => vec![news(Kind::Cancelled, last, why)],
+        Outcome::Refused(_) => vec![news(Kind::Held, last, why)],
+        Outcome::RolledBack(_) => vec![
+            news(Kind::StepFinished, last, undone(last)),
+            News { kind: Kind::RolledBack, step: None, message: why },
+        ],
+        Outcome::NeedsAttention { .. } => vec![News { kind: Kind::NeedsAttention, step: None, message: why }],
+    }
+}
+
+/// What a step is doing, while it does it.
+pub(crate) fn doing(step: Step) -> &'static str {
+    match step {
+        Step::Validate => "Checking that everything is in place.",
+        Step::WindowCheck => "Checking whether now is a time to deploy.",
+        Step::Backup => "Backing up the production database.",
+        Step::Extract => "Taking the feature's files from where it was built.",
+        Step::Build => "Building the new version.",
+        Step::Prepare => "Making sure that the current version can be brought back.",
+        Step::Stop => "Stopping the current version; the application is briefly unavailable.",
+        Step::Start => "Starting the new version.",
+        Step::Health => "Checking that the new version works.",
+        Step::Record => "Recording the deployment.",
+        Step::Cleanup => "Removing temporary files and the old version.",
+    }
+}
+
+fn finished(step: Step) -> &'static str {
+    match step {
+        Step::Validate => "Everything is in place.",
+        Step::WindowCheck => "Now is a time to deploy.",
+        Step::Backup => "The production database is backed up, and the backup was read back.",
+        Step::Extract => "The feature's files are sealed and laid over the current source.",
+        Step::Build => "The new version is built.",
+        Step::Prepare => "The current version can be brought back at any moment.",
+        Step::Stop => "The current version is stopped.",
+        Step::Start => "The new version runs.",
+        Step::Health => "The new version works.",
+        Step::Record => "The deployment is on record.",
+        Step::Cleanup => "Temporary files are gone.",
+    }
+}
+
+fn undoing(job: Job) -> &'static str {
+    undo_sentences(job).0
+}
+
+fn undone(job: Job) -> &'static str {
+    undo_sentences(job).1
+}
+
+/// What an undo job is doing, and what it has done.
+fn undo_sentences(job: Job) -> (&'static str, &'static str) {
+    match job {
+        Job::StopNew => ("Stopping the new version.", "The new version is stopped and removed."),
+        Job::Restore => ("Putting the database back as it was.", "The database is as it was."),
+        Job::StartOld => ("Starting the old version again.", "The old version runs again."),
+        Job::Unprepare => {
+            ("Removing what was prepared for the swap.", "What was prepared for the swap is removed.")
+        }
+        Job::DiscardImage => {
+            ("Removing the version that was built.", "The version that was built is removed.")
+        }
+        Job::DiscardContext => ("Removing the build files.", "The build files are removed."),
+        Job::DiscardPartial => ("Removing unfinished backup files.", "No unfinished backup files are left."),
+        Job::CheckOld => ("Checking that the old version works.", "The old version works."),
+        Job::Validate
+        | Job::CheckWindow
+        | Job::Dump
+        | Job::Extract
+        | Job::Image
+        | Job::Prepare
+        | Job::StopOld
+        | Job::Snapshot
+        | Job::StartNew
+        | Job::CheckNew
+        | Job::Record
+        | Job::Finish => (doing(job.step()), finished(job.step())),
+    }
+}

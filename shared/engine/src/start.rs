@@ -1,0 +1,132 @@
+//! Beginnings: a ship message becomes a promotion, an approved promotion becomes a run.
+
+use domain::run::Run;
+use domain::{PromotionId, Status};
+use protocol::Kind;
+use store::inbox::Answer;
+use store::runs::Locked;
+use store::{Result, StoreError, inbox, promotions, runs};
+use tracing::Span;
+use uuid::Uuid;
+
+use crate::news::News;
+use crate::{Engine, advance, news};
+
+/// Used when an installation does not say otherwise, in seconds (spec R4).
+pub const TIME_LIMIT_SECONDS: i32 = 600;
+
+/// What became of a wish of a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// It is so.
+    Granted,
+    /// There is no such promotion.
+    Unknown,
+    /// The promotion stands where this cannot be; holds its status.
+    NotFrom(Status),
+}
+
+/// Creates a promotion that waits for approval and answers its ship message; a message that was
+/// answered before keeps its answer.
+pub async fn create_promotion(engine: &Engine, message_id: &str, new: &promotions::New) -> Result<()> {
+    let mut tx = engine.store.begin().await?;
+    promotions::insert(&mut tx, new).await?;
+    if !inbox::insert(&mut tx, message_id, &Answer::Accepted(new.id.clone())).await? {
+        return Ok(());
+    }
+    let created = News {
+        kind: Kind::Created,
+        step: None,
+        message: format!(
+            "“{}” is ready to be shipped to {} and waits for approval.",
+            new.title, new.installation
+        ),
+    };
+    let message = news::publish(&mut tx, &new.id, &created).await?;
+    tx.nudge().await?;
+    tx.commit().await?;
+    engine.publish_now(vec![message]).await;
+    Ok(())
+}
+
+/// Approves a pending promotion, or asks for an approved one to be started again.
+pub async fn approve(engine: &Engine, id: &PromotionId, by: &str) -> Result<Wish> {
+    let mut tx = engine.store.begin().await?;
+    let Some(status) = promotions::lock_status(&mut tx, id).await? else { return Ok(Wish::Unknown) };
+    let said = match status {
+        Status::Pending => {
+            promotions::approve(&mut tx, id, by).await?;
+            format!("{by} approved the promotion.")
+        }
+        Status::Approved => format!("{by} asked to start the promotion again."),
+        Status::Scheduled
+        | Status::Deploying
+        | Status::Deployed
+        | Status::RollingBack
+        | Status::RolledBack
+        | Status::NeedsAttention
+        | Status::Rejected
+        | Status::Cancelled => return Ok(Wish::NotFrom(status)),
+    };
+    promotions::request_start(&mut tx, id).await?;
+    let message =
+        news::publish(&mut tx, id, &News { kind: Kind::Approved, step: None, message: said }).await?;
+    tx.nudge().await?;
+    tx.commit().await?;
+    engine.publish_now(vec![message]).await;
+    Ok(Wish::Granted)
+}
+
+/// Withdraws a promotion of which nothing was done yet.
+pub async fn withdraw(engine: &Engine, id: &PromotionId, by: &str, reason: &str) -> Result<Wish> {
+    let mut tx = engine.store.begin().await?;
+    let Some(status) = promotions::lock_status(&mut tx, id).await? else { return Ok(Wish::Unknown) };
+    if status == Status::Deploying || !status.may_become(Status::Cancelled) {
+        return Ok(Wish::NotFrom(status));
+    }
+    let said = format!("{by} withdrew the promotion: {reason}");
+    promotions::set_status(&mut tx, id, Status::Cancelled, Some(&said)).await?;
+    promotions::withdraw_start(&mut tx, id).await?;
+    let message =
+        news::publish(&mut tx, id, &News { kind: Kind::Cancelled, step: None, message: said }).await?;
+    tx.commit().await?;
+    engine.publish_now(vec![message]).await;
+    Ok(Wish::Granted)
+}
+
+/// Starts the next promotion whose turn it is; `None` when there is none.
+pub async fn start_next(engine: &Engine) -> Result<Option<PromotionId>> {
+    let mut tx = engine.store.begin().await?;
+    let Some(id) = promotions::take_next(&mut tx).await? else { return Ok(None) };
+    let limit = promotions::time_limit_seconds(&mut tx, &id).await?.unwrap_or(TIME_LIMIT_SECONDS);
+    let first = Run::start();
+    let span = tracing::info_span!("promotion", promotion = %id);
+    let traceparent = trace_of(&span);
+    let run = Uuid::now_v7();
+    promotions::withdraw_start(&mut tx, &id).await?;
+    match runs::insert(&mut tx, run, &id, &first.run, limit, traceparent.as_deref()).await {
+        Ok(()) => {}
+        // Another scheduler was faster: its run is under way, this promotion keeps its place.
+        Err(StoreError::Conflict { constraint, .. }) if constraint == "runs_one_per_installation" => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    }
+    let locked = runs::lock(&mut tx, run).await?;
+    let Some(locked) = locked else { return Ok(None) };
+    let mut messages = advance::carry_out(&mut tx, &locked, &first).await?;
+    messages.push(announce_start(&mut tx, &locked).await?);
+    tx.commit().await?;
+    engine.publish_now(messages).await;
+    Ok(Some(id))
+}
+
+async fn announce_start(tx: &mut store::Tx, locked: &Locked) -> Result<store::outbox::Outgoing> {
+    let step = domain::Step::Validate;
+    let started = News { kind: Kind::StepStarted, step: Some(step), message: news::doing(step).to_owned() };
+    news::publish(tx, &locked.promotion, &started).await
+}
+
+fn trace_of(span: &Span) -> Option<String> {
+    telemetry::traceparent(span)
+}

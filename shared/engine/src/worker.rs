@@ -1,0 +1,276 @@
+//! One kind of worker: takes jobs from its queues, runs them under a lease, reports.
+//!
+//! 1. A message names a try. Claim it in the database; the claim is what counts.
+//! 2. Acknowledge the message: from here on the lease, not the broker, brings the job back.
+//! 3. Run the handler while the heartbeat keeps the lease. Stop it at once when the run no longer
+//!    wants it, the lease cannot be kept, its time is over or the process must end.
+//! 4. Report through `advance`. A report without a lease is refused there and kept as evidence.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use domain::run::Event;
+use domain::{Job, Worker};
+use futures_util::FutureExt;
+use protocol::JobMessage;
+use store::StoreError;
+use store::jobs::{Lease, Try};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+use transport::{Delivery, Exchange, Queue};
+
+use crate::heartbeat::{self, Stop};
+use crate::job::{JobContext, JobHandler, Order, Reason, Report, StepError};
+use crate::{Advanced, Engine, Reporter, advance, log};
+
+/// How long a report may take once the process is told to let go.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Runs this kind of worker until the process drains and its jobs are done or abandoned.
+pub async fn run<H: JobHandler>(engine: &Engine, worker: Worker, handler: H) -> anyhow::Result<()> {
+    let stop = engine.shutdown.draining();
+    let slots = Arc::new(Semaphore::new(engine.config.worker_slots.into()));
+    let undo_slots = Arc::new(Semaphore::new(engine.config.worker_slots.into()));
+    let handler = Arc::new(handler);
+    let nudge = follow_control(engine).await;
+    let jobs = TaskTracker::new();
+    let name = worker.as_str();
+    let mut forward =
+        engine.broker.consume(&Queue::Jobs(name.into()), engine.config.worker_slots, stop.clone());
+    let mut undo = engine.broker.consume(&Queue::Undo(name.into()), engine.config.worker_slots, stop.clone());
+    tracing::info!(worker = name, "ready");
+    loop {
+        // Undo never waits behind forward jobs: it has slots of its own.
+        let (delivery, slots) = tokio::select! {
+            biased;
+            delivery = undo.next() => (delivery, &undo_slots),
+            delivery = forward.next() => (delivery, &slots),
+        };
+        let Some(delivery) = delivery else { break };
+        let Ok(slot) = Arc::clone(slots).acquire_owned().await else { break };
+        let (engine, handler, nudge) = (engine.clone(), Arc::clone(&handler), nudge.clone());
+        jobs.spawn(async move {
+            take(&engine, worker, &*handler, delivery, nudge).await;
+            drop(slot);
+        });
+    }
+    jobs.close();
+    jobs.wait().await;
+    Ok(())
+}
+
+/// A counter that grows with every word that some job may no longer be wanted.
+async fn follow_control(engine: &Engine) -> watch::Receiver<u64> {
+    let (sender, receiver) = watch::channel(0);
+    let stop = engine.shutdown.draining();
+    let mut words = engine.broker.subscribe(Exchange::Control, "#", stop).await;
+    tokio::spawn(async move {
+        while words.next().await.is_some() {
+            sender.send_modify(|count| *count += 1);
+        }
+        // Keep the channel open for heartbeats that outlive the subscription.
+        sender.closed().await;
+    });
+    receiver
+}
+
+async fn take<H: JobHandler>(
+    engine: &Engine,
+    worker: Worker,
+    handler: &H,
+    delivery: Delivery,
+    nudge: watch::Receiver<u64>,
+) {
+    let which = match read(&delivery, worker) {
+        Ok(which) => which,
+        Err(problem) => {
+            tracing::error!(%problem, "a message is not an order of ours");
+            note(delivery.dead_letter(&problem).await);
+            return;
+        }
+    };
+    let span =
+        tracing::info_span!("promotion.job", job = %which.job, attempt = which.attempt, worker = %worker);
+    telemetry::continue_trace(&span, delivery.traceparent.as_deref());
+    async {
+        let claimed = Instant::now();
+        let length = engine.config.lease();
+        let claim = patiently(engine, || engine.store.claim(which, &engine.owner, length)).await;
+        match claim {
+            Some(Ok(Some(lease))) => {
+                note(delivery.ack().await);
+                attempt(engine, handler, Claimed { which, lease, at: claimed, length }, nudge).await;
+            }
+            Some(Ok(None)) => {
+                tracing::debug!("somebody else has it, or it is over");
+                note(delivery.ack().await);
+            }
+            Some(Err(error)) => {
+                tracing::error!(%error, "could not claim");
+                note(delivery.retry().await);
+            }
+            // The process must end; dropping the delivery gives it back.
+            None => drop(delivery),
+        }
+    }
+    .instrument(span)
+    .await;
+}
+
+/// A try that is ours for a while.
+struct Claimed {
+    which: Try,
+    lease: Lease,
+    at: Instant,
+    length: Duration,
+}
+
+async fn attempt<H: JobHandler>(engine: &Engine, handler: &H, claimed: Claimed, nudge: watch::Receiver<u64>) {
+    let Claimed { which, lease, at, length } = claimed;
+    let heartbeat = heartbeat::keep(&engine.store, which, lease, at, length, nudge);
+    tokio::pin!(heartbeat);
+    let result = tokio::select! {
+        result = execute(engine, handler, which) => result,
+        stop = &mut heartbeat => match stop {
+            Stop::Requested => Err(StepError::fail_plainly("It was stopped because the deployment is being undone.")),
+            Stop::LeaseLost => {
+                tracing::warn!("the lease is lost: nothing more is touched, nothing is reported");
+                return;
+            }
+        },
+        () = tokio::time::sleep(which.job.time_limit()) => Err(StepError::Retry(Reason {
+            sentence: Some(format!("“{}” took too long and was stopped.", which.job.step().title())),
+            detail: None,
+        })),
+        () = engine.shutdown.abandoned().cancelled_owned() => Err(StepError::Retry(Reason {
+            sentence: Some("The worker was shut down while it was busy.".into()),
+            detail: None,
+        })),
+    };
+    let (event, report) = to_event(which, result);
+    // The lease is kept while the report is on its way.
+    tokio::select! {
+        () = report_until_heard(engine, which, lease.token, &event, &report) => {}
+        _ = &mut heartbeat => tracing::warn!("the report came too late"),
+    }
+}
+
+/// Runs the handler; whatever it does, the outcome is a value.
+async fn execute<H: JobHandler>(engine: &Engine, handler: &H, which: Try) -> Result<Report, StepError> {
+    let order = order(engine, which).await?;
+    tracing::info!(promotion = %order.promotion, "started");
+    let (sender, writer) = log::open(engine.store.clone(), order.promotion.clone(), which.job);
+    let cx =
+        JobContext::new(order, which.attempt, engine.store.clone(), engine.config.data_dir.clone(), sender);
+    let result = AssertUnwindSafe(handler.run(which.job, &cx)).catch_unwind().await.unwrap_or_else(|_| {
+        Err(StepError::Retry(Reason {
+            sentence: None,
+            detail: Some(anyhow::anyhow!("the handler panicked")),
+        }))
+    });
+    match &result {
+        Ok(_) => tracing::info!(promotion = %cx.order.promotion, "done"),
+        Err(StepError::Retry(Reason { sentence, detail }) | StepError::Fail(Reason { sentence, detail })) => {
+            let detail = detail.as_ref().map(|detail| format!("{detail:#}"));
+            cx.log(format!("failed: {}", detail.as_deref().or(sentence.as_deref()).unwrap_or("no detail")));
+            tracing::warn!(promotion = %cx.order.promotion, detail, "failed");
+        }
+        Err(StepError::Refuse(sentence)) => cx.log(format!("refused: {sentence}")),
+    }
+    drop(cx);
+    writer.close().await;
+    result
+}
+
+async fn order(engine: &Engine, which: Try) -> Result<Order, StepError> {
+    let gone = || StepError::fail_plainly("Slipway's records of this deployment are gone.");
+    let promotion = engine.store.promotion_of_run(which.run).await?.ok_or_else(gone)?;
+    let installation = engine.store.installation(&promotion.installation).await?.ok_or_else(gone)?;
+    Ok(Order {
+        run: which.run,
+        promotion: promotion.id,
+        build: promotion.build,
+        change_type: promotion.change_type,
+        sandbox: promotion.sandbox,
+        baseline: promotion.baseline,
+        installation: installation.description,
+        installation_name: installation.name,
+        current_promotion: installation.current_promotion,
+    })
+}
+
+fn to_event(which: Try, result: Result<Report, StepError>) -> (Event, Report) {
+    let Try { job, attempt, .. } = which;
+    let plain = |reason: Reason| {
+        reason.sentence.unwrap_or_else(|| {
+            format!("“{}” could not be done; the log of this deployment says why.", job.step().title())
+        })
+    };
+    match result {
+        Ok(report) => (Event::Succeeded { job, attempt }, report),
+        Err(StepError::Retry(reason)) => {
+            (Event::Failed { job, attempt, reason: plain(reason), retry: true }, Report::default())
+        }
+        Err(StepError::Fail(reason)) => {
+            (Event::Failed { job, attempt, reason: plain(reason), retry: false }, Report::default())
+        }
+        Err(StepError::Refuse(reason)) => (Event::Refused { job, attempt, reason }, Report::default()),
+    }
+}
+
+async fn report_until_heard(engine: &Engine, which: Try, token: i64, event: &Event, report: &Report) {
+    let reporter = Reporter::Worker { token };
+    match patiently(engine, || advance(engine, which.run, event, reporter, report)).await {
+        Some(Ok(Advanced::Moved(_))) => {}
+        Some(Ok(Advanced::Ignored(why))) => tracing::warn!(%why, "the report changed nothing"),
+        Some(Err(error)) => tracing::error!(%error, "the report was refused"),
+        None => tracing::warn!("the process ended before the report was heard"),
+    }
+}
+
+/// Tries until the database answers; `None` when the process must end first.
+async fn patiently<T, F: Future<Output = store::Result<T>>>(
+    engine: &Engine,
+    call: impl FnMut() -> F,
+) -> Option<store::Result<T>> {
+    let backoff = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(100))
+        .with_max_delay(Duration::from_secs(2))
+        .with_jitter()
+        .without_max_times();
+    let call = call
+        .retry(backoff)
+        .when(|error: &StoreError| matches!(error, StoreError::Unavailable(_) | StoreError::ReadOnly))
+        .notify(|error, _| tracing::warn!(%error, "waiting for the database"));
+    tokio::select! {
+        result = call => Some(result),
+        () = last_words(engine) => None,
+    }
+}
+
+/// Returns a little after the process is told to let go: a report under way may still be heard.
+async fn last_words(engine: &Engine) {
+    engine.shutdown.abandoned().cancelled_owned().await;
+    tokio::time::sleep(LAST_WORDS).await;
+}
+
+/// A settlement that the broker did not hear makes it repeat the message; the claim makes that harmless.
+fn note(heard: bool) {
+    if !heard {
+        tracing::debug!("the broker will deliver this message again");
+    }
+}
+
+fn read(delivery: &Delivery, worker: Worker) -> Result<Try, String> {
+    let message: JobMessage =
+        serde_json::from_slice(&delivery.body).map_err(|error| format!("not a job message: {error}"))?;
+    let job: Job = message.job.parse().map_err(|_| format!("unknown job {:?}", message.job))?;
+    if job.worker() != worker {
+        return Err(format!("{job} is not a job of the {worker} worker"));
+    }
+    Ok(Try { run: message.run, job, attempt: message.attempt })
+}
