@@ -3,4 +3,7 @@
 
 pub mod change_set;
 pub mod database;
+pub mod installation;
+pub mod probe;
 pub mod runtime;
+pub mod secret;

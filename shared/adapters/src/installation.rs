@@ -1,0 +1,297 @@
+//! What an installation consists of, as its operator describes it; checked on entry.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::database::{Database, DatabaseError, DatabaseSettings};
+use crate::probe::HealthRule;
+use crate::runtime::{Docker, DockerSettings, Process, ProcessSettings, Runtime};
+use crate::secret::SecretRef;
+
+/// One running platform that features are shipped to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Installation {
+    /// Its name: lower-case letters, digits and dashes.
+    pub name: String,
+    /// The source that it was first built from; features are laid over it.
+    pub base_source: PathBuf,
+    /// Where its backups are kept.
+    pub backup_dir: PathBuf,
+    /// Whether promotions may run here.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// How long a promotion may take, from Validate to Record.
+    #[serde(default = "time_limit_default")]
+    pub time_limit_seconds: i32,
+    /// How the new version takes over.
+    #[serde(default)]
+    pub swap: SwapMode,
+    /// How many earlier releases are kept.
+    #[serde(default = "keep_default")]
+    pub keep_releases: usize,
+    /// Where the application runs.
+    pub application: Application,
+    /// Its production database.
+    pub database: DatabaseRef,
+    /// When it counts as healthy.
+    pub health: HealthRule,
+}
+
+/// How the new version takes over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SwapMode {
+    /// The old version is stopped, then the new one started.
+    #[default]
+    StopFirst,
+}
+
+/// Where the application runs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Application {
+    /// A container of a Docker engine.
+    Docker(DockerApplication),
+    /// A supervised process of this machine.
+    Process(ProcessApplication),
+}
+
+/// A container of a Docker engine.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DockerApplication {
+    /// `unix:///path` or `tcp://` address of the engine; the usual one where not given.
+    #[serde(default)]
+    pub host: Option<String>,
+    /// The container's name.
+    pub container: String,
+    /// Repository name of the images that are built.
+    pub image: String,
+    /// How long it may take to stop before it is killed.
+    #[serde(default = "stop_timeout_default")]
+    pub stop_timeout_seconds: u32,
+    /// Most memory that one step of a build may use.
+    #[serde(default)]
+    pub build_memory_bytes: Option<u64>,
+    /// Most processor time that one step of a build may use, in thousandths of a processor.
+    #[serde(default)]
+    pub build_millicpus: Option<u32>,
+}
+
+/// A supervised process of this machine.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProcessApplication {
+    /// Folder for its releases and instances.
+    pub root: PathBuf,
+    /// Program and arguments that build a release, run inside its folder.
+    #[serde(default)]
+    pub build: Vec<String>,
+    /// Program and arguments that run the application, inside its release folder.
+    pub run: Vec<String>,
+    /// Its environment.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Its environment, as far as it is secret.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, SecretRef>,
+    /// How long it may take to stop before it is killed.
+    #[serde(default = "stop_timeout_default")]
+    pub stop_timeout_seconds: u32,
+    /// Whether it is started again when it ends by itself.
+    #[serde(default = "yes")]
+    pub restart: bool,
+}
+
+/// The production database.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseRef {
+    /// Where its URL is read from: `postgres://user:password@host:port/name`.
+    pub url: SecretRef,
+    /// Folder of `pg_dump` and `pg_restore`; found by themselves where not given.
+    #[serde(default)]
+    pub tools: Option<PathBuf>,
+    /// Whether its state at the stop is kept aside, so that a rollback loses no row written before
+    /// it. Costs as much space as the database for the time of the swap.
+    #[serde(default = "yes")]
+    pub snapshot: bool,
+}
+
+/// A field that is wrong and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldProblem {
+    /// Where, as a path: `health.url`.
+    pub field: String,
+    /// What is wrong, for people.
+    pub problem: String,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// The limit that people are promised (spec R4).
+fn time_limit_default() -> i32 {
+    600
+}
+
+fn keep_default() -> usize {
+    5
+}
+
+/// The engine's own default.
+fn stop_timeout_default() -> u32 {
+    10
+}
+
+impl Installation {
+    /// Reads a description and checks every field.
+    ///
+    /// # Errors
+    /// Every field that is wrong, by its path; a field that cannot be read hides those after it.
+    pub fn parse(description: &Value) -> Result<Self, Vec<FieldProblem>> {
+        let parsed: Self = serde_path_to_error::deserialize(description).map_err(|error| {
+            let field = error.path().to_string();
+            vec![FieldProblem { field, problem: error.into_inner().to_string() }]
+        })?;
+        let problems = parsed.problems();
+        if problems.is_empty() { Ok(parsed) } else { Err(problems) }
+    }
+
+    fn problems(&self) -> Vec<FieldProblem> {
+        let mut found = Vec::new();
+        let mut expect = |ok: bool, field: &str, problem: &str| {
+            if !ok {
+                found.push(FieldProblem { field: field.to_owned(), problem: problem.to_owned() });
+            }
+        };
+        expect(is_name(&self.name), "name", "must be 1 to 63 lower-case letters, digits or dashes");
+        expect(self.base_source.is_absolute(), "base_source", "must be an absolute path");
+        expect(self.backup_dir.is_absolute(), "backup_dir", "must be an absolute path");
+        expect((1..=86_400).contains(&self.time_limit_seconds), "time_limit_seconds", "must be from 1 to 86400");
+        expect(self.health.is_http(), "health.url", "must be an http:// address");
+        expect((1..=100).contains(&self.health.successes), "health.successes", "must be from 1 to 100");
+        expect(self.health.interval_ms >= 10, "health.interval_ms", "must be at least 10");
+        expect(self.health.within_seconds >= 1, "health.within_seconds", "must be at least 1");
+        match &self.application {
+            Application::Docker(docker) => {
+                expect(!docker.container.is_empty(), "application.docker.container", "must not be empty");
+                expect(is_name(&docker.image), "application.docker.image", "must be lower-case letters, digits or dashes");
+            }
+            Application::Process(process) => {
+                expect(process.root.is_absolute(), "application.process.root", "must be an absolute path");
+                expect(!process.run.is_empty(), "application.process.run", "must name a program");
+            }
+        }
+        found
+    }
+
+    /// The place where the application runs. `state_dir` holds saved specifications.
+    pub fn runtime(&self, state_dir: &Path) -> Result<Runtime> {
+        Ok(match &self.application {
+            Application::Docker(docker) => Runtime::Docker(Docker::connect(DockerSettings {
+                host: docker.host.clone(),
+                container: docker.container.clone(),
+                image: docker.image.clone(),
+                stop_timeout_seconds: docker.stop_timeout_seconds,
+                state_dir: state_dir.to_owned(),
+                build_memory_bytes: docker.build_memory_bytes,
+                build_millicpus: docker.build_millicpus,
+            })?),
+            Application::Process(process) => Runtime::Process(Process::new(process.settings(&self.name)?)?),
+        })
+    }
+
+    /// The way to the production database, proven.
+    ///
+    /// # Errors
+    /// As [`Database::connect`], and when its URL cannot be read.
+    pub async fn database(&self) -> Result<Database, DatabaseError> {
+        let url = self.database.url.read().context("read the URL of the production database")?;
+        Database::connect(DatabaseSettings { url, tools: self.database.tools.clone() }).await
+    }
+}
+
+impl ProcessApplication {
+    /// The process runtime's settings, secrets read.
+    pub fn settings(&self, name: &str) -> Result<ProcessSettings> {
+        let mut env = self.env.clone();
+        for (variable, secret) in &self.secrets {
+            env.insert(variable.clone(), secret.read()?);
+        }
+        Ok(ProcessSettings {
+            root: self.root.clone(),
+            name: name.to_owned(),
+            build: self.build.clone(),
+            run: self.run.clone(),
+            env,
+            stop_timeout_seconds: self.stop_timeout_seconds.into(),
+            restart: self.restart,
+            keeper: None,
+        })
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let admitted = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    (1..=63).contains(&text.len()) && text.bytes().all(admitted) && !text.starts_with('-')
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn description() -> Value {
+        json!({
+            "name": "shop",
+            "base_source": "/srv/shop/source",
+            "backup_dir": "/srv/shop/backups",
+            "application": { "docker": { "container": "portal", "image": "portal" } },
+            "database": { "url": { "env": "SHOP_DATABASE_URL" } },
+            "health": { "url": "http://127.0.0.1:8080/api/health" },
+        })
+    }
+
+    #[test]
+    fn a_short_description_gets_the_defaults() {
+        let shop = Installation::parse(&description()).unwrap();
+        assert!(shop.enabled && shop.database.snapshot);
+        assert_eq!((shop.time_limit_seconds, shop.keep_releases, shop.health.successes), (600, 5, 3));
+    }
+
+    #[test]
+    fn each_wrong_field_is_named() {
+        let cases = [
+            ("/name", json!("The Shop"), "name"),
+            ("/base_source", json!("source"), "base_source"),
+            ("/health/url", json!("ftp://x"), "health.url"),
+            ("/health/url", json!(7), "health.url"),
+            ("/database/url", json!("postgres://user:secret@host/db"), "database.url"),
+            ("/application/docker/image", json!("Registry/Portal"), "application.docker.image"),
+            ("/application", json!({ "vm": {} }), "application"),
+        ];
+        for (pointer, value, field) in cases {
+            let mut wrong = description();
+            *wrong.pointer_mut(pointer).unwrap() = value;
+            let problems = Installation::parse(&wrong).unwrap_err();
+            assert_eq!(problems[0].field, field, "{problems:?}");
+            assert!(!problems[0].problem.contains("secret"), "a secret in the wrong place is not repeated");
+        }
+    }
+
+    #[test]
+    fn an_unknown_field_is_refused_by_name() {
+        let mut wrong = description();
+        wrong["health"]["sucesses"] = json!(3);
+        let problems = Installation::parse(&wrong).unwrap_err();
+        assert!(problems[0].problem.contains("sucesses"), "{problems:?}");
+    }
+}

@@ -1,0 +1,131 @@
+//! Asks an application how it is, the way its users reach it.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use reqwest::redirect::Policy;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// When an application counts as healthy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HealthRule {
+    /// Asked through the port that users use; anything in 200–299 is good.
+    pub url: String,
+    /// How many good answers in a row it takes.
+    #[serde(default = "successes_default")]
+    pub successes: u32,
+    /// The pause between two questions.
+    #[serde(default = "interval_default")]
+    pub interval_ms: u64,
+    /// How long one answer may take.
+    #[serde(default = "timeout_default")]
+    pub timeout_ms: u64,
+    /// How long it may take to become healthy.
+    #[serde(default = "within_default")]
+    pub within_seconds: u64,
+    /// Where in the JSON answer the build id stands (`/build`); proves that the new version answers.
+    #[serde(default)]
+    pub build: Option<String>,
+}
+
+fn successes_default() -> u32 {
+    3
+}
+
+fn interval_default() -> u64 {
+    1_000
+}
+
+fn timeout_default() -> u64 {
+    2_000
+}
+
+fn within_default() -> u64 {
+    60
+}
+
+impl HealthRule {
+    /// Whether the address is one that can be asked.
+    pub fn is_http(&self) -> bool {
+        reqwest::Url::parse(&self.url).is_ok_and(|url| url.scheme() == "http" && url.has_host())
+    }
+
+    /// The pause between two questions.
+    pub fn interval(&self) -> Duration {
+        Duration::from_millis(self.interval_ms)
+    }
+
+    /// How long it may take to become healthy.
+    pub fn within(&self) -> Duration {
+        Duration::from_secs(self.within_seconds)
+    }
+}
+
+/// What the application answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It is well; its build id where the rule says where it stands.
+    Good {
+        /// The build that answered.
+        build: Option<String>,
+    },
+    /// It answered that it is not well, for people.
+    Bad(String),
+    /// It did not answer, for people.
+    Silent(String),
+}
+
+/// Longest part of an answer that is repeated to people, in bytes.
+const EXCERPT_BYTES_MAX: usize = 300;
+
+/// Asks one application.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    client: reqwest::Client,
+    rule: HealthRule,
+}
+
+impl Probe {
+    /// Gets ready to ask; each question goes over a connection of its own, as a new visitor's would.
+    pub fn new(rule: HealthRule) -> Result<Self> {
+        let client = reqwest::Client::builder()
+            .timeout(Duration::from_millis(rule.timeout_ms))
+            .pool_max_idle_per_host(0)
+            .redirect(Policy::none())
+            .no_proxy()
+            .build()
+            .context("set up the health probe")?;
+        Ok(Self { client, rule })
+    }
+
+    /// The rule it asks by.
+    pub fn rule(&self) -> &HealthRule {
+        &self.rule
+    }
+
+    /// Asks once.
+    pub async fn ask(&self) -> Answer {
+        let answer = async {
+            let response = self.client.get(&self.rule.url).send().await?;
+            Ok::<_, reqwest::Error>((response.status(), response.text().await?))
+        };
+        match answer.await {
+            Ok((status, body)) if status.is_success() => Answer::Good { build: self.build_in(&body) },
+            Ok((status, body)) => {
+                let excerpt = &body[..body.floor_char_boundary(EXCERPT_BYTES_MAX)];
+                Answer::Bad(format!("it answered {status}: {}", excerpt.trim()))
+            }
+            Err(error) if error.is_timeout() => Answer::Silent("it did not answer in time".into()),
+            Err(error) if error.is_connect() => Answer::Silent("nothing answers at its address".into()),
+            Err(error) => Answer::Silent(format!("its answer broke off ({error})")),
+        }
+    }
+
+    fn build_in(&self, body: &str) -> Option<String> {
+        let pointer = self.rule.build.as_deref()?;
+        let body: Value = serde_json::from_str(body).ok()?;
+        Some(body.pointer(pointer)?.as_str()?.to_owned())
+    }
+}
