@@ -1,1 +1,55 @@
-//! backup
+//! The backup worker: keeps the production database safe before the swap, and puts it back after one that failed.
+
+mod dump;
+mod restore;
+mod snapshot;
+
+use adapters::database::DatabaseError;
+use adapters::installation::Installation;
+use anyhow::Result;
+use domain::{Job, Worker};
+use engine::{Engine, JobContext, JobHandler, Report, StepError, worker};
+
+/// Runs until the process drains. Several may run at once, on machines that share the backup folder.
+pub async fn run(engine: &Engine) -> Result<()> {
+    worker::run(engine, Worker::Backup, Backups).await
+}
+
+struct Backups;
+
+impl JobHandler for Backups {
+    async fn run(&self, job: Job, cx: &JobContext) -> Result<Report, StepError> {
+        let installation = Installation::parse(&cx.order.installation)
+            .map_err(|_| StepError::fail_plainly("The description of this installation is not usable any more."))?;
+        match job {
+            Job::Dump => dump::dump(cx, &installation).await,
+            Job::DiscardPartial => dump::discard_partial(cx, &installation).await,
+            Job::Snapshot => snapshot::snapshot(cx, &installation).await,
+            Job::Restore => restore::restore(cx, &installation).await,
+            other => Err(StepError::fail_plainly(format!("The backup worker does not know the step {other}."))),
+        }
+    }
+}
+
+/// The database's errors are sentences for people already; this says which are worth another try.
+fn from_database(error: DatabaseError) -> StepError {
+    let sentence = match &error {
+        DatabaseError::Failed(_) => return StepError::from(anyhow::Error::from(error)),
+        named => named.to_string(),
+    };
+    match &error {
+        DatabaseError::Refused { .. }
+        | DatabaseError::Missing { .. }
+        | DatabaseError::Unsupported { .. }
+        | DatabaseError::Space { .. }
+        | DatabaseError::ToolsMissing { .. }
+        | DatabaseError::ToolsTooOld { .. }
+        | DatabaseError::Damaged { .. } => StepError::fail(sentence, error),
+        DatabaseError::Unreachable { .. }
+        | DatabaseError::InUse { .. }
+        | DatabaseError::Busy { .. }
+        | DatabaseError::NotRestored { .. }
+        | DatabaseError::LeftClosed { .. }
+        | DatabaseError::Failed(_) => StepError::retry(sentence, error),
+    }
+}

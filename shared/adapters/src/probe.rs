@@ -1,6 +1,6 @@
 //! Asks an application how it is, the way its users reach it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use reqwest::redirect::Policy;
@@ -127,5 +127,56 @@ impl Probe {
         let pointer = self.rule.build.as_deref()?;
         let body: Value = serde_json::from_str(body).ok()?;
         Some(body.pointer(pointer)?.as_str()?.to_owned())
+    }
+}
+
+/// The rule was met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Healthy {
+    /// How long after the first question the first good answer of the series came.
+    pub first_answer_after: Duration,
+    /// The build that answered, where the rule says where it stands.
+    pub build: Option<String>,
+}
+
+impl Probe {
+    /// Asks until enough good answers came in a row; where a build is expected and the rule says
+    /// where it stands, only answers of that build are good.
+    ///
+    /// # Errors
+    /// What was wrong last, for people, when that did not happen `within` the given time.
+    pub async fn until_healthy(&self, within: Duration, expected: Option<&str>) -> std::result::Result<Healthy, String> {
+        let begun = Instant::now();
+        let mut good = 0;
+        let mut first = Duration::ZERO;
+        loop {
+            let problem = match self.ask().await {
+                Answer::Good { build } if self.is_expected(build.as_deref(), expected) => {
+                    if good == 0 {
+                        first = begun.elapsed();
+                    }
+                    good += 1;
+                    if good >= self.rule.successes {
+                        return Ok(Healthy { first_answer_after: first, build });
+                    }
+                    None
+                }
+                Answer::Good { build } => {
+                    Some(format!("another version answers ({})", build.as_deref().unwrap_or("without a build id")))
+                }
+                Answer::Bad(problem) | Answer::Silent(problem) => Some(problem),
+            };
+            if let Some(problem) = problem {
+                good = 0;
+                if begun.elapsed() >= within {
+                    return Err(problem);
+                }
+            }
+            tokio::time::sleep(self.rule.interval()).await;
+        }
+    }
+
+    fn is_expected(&self, found: Option<&str>, expected: Option<&str>) -> bool {
+        self.rule.build.is_none() || expected.is_none() || found == expected
     }
 }

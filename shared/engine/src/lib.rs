@@ -52,3 +52,16 @@ pub struct Engine {
     /// Names this start of this process in leases; never used again.
     pub owner: Arc<str>,
 }
+
+/// How long to wait before the database is asked again.
+const DATABASE_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+
+impl Engine {
+    /// Waits a little for a database that is away, or until the process drains.
+    pub async fn pause_for_database(&self) {
+        tokio::select! {
+            () = tokio::time::sleep(DATABASE_PAUSE) => {}
+            () = self.shutdown.draining().cancelled_owned() => {}
+        }
+    }
+}

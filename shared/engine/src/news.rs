@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::run::{Event, Outcome, Phase, Run, Transition};
 use domain::{Cause, Job, PromotionId, Step};
 use protocol::event::STEPS_TOTAL;
-use protocol::{Kind, ProgressEvent};
+use protocol::{InvalidMessage, Kind, ProgressEvent};
 use store::outbox::{self, Outgoing};
 use store::runs::Locked;
 use store::{Result, Tx, progress, promotions};
@@ -59,6 +59,20 @@ pub(crate) async fn publish(tx: &mut Tx, promotion: &PromotionId, news: &News) -
         exchange: Exchange::Events.as_str().to_owned(),
         routing_key: event.routing_key(),
         body: event.envelope(id),
+        traceparent: None,
+    };
+    outbox::insert(tx, &message, RELAY_GRACE).await?;
+    Ok(message)
+}
+
+/// The message that tells the sender of a ship message why it was not taken.
+pub(crate) async fn refusal(tx: &mut Tx, message_id: Option<&str>, refused: &InvalidMessage) -> Result<Outgoing> {
+    let id = Uuid::now_v7();
+    let message = Outgoing {
+        id,
+        exchange: Exchange::Events.as_str().to_owned(),
+        routing_key: "ship.refused".to_owned(),
+        body: protocol::event::refusal(id, message_id, refused),
         traceparent: None,
     };
     outbox::insert(tx, &message, RELAY_GRACE).await?;

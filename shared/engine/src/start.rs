@@ -2,11 +2,11 @@
 
 use domain::run::Run;
 use domain::{PromotionId, Status};
-use protocol::Kind;
+use protocol::{InvalidMessage, Kind};
 use store::inbox::Answer;
+use store::jobs::Try;
 use store::runs::Locked;
-use store::{Result, StoreError, inbox, promotions, runs};
-use tracing::Span;
+use store::{Result, StoreError, inbox, outbox, promotions, runs};
 use uuid::Uuid;
 
 use crate::news::News;
@@ -44,6 +44,33 @@ pub async fn create_promotion(engine: &Engine, message_id: &str, new: &promotion
     };
     let message = news::publish(&mut tx, &new.id, &created).await?;
     tx.nudge().await?;
+    tx.commit().await?;
+    engine.publish_now(vec![message]).await;
+    Ok(())
+}
+
+/// Puts the refusal of a ship message on record and tells whoever listens for events.
+/// A message without a readable id can only be told of.
+pub async fn refuse_message(engine: &Engine, message_id: Option<&str>, refused: &InvalidMessage) -> Result<()> {
+    let mut tx = engine.store.begin().await?;
+    if let Some(id) = message_id {
+        let answer = Answer::Refused { field: refused.field.clone(), reason: refused.problem.clone() };
+        if !inbox::insert(&mut tx, id, &answer).await? {
+            return Ok(());
+        }
+    }
+    let message = news::refusal(&mut tx, message_id, refused).await?;
+    tx.commit().await?;
+    engine.publish_now(vec![message]).await;
+    Ok(())
+}
+
+/// Announces a queued try again: its message seems to be lost. A repeat is harmless.
+pub async fn remind(engine: &Engine, which: Try) -> Result<()> {
+    let mut tx = engine.store.begin().await?;
+    let Some(locked) = runs::lock(&mut tx, which.run).await? else { return Ok(()) };
+    let message = advance::job_message(which, locked.traceparent);
+    outbox::insert(&mut tx, &message, advance::RELAY_GRACE).await?;
     tx.commit().await?;
     engine.publish_now(vec![message]).await;
     Ok(())
@@ -101,7 +128,7 @@ pub async fn start_next(engine: &Engine) -> Result<Option<PromotionId>> {
     let limit = promotions::time_limit_seconds(&mut tx, &id).await?.unwrap_or(TIME_LIMIT_SECONDS);
     let first = Run::start();
     let span = tracing::info_span!("promotion", promotion = %id);
-    let traceparent = trace_of(&span);
+    let traceparent = telemetry::traceparent(&span);
     let run = Uuid::now_v7();
     promotions::withdraw_start(&mut tx, &id).await?;
     match runs::insert(&mut tx, run, &id, &first.run, limit, traceparent.as_deref()).await {
@@ -125,8 +152,4 @@ async fn announce_start(tx: &mut store::Tx, locked: &Locked) -> Result<store::ou
     let step = domain::Step::Validate;
     let started = News { kind: Kind::StepStarted, step: Some(step), message: news::doing(step).to_owned() };
     news::publish(tx, &locked.promotion, &started).await
-}
-
-fn trace_of(span: &Span) -> Option<String> {
-    telemetry::traceparent(span)
 }

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::InvalidMessage;
+
 /// How many steps people see.
 pub const STEPS_TOTAL: u8 = 11;
 
@@ -123,4 +125,19 @@ impl ProgressEvent {
             "data": self,
         })
     }
+}
+
+/// Tells the sender of a ship message which field was wrong and why, as a `CloudEvent` of type
+/// `slipway.ship.refused.v1` with the message's id as its subject.
+pub fn refusal(id: Uuid, message_id: Option<&str>, refused: &InvalidMessage) -> Value {
+    json!({
+        "specversion": "1.0",
+        "id": id,
+        "type": "slipway.ship.refused.v1",
+        "source": "slipway",
+        "subject": message_id,
+        "time": Timestamp::now(),
+        "datacontenttype": "application/json",
+        "data": { "field": refused.field, "problem": refused.problem },
+    })
 }

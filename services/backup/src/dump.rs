@@ -1,0 +1,49 @@
+//! Step 3: the production database in a verified file.
+
+use std::path::PathBuf;
+
+use adapters::database::{Dump, dump_name};
+use adapters::installation::Installation;
+use anyhow::Context;
+use engine::store::backups::Backup;
+use engine::{JobContext, Report, StepError};
+use jiff::Timestamp;
+
+use crate::from_database;
+
+pub(crate) async fn dump(cx: &JobContext, installation: &Installation) -> Result<Report, StepError> {
+    let target = target(cx, installation)?;
+    tokio::fs::create_dir_all(&installation.backup_dir)
+        .await
+        .map_err(|error| StepError::retry("The backup folder could not be made.", error))?;
+    let database = installation.database().await.map_err(from_database)?;
+    cx.log(format!("writing {}", target.display()));
+    let dump = database.dump(&target, |_| {}).await.map_err(from_database)?;
+    let size = i64::try_from(dump.size_bytes).context("read the size of the backup")?;
+    cx.log(format!("backup of {} bytes written and read back, sha256 {}", size, dump.sha256));
+    let backup = Backup {
+        path: dump.path.display().to_string(),
+        size_bytes: size,
+        sha256: dump.sha256.clone(),
+        server_version: dump.server_version.text.clone(),
+        restore_instructions: database.restore_instructions(&dump),
+    };
+    cx.log("to restore it by hand:");
+    backup.restore_instructions.lines().for_each(|line| cx.log(format!("    {line}")));
+    Ok(Report { backup: Some(backup), ..Report::with_output::<Dump>(&dump)? })
+}
+
+/// No half-written file is left; a complete backup stays.
+pub(crate) async fn discard_partial(cx: &JobContext, installation: &Installation) -> Result<Report, StepError> {
+    let database = installation.database().await.map_err(from_database)?;
+    database.discard_partial(&target(cx, installation)?).map_err(from_database)?;
+    Ok(Report::default())
+}
+
+/// The same file for every try of a run: its name holds the run's beginning, which its id tells.
+fn target(cx: &JobContext, installation: &Installation) -> Result<PathBuf, StepError> {
+    let (seconds, _) = cx.order.run.get_timestamp().context("read the run's beginning from its id")?.to_unix();
+    let begun = i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    let begun = begun.context("read the run's beginning from its id")?;
+    Ok(installation.backup_dir.join(dump_name(cx.order.build.as_str(), begun)))
+}

@@ -1,0 +1,71 @@
+//! Step 4: the sealed change set over the source that is in production.
+
+use std::path::PathBuf;
+
+use adapters::change_set::{self, LayError, Limits, Sandbox, Stamp, TakeError};
+use adapters::installation::{Application, Installation};
+use anyhow::anyhow;
+use engine::{JobContext, Report, StepError};
+use serde_json::Value;
+
+use crate::Extracted;
+
+pub(crate) async fn extract(cx: &JobContext, installation: &Installation) -> Result<Report, StepError> {
+    let sandbox = sandbox(&cx.order.sandbox, installation)?;
+    let sealed = cx.change_set_dir();
+    let set = change_set::take(&sandbox, cx.order.baseline.as_deref(), &Limits::default(), &sealed)
+        .await
+        .map_err(from_take)?;
+    cx.log(format!("change set {}: {} files", set.hash, set.changes.len()));
+    for change in &set.changes {
+        cx.log(format!("    {change}"));
+    }
+    let base = base(cx, installation);
+    cx.log(format!("laid over {}", base.display()));
+    let stamp = Stamp { build: cx.order.build.to_string(), promotion: cx.order.promotion.to_string() };
+    let context = cx.context_dir(cx.order.promotion.as_str());
+    let context = set.lay_over(&base, &context, &stamp).await.map_err(from_lay)?;
+    cx.log(format!("build context: {} files, source {}", context.manifest.len(), context.source_hash));
+    Report::with_output(&Extracted { change_set: set.hash, source_hash: context.source_hash })
+}
+
+/// What is in production: the source last deployed, or the base source where nothing was yet.
+fn base(cx: &JobContext, installation: &Installation) -> PathBuf {
+    let deployed = cx.order.current_promotion.as_deref().map(|promotion| cx.context_dir(promotion));
+    deployed.filter(|context| context.is_dir()).unwrap_or_else(|| installation.base_source.clone())
+}
+
+fn sandbox(description: &Value, installation: &Installation) -> Result<Sandbox, StepError> {
+    let text = |field: &str| description.get(field).and_then(Value::as_str).map(str::to_owned);
+    match (text("directory"), text("container"), text("path")) {
+        (Some(directory), _, _) => Ok(Sandbox::Directory(directory.into())),
+        (None, Some(id), Some(path)) => Ok(Sandbox::Container { host: engine_of(installation), id, path }),
+        _ => Err(anyhow!("the sandbox on record is neither a directory nor a container").into()),
+    }
+}
+
+/// Sandboxes run on the engine of the application.
+fn engine_of(installation: &Installation) -> Option<String> {
+    match &installation.application {
+        Application::Docker(docker) => docker.host.clone(),
+        Application::Process(_) => None,
+    }
+}
+
+fn from_take(error: TakeError) -> StepError {
+    match error {
+        TakeError::Unavailable(_) => StepError::retry(error.to_string(), error),
+        TakeError::Empty
+        | TakeError::Refused { .. }
+        | TakeError::Unusable(_)
+        | TakeError::Baseline(_)
+        | TakeError::Damaged(_) => StepError::fail(error.to_string(), error),
+    }
+}
+
+fn from_lay(error: LayError) -> StepError {
+    match error {
+        LayError::Unavailable(_) => StepError::retry(error.to_string(), error),
+        LayError::Conflict { .. } | LayError::Base { .. } => StepError::fail(error.to_string(), error),
+    }
+}

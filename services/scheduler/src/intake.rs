@@ -1,0 +1,119 @@
+//! From a ship message to a promotion that waits for approval, or to a refusal with its reason.
+
+use adapters::installation::Installation;
+use anyhow::Result;
+use domain::{ChangeRequestId, PromotionId};
+use engine::Engine;
+use engine::start::{create_promotion, refuse_message};
+use engine::store::StoreError;
+use engine::store::promotions::New;
+use engine::transport::{Delivery, Queue};
+use protocol::ship::Sandbox;
+use protocol::{InvalidMessage, ShipMessage};
+use serde_json::{Value, json};
+
+/// How many ship messages are in hand at once.
+const PREFETCH: u16 = 8;
+
+/// Takes ship messages until the process drains.
+pub(crate) async fn run(engine: &Engine) -> Result<()> {
+    let mut messages = engine.broker.consume(&Queue::Intake, PREFETCH, engine.shutdown.draining());
+    while let Some(delivery) = messages.next().await {
+        take(engine, delivery).await;
+    }
+    Ok(())
+}
+
+/// Answers one message; it is acknowledged only after its answer is on record.
+async fn take(engine: &Engine, delivery: Delivery) {
+    let heard = match answer(engine, &delivery.body).await {
+        Ok(None) => delivery.ack().await,
+        Ok(Some(refused)) => {
+            tracing::warn!(field = refused.field, problem = refused.problem, "a ship message was refused");
+            delivery.dead_letter(&refused.to_string()).await
+        }
+        Err(error) => {
+            tracing::warn!(%error, "a ship message waits for the database");
+            engine.pause_for_database().await;
+            delivery.retry().await
+        }
+    };
+    if !heard {
+        tracing::debug!("the broker will deliver this ship message again");
+    }
+}
+
+/// Puts the answer on record; `Some` when it is a refusal.
+async fn answer(engine: &Engine, body: &[u8]) -> Result<Option<InvalidMessage>, StoreError> {
+    let message = match ShipMessage::parse(body) {
+        Ok(message) => message,
+        Err(refused) => return refuse(engine, id_of(body), refused).await,
+    };
+    if engine.store.answer(&message.id).await?.is_some() {
+        return Ok(None);
+    }
+    if let Some(refused) = unfit(engine, &message).await? {
+        return refuse(engine, Some(message.id), refused).await;
+    }
+    loop {
+        match create_promotion(engine, &message.id, &promotion_for(&message)).await {
+            // Eight hex digits may be taken already; others will not be.
+            Err(StoreError::Conflict { constraint, .. }) if constraint.ends_with("_pkey") => {}
+            created => return created.map(|()| None),
+        }
+    }
+}
+
+/// Why the message cannot become a promotion, although it is well formed.
+async fn unfit(engine: &Engine, message: &ShipMessage) -> Result<Option<InvalidMessage>, StoreError> {
+    let problem = match engine.store.installation(&message.installation).await? {
+        None => format!("there is no installation called {:?}", message.installation),
+        Some(known) => match Installation::parse(&known.description) {
+            Ok(installation) if installation.enabled => return Ok(None),
+            Ok(_) => format!("promotions are switched off for {:?}", message.installation),
+            Err(_) => format!("the description of {:?} is of another version; apply it again", message.installation),
+        },
+    };
+    Ok(Some(InvalidMessage { field: "data.installation".into(), problem }))
+}
+
+async fn refuse(
+    engine: &Engine,
+    message_id: Option<String>,
+    refused: InvalidMessage,
+) -> Result<Option<InvalidMessage>, StoreError> {
+    refuse_message(engine, message_id.as_deref(), &refused).await?;
+    Ok(Some(refused))
+}
+
+/// The id of a message that is otherwise wrong, so that its sender can be answered.
+fn id_of(body: &[u8]) -> Option<String> {
+    let event: Value = serde_json::from_slice(body).ok()?;
+    let id = event.get("id")?.as_str()?;
+    (!id.is_empty() && id.len() <= 200 && !id.contains('\0')).then(|| id.to_owned())
+}
+
+fn promotion_for(message: &ShipMessage) -> New {
+    let (number, request) = random_numbers();
+    New {
+        id: PromotionId::new(number),
+        change_request: ChangeRequestId::new(jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).year(), request),
+        build: message.build.clone(),
+        title: message.title.clone(),
+        installation: message.installation.clone(),
+        sandbox: match &message.sandbox {
+            Sandbox::Directory(path) => json!({ "directory": path }),
+            Sandbox::Container { id, path } => json!({ "container": id, "path": path }),
+        },
+        baseline: message.baseline.clone(),
+        change_type: message.change_type,
+        risk: message.risk,
+        requested_by: message.requested_by.clone(),
+    }
+}
+
+/// Two numbers for ids that nobody can guess and that hardly ever meet again.
+fn random_numbers() -> (u32, u32) {
+    let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
+    ((high >> 32) as u32, low as u32)
+}

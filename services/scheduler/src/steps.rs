@@ -1,0 +1,97 @@
+//! The steps that touch only our own records: Validate, Window check, Record.
+
+use std::path::Path;
+use std::time::Duration;
+
+use adapters::installation::Installation;
+use adapters::probe::{Answer, Probe};
+use adapters::runtime::Swap;
+use domain::{ChangeType, Job};
+use engine::store::promotions::Facts;
+use engine::{JobContext, JobHandler, Report, StepError};
+use health::Baseline;
+
+/// How long the running version may take to show that it is healthy: it has been up for long.
+const BASELINE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Does the scheduler's jobs.
+pub(crate) struct Steps;
+
+impl JobHandler for Steps {
+    async fn run(&self, job: Job, cx: &JobContext) -> Result<Report, StepError> {
+        match job {
+            Job::Validate => validate(cx).await,
+            Job::CheckWindow => Ok(check_window(cx)),
+            Job::Record => record(cx).await,
+            other => Err(StepError::fail_plainly(format!("The scheduler does not know the step {other}."))),
+        }
+    }
+}
+
+async fn validate(cx: &JobContext) -> Result<Report, StepError> {
+    let installation = Installation::parse(&cx.order.installation).map_err(|problems| {
+        let fields: Vec<_> = problems.iter().map(|it| format!("{}: {}", it.field, it.problem)).collect();
+        cx.log(fields.join("; "));
+        StepError::Refuse(format!(
+            "The description of {} is not usable any more ({}). Apply a corrected one and start the promotion again.",
+            cx.order.installation_name,
+            fields.join("; ")
+        ))
+    })?;
+    if !installation.enabled {
+        return Err(StepError::Refuse(format!(
+            "Promotions are switched off for {}. Switch them on and start the promotion again.",
+            installation.name
+        )));
+    }
+    if let Some(missing) = missing_sandbox(cx) {
+        return Err(StepError::Refuse(missing));
+    }
+    let baseline = baseline(cx, &installation).await?;
+    if !baseline.healthy && cx.order.change_type != ChangeType::Emergency {
+        return Err(StepError::Refuse(format!(
+            "The version that is running now is not healthy ({}), so nobody could tell whether the new one is. \
+             Mend it first, or ship the change as an emergency.",
+            baseline.problem.as_deref().unwrap_or("no detail")
+        )));
+    }
+    Report::with_output(&baseline)
+}
+
+/// A sandbox in a folder must be there; one in a container is looked at when its files are taken.
+fn missing_sandbox(cx: &JobContext) -> Option<String> {
+    let directory = cx.order.sandbox.get("directory")?.as_str()?;
+    let there = Path::new(directory).join(".git").exists();
+    (!there).then(|| {
+        "The place where the feature was built is gone, so there is nothing to ship. Build it again and ship it anew.".to_owned()
+    })
+}
+
+async fn baseline(cx: &JobContext, installation: &Installation) -> Result<Baseline, StepError> {
+    let probe = Probe::new(installation.health.clone())?;
+    let build = match probe.ask().await {
+        Answer::Good { build } => build,
+        Answer::Bad(_) | Answer::Silent(_) => None,
+    };
+    let baseline = match probe.until_healthy(BASELINE_WITHIN, None).await {
+        Ok(healthy) => Baseline { healthy: true, build: healthy.build.or(build), problem: None },
+        Err(problem) => Baseline { healthy: false, build, problem: Some(problem) },
+    };
+    cx.log(match &baseline.problem {
+        None => format!("the running version is healthy (build {})", baseline.build.as_deref().unwrap_or("unknown")),
+        Some(problem) => format!("the running version is not healthy: {problem}"),
+    });
+    Ok(baseline)
+}
+
+fn check_window(cx: &JobContext) -> Report {
+    cx.log("no deployment windows are configured: any time is fine");
+    Report::default()
+}
+
+/// The record itself is written with this report, in one transaction: status, facts, product,
+/// change request, and whose source is in production.
+async fn record(cx: &JobContext) -> Result<Report, StepError> {
+    let swap: Swap = cx.required(Job::Prepare).await?;
+    Ok(Report { facts: Facts { image: Some(swap.new_image), ..Facts::default() }, ..Report::default() })
+}
