@@ -1,0 +1,50 @@
+//! Exit codes: a contract with scripts.
+
+use std::process::ExitCode;
+
+use protocol::http::Promotion;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// What was asked for is done.
+    Done = 0,
+    /// It could not be done.
+    Failed = 1,
+    /// It was asked for wrongly: arguments, or a file that cannot be read.
+    Usage = 2,
+    /// The promotion was undone; the old version serves, checked.
+    RolledBack = 3,
+    /// Slipway said no: the message, the approval, the time. Nothing was done.
+    Refused = 4,
+    /// A person has to act; the promotion says what to do.
+    NeedsAttention = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// The outcome of a promotion that nothing more happens to by itself; `None` while it goes on, waits
+/// for somebody or waits for its turn.
+pub(crate) fn outcome(promotion: &Promotion) -> Option<Exit> {
+    match promotion.summary.status.as_str() {
+        "deployed" => Some(Exit::Done),
+        "rolled_back" => Some(Exit::RolledBack),
+        "needs_attention" => Some(Exit::NeedsAttention),
+        "rejected" | "cancelled" => Some(Exit::Refused),
+        _ if is_held(promotion) => Some(Exit::Refused),
+        _ => None,
+    }
+}
+
+/// Whether a run was refused before it did anything: approved still, and a reason says why it did not
+/// start. Approving it again takes the reason away.
+pub(crate) fn is_held(promotion: &Promotion) -> bool {
+    matches!(promotion.summary.status.as_str(), "approved" | "scheduled")
+        && promotion.summary.reason.is_some()
+        && promotion.finished_at.is_some()
+}

@@ -1,0 +1,208 @@
+//! `slipway promotions`: see, approve, cancel and follow promotions.
+
+use std::time::Duration;
+
+use clap::Subcommand;
+use clap::builder::NonEmptyStringValueParser;
+use protocol::http::{Decision, LogLine, Promotion, PromotionSummary};
+use tokio::time::sleep;
+
+use crate::api::Api;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::{follow, report, table, units};
+
+const LOG_POLL_EVERY: Duration = Duration::from_secs(1);
+
+/// What can be done with promotions.
+#[derive(Debug, Clone, Subcommand)]
+pub enum PromotionsCommand {
+    /// List promotions, the latest first
+    List {
+        /// Only those to this installation
+        #[arg(long, value_name = "NAME")]
+        installation: Option<String>,
+    },
+    /// Show a promotion with all that is on record of it
+    Show {
+        /// The promotion, CP-…
+        #[arg(value_name = "CP")]
+        id: String,
+    },
+    /// Approve a promotion, so that it starts
+    Approve {
+        /// The promotion, CP-…
+        #[arg(value_name = "CP")]
+        id: String,
+        /// Who approves it
+        #[arg(long, env = "USER", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+        by: String,
+        /// Stay until the promotion is over, and exit with its outcome
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Withdraw a promotion, or stop one under way and put everything back
+    Cancel {
+        /// The promotion, CP-…
+        #[arg(value_name = "CP")]
+        id: String,
+        /// Who withdraws it
+        #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+        by: String,
+        /// Why
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        reason: String,
+    },
+    /// Watch a promotion until it is over, and exit with its outcome
+    Follow {
+        /// The promotion, CP-…
+        #[arg(value_name = "CP")]
+        id: String,
+    },
+    /// Print a promotion's log
+    Log {
+        /// The promotion, CP-…
+        #[arg(value_name = "CP")]
+        id: String,
+        /// Stay until the promotion is over, and exit with its outcome
+        #[arg(long)]
+        follow: bool,
+    },
+}
+
+pub(crate) async fn run(command: PromotionsCommand, api: &Api, output: &mut Output) -> Result<Exit, Failure> {
+    match command {
+        PromotionsCommand::List { installation } => {
+            let query: Vec<_> = installation.iter().map(|name| ("installation", name.as_str())).collect();
+            let all: Vec<PromotionSummary> = api.get(&["promotions"], &query).await?;
+            output.result(all.as_slice(), list)?;
+        }
+        PromotionsCommand::Show { id } => output.result(&api.promotion(&id).await?, show)?,
+        PromotionsCommand::Approve { id, by, follow } => {
+            decide(api, &id, "approve", &Decision { by, reason: None }, output).await?;
+            if follow {
+                return follow::run(api, &id, output).await;
+            }
+            output.text(&format!("Watch it with: slipway promotions follow {id}"))?;
+        }
+        PromotionsCommand::Cancel { id, by, reason } => {
+            decide(api, &id, "cancel", &Decision { by, reason: Some(reason) }, output).await?;
+        }
+        PromotionsCommand::Follow { id } => return follow::run(api, &id, output).await,
+        PromotionsCommand::Log { id, follow } => {
+            // A console that does not answer is a failure now; from here on it is waited for.
+            api.promotion(&id).await?;
+            if follow {
+                return follow_log(api, &id, output).await;
+            }
+            print_log(api, &id, 0, output).await?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// What a person can do about a promotion that waits for somebody.
+pub(crate) fn approval_hint(summary: &PromotionSummary) -> Option<String> {
+    (summary.status == "pending")
+        .then(|| format!("Waiting for approval: slipway promotions approve {}", summary.id))
+}
+
+async fn decide(
+    api: &Api,
+    id: &str,
+    decision: &str,
+    body: &Decision,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let decided: PromotionSummary = api.post(&["promotions", id, decision], body).await?;
+    output.result(&decided, |it| {
+        let reason = it.reason.as_ref().map_or_else(String::new, |reason| format!(" {reason}"));
+        format!("{} ({} → {}): {}.{reason}", it.id, it.title, it.installation, it.status_title)
+    })?;
+    Ok(())
+}
+
+fn list(all: &[PromotionSummary]) -> String {
+    if all.is_empty() {
+        return "There are no promotions.".to_owned();
+    }
+    let rows: Vec<_> = all
+        .iter()
+        .map(|it| {
+            let created = units::instant(it.created_at);
+            [it.id.clone(), it.status_title.clone(), it.installation.clone(), created, it.title.clone()]
+        })
+        .collect();
+    table::render(["PROMOTION", "STATUS", "INSTALLATION", "CREATED", "FEATURE"], &rows)
+}
+
+fn show(promotion: &Promotion) -> String {
+    let mut parts = vec![report::render(promotion)];
+    if !promotion.timeline.is_empty() {
+        parts.push(timeline(promotion));
+    }
+    // In need of attention, the report has them already.
+    if let Some(backup) = &promotion.backup
+        && promotion.summary.status != "needs_attention"
+    {
+        let instructions = backup.restore_instructions.trim_end();
+        parts.push(format!("How to restore the backup by hand:\n{instructions}"));
+    }
+    parts.join("\n\n")
+}
+
+fn timeline(promotion: &Promotion) -> String {
+    let rows: Vec<_> = promotion
+        .timeline
+        .iter()
+        .map(|entry| {
+            let is_undo = entry.direction == "undo";
+            let step = format!("{}{}", if is_undo { "undo: " } else { "" }, entry.step_title);
+            let took = entry.duration_ms.map_or_else(String::new, units::span);
+            [
+                entry.step.to_string(),
+                step,
+                entry.job.clone(),
+                entry.attempt.to_string(),
+                entry.state.clone(),
+                took,
+                entry.reason.clone().unwrap_or_default(),
+            ]
+        })
+        .collect();
+    table::render(["#", "STEP", "JOB", "TRY", "STATE", "TOOK", "REASON"], &rows)
+}
+
+/// Prints the log after this sequence number, to its present end; answers the last number printed.
+async fn print_log(api: &Api, id: &str, after: i64, output: &mut Output) -> Result<i64, Failure> {
+    let mut printed = after;
+    loop {
+        let number = printed.to_string();
+        let lines: Vec<LogLine> =
+            api.get_patiently(&["promotions", id, "log"], &[("after", &number)]).await?;
+        // An answer may be a part; one without anything new is the end.
+        let Some(last) = lines.iter().map(|line| line.sequence).max().filter(|&last| last > printed) else {
+            return Ok(printed);
+        };
+        for line in lines.iter().filter(|line| line.sequence > printed) {
+            output.result(line, |line| {
+                format!("{}  {:<20}  {}", line.at.strftime("%H:%M:%S"), line.job, line.line)
+            })?;
+        }
+        printed = last;
+    }
+}
+
+async fn follow_log(api: &Api, id: &str, output: &mut Output) -> Result<Exit, Failure> {
+    let mut printed = 0;
+    loop {
+        // Looked at before the log is read: what the end wrote is in it.
+        let promotion: Promotion = api.get_patiently(&["promotions", id], &[]).await?;
+        printed = print_log(api, id, printed, output).await?;
+        if let Some(exit) = follow::over(&promotion) {
+            return Ok(exit);
+        }
+        sleep(LOG_POLL_EVERY).await;
+    }
+}

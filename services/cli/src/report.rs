@@ -1,0 +1,156 @@
+//! The report of a promotion: how it ended, in words, and what a person needs afterward.
+
+use protocol::http::{Promotion, TimelineEntry};
+
+use crate::exit::is_held;
+use crate::units;
+
+/// The promotion for people, without a line break at the end.
+pub fn render(promotion: &Promotion) -> String {
+    let mut lines = vec![headline(promotion)];
+    lines.extend(promotion.summary.reason.clone());
+    lines.push(String::new());
+    for (label, value) in facts(promotion) {
+        lines.push(format!("  {label:<15} {value}"));
+    }
+    if promotion.summary.status == "needs_attention"
+        && let Some(backup) = &promotion.backup
+    {
+        lines.push(format!(
+            "\nHow to restore the backup by hand:\n{}",
+            backup.restore_instructions.trim_end()
+        ));
+    }
+    if promotion.started_at.is_some() {
+        lines.push(format!("\nSee the whole log: slipway promotions log {}", promotion.summary.id));
+    }
+    lines.join("\n")
+}
+
+/// How it stands, as one sentence.
+fn headline(promotion: &Promotion) -> String {
+    let summary = &promotion.summary;
+    let (title, installation) = (&summary.title, &summary.installation);
+    match summary.status.as_str() {
+        "pending" => format!("Pending: {title} waits for approval before it goes to {installation}."),
+        _ if is_held(promotion) => {
+            format!("Held: {title} was not started on {installation}, and nothing was changed.")
+        }
+        "approved" => format!("Approved: {title} goes to {installation} as soon as it is its turn."),
+        "scheduled" => format!("Scheduled: {title} goes to {installation} when the next window opens."),
+        "deploying" => format!("Deploying: {title} is on its way to {installation}."),
+        "deployed" => format!("Deployed: {title} now serves on {installation}."),
+        "rolling_back" => {
+            format!("Rolling back: the version from before is being put back on {installation}.")
+        }
+        "rolled_back" => {
+            format!("Rolled back: the version from before serves again on {installation}, checked.")
+        }
+        "needs_attention" => format!("Needs attention: a person has to look after {installation} now."),
+        "rejected" | "cancelled" => {
+            format!(
+                "{}: {title} does not go to {installation}, and nothing was changed.",
+                summary.status_title
+            )
+        }
+        _ => format!("{}: {title} on {installation}.", summary.status_title),
+    }
+}
+
+fn facts(promotion: &Promotion) -> Vec<(&'static str, String)> {
+    let summary = &promotion.summary;
+    let change = &promotion.change_request;
+    let mut facts = vec![
+        ("Promotion", format!("{} of {}", summary.id, summary.build)),
+        ("Change request", format!("{change} ({}, {} risk)", promotion.change_type, promotion.risk)),
+        ("Requested by", promotion.requested_by.clone()),
+    ];
+    let mut add = |label, value: Option<String>| facts.extend(value.map(|value| (label, value)));
+    add("Approved by", promotion.approved_by.clone());
+    add("Put back", put_back(promotion));
+    add("Not put back", not_put_back(&promotion.timeline));
+    add("Data", promotion.data_note.clone());
+    add(
+        "Kept database",
+        promotion.kept_database.as_ref().map(|name| format!("{name} (as the new version left it)")),
+    );
+    add("Downtime", downtime(promotion));
+    add(
+        "Backup",
+        promotion
+            .backup
+            .as_ref()
+            .map(|backup| format!("{} ({})", backup.path, units::size(backup.size_bytes))),
+    );
+    add("Image", promotion.image.clone());
+    let span = promotion.started_at.zip(promotion.finished_at);
+    add("Took", span.map(|(start, end)| units::between(start, end)));
+    facts
+}
+
+fn downtime(promotion: &Promotion) -> Option<String> {
+    let was_stopped = promotion.timeline.iter().any(|entry| entry.job == "swap.stop_old");
+    match promotion.downtime_ms {
+        Some(milliseconds) => Some(units::span(milliseconds)),
+        None if promotion.summary.status == "rolled_back" && !was_stopped => {
+            Some("none, the version from before kept serving".to_owned())
+        }
+        None => None,
+    }
+}
+
+/// What was undone, in the order in which it was.
+fn put_back(promotion: &Promotion) -> Option<String> {
+    let done: Vec<&str> = latest_undos(&promotion.timeline)
+        .filter(|entry| entry.state == "succeeded")
+        .map(|entry| entry.job.as_str())
+        .collect();
+    let is_done = |job| done.contains(&job);
+    let database = if promotion.kept_database.is_some() {
+        "put the database back"
+    } else {
+        "made sure that the database is as before"
+    };
+    let tidied = done.iter().any(|job| job.starts_with("cleanup.") || is_tidying(job));
+    let old_version = match (is_done("swap.start_old"), is_done("health.check_old")) {
+        (true, true) => Some("started the old version and checked it"),
+        (true, false) => Some("started the old version"),
+        (false, true) => Some("checked the old version"),
+        (false, false) => None,
+    };
+    let said = [
+        is_done("swap.stop_new").then_some("stopped the new version"),
+        is_done("backup.restore").then_some(database),
+        old_version,
+        tidied.then_some("removed what had been prepared"),
+    ];
+    let said: Vec<&str> = said.into_iter().flatten().collect();
+    (!said.is_empty()).then(|| said.join(" · "))
+}
+
+/// The undo that was given up, and why.
+fn not_put_back(timeline: &[TimelineEntry]) -> Option<String> {
+    let given_up = latest_undos(timeline).find(|entry| matches!(entry.state.as_str(), "failed" | "lost"))?;
+    let goal = match given_up.job.as_str() {
+        "swap.stop_new" => "stop the new version",
+        "backup.restore" => "put the database back",
+        "swap.start_old" => "start the old version",
+        "health.check_old" => "see the old version answer as before",
+        _ => "remove what had been prepared",
+    };
+    let times = if given_up.attempt == 1 { "once".to_owned() } else { format!("{} times", given_up.attempt) };
+    let reason = given_up.reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"));
+    Some(format!("could not {goal}, tried {times}{reason}"))
+}
+
+fn is_tidying(job: &str) -> bool {
+    matches!(job, "swap.unprepare" | "backup.discard_partial")
+}
+
+/// The undo jobs, each with its latest try only.
+fn latest_undos(timeline: &[TimelineEntry]) -> impl Iterator<Item = &TimelineEntry> {
+    let is_latest = move |entry: &TimelineEntry| {
+        !timeline.iter().any(|other| other.job == entry.job && other.attempt > entry.attempt)
+    };
+    timeline.iter().filter(move |entry| entry.direction == "undo" && is_latest(entry))
+}

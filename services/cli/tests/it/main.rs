@@ -1,0 +1,12 @@
+//! The command line against a console that answers what a test tells it to.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
+mod console;
+mod display;
+mod follow;
+mod installations;
+mod promotions;
+mod report;
+mod sample;
+mod ship;
