@@ -1,1 +1,32 @@
-//! console
+//! The console: the HTTP API through which people and programs reach Slipway.
+//!
+//! It has no state of its own: it reads the records, puts ship messages on the broker, and passes
+//! people's decisions to the engine. The bodies are `protocol::http`.
+
+mod api;
+mod checks;
+mod installations;
+mod problem;
+mod promotions;
+mod ships;
+mod stream;
+
+use anyhow::{Context, Result};
+use engine::Engine;
+use tokio::net::TcpListener;
+
+/// Serves until the process drains.
+pub async fn run(engine: &Engine) -> Result<()> {
+    let address = engine.config.console_listen;
+    let listener = TcpListener::bind(address).await.with_context(|| format!("listen on {address}"))?;
+    serve(engine, listener).await
+}
+
+/// Serves on a listener that is open already, until the process drains.
+pub async fn serve(engine: &Engine, listener: TcpListener) -> Result<()> {
+    tracing::info!(address = %listener.local_addr()?, "the console answers");
+    axum::serve(listener, api::router(engine.clone()))
+        .with_graceful_shutdown(engine.shutdown.draining().cancelled_owned())
+        .await
+        .context("serve the console")
+}

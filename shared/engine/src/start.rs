@@ -85,7 +85,11 @@ pub async fn approve(engine: &Engine, id: &PromotionId, by: &str) -> Result<Wish
             promotions::approve(&mut tx, id, by).await?;
             format!("{by} approved the promotion.")
         }
-        Status::Approved => format!("{by} asked to start the promotion again."),
+        Status::Approved => {
+            // What held it back last time is no longer news.
+            promotions::set_status(&mut tx, id, status, None).await?;
+            format!("{by} asked to start the promotion again.")
+        }
         Status::Scheduled
         | Status::Deploying
         | Status::Deployed

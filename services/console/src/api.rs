@@ -1,0 +1,64 @@
+//! Routes, and who may call them.
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use engine::Engine;
+
+use crate::problem::Failure;
+use crate::{checks, installations, promotions, ships, stream};
+
+/// Largest body that is taken, in bytes; a ship message has its own, smaller limit.
+const BODY_BYTES_MAX: usize = 256 * 1024;
+
+pub(crate) fn router(engine: Engine) -> Router {
+    let api = Router::new()
+        .route("/ships", post(ships::post))
+        .route("/ships/{message}", get(ships::answer))
+        .route("/schemas/ship.requested.v1", get(ships::schema))
+        .route("/promotions", get(promotions::list))
+        .route("/promotions/{id}", get(promotions::show))
+        .route("/promotions/{id}/approve", post(promotions::approve))
+        .route("/promotions/{id}/cancel", post(promotions::cancel))
+        .route("/promotions/{id}/log", get(promotions::log))
+        .route("/promotions/{id}/events", get(stream::events))
+        .route("/installations", get(installations::list))
+        .route("/installations/{name}", get(installations::show).put(installations::apply))
+        .route("/installations/{name}/check", post(checks::installation))
+        .route("/doctor", get(checks::doctor))
+        .route_layer(middleware::from_fn_with_state(engine.clone(), only_with_token));
+    Router::new()
+        .nest("/api/v1", api)
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/readyz", get(ready))
+        .fallback(|| async { Failure::not_found("There is nothing at this address.") })
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(engine)
+}
+
+async fn only_with_token(State(engine): State<Engine>, request: Request, next: Next) -> Response {
+    let Some(expected) = engine.config.console_token.as_deref() else { return next.run(request).await };
+    let presented = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    match presented.and_then(|value| value.strip_prefix("Bearer ")) {
+        Some(token) if same(token.as_bytes(), expected.as_bytes()) => next.run(request).await,
+        Some(_) | None => Failure::unauthorized().into_response(),
+    }
+}
+
+/// Compares without telling by its duration how much was right.
+fn same(presented: &[u8], expected: &[u8]) -> bool {
+    presented.len() == expected.len()
+        && presented.iter().zip(expected).fold(0, |different, (a, b)| different | (a ^ b)) == 0
+}
+
+/// Ready to take traffic: the database answers and the broker takes messages.
+async fn ready(State(engine): State<Engine>) -> Response {
+    match engine.store.ping().await {
+        Ok(_) if engine.broker.health().is_ready() => "ready".into_response(),
+        Ok(_) => (StatusCode::SERVICE_UNAVAILABLE, "the message broker does not answer").into_response(),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
+    }
+}

@@ -1,0 +1,60 @@
+//! Errors as callers see them (RFC 9457).
+
+use axum::Json;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use engine::store::StoreError;
+use protocol::http::{FieldProblem, Problem};
+
+/// Why a request was not done.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    status: StatusCode,
+    detail: String,
+    fields: Vec<FieldProblem>,
+}
+
+impl Failure {
+    pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { status, detail: detail.into(), fields: Vec::new() }
+    }
+
+    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    pub(crate) fn unauthorized() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "This console asks for a token. Set SLIPWAY_API_TOKEN and try again.")
+    }
+
+    pub(crate) fn wrong_fields(detail: impl Into<String>, fields: Vec<FieldProblem>) -> Self {
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, detail: detail.into(), fields }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let passing = matches!(error, StoreError::Unavailable(_) | StoreError::ReadOnly);
+        tracing::error!(error = format!("{:#}", anyhow::Error::from(error)), "a request failed");
+        if passing {
+            Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Slipway's own database does not answer at the moment. Nothing was changed; try again shortly.",
+            )
+        } else {
+            Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong inside Slipway; its log says what.")
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let problem = Problem {
+            status: self.status.as_u16(),
+            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
+            detail: self.detail,
+            fields: self.fields,
+        };
+        (self.status, [(header::CONTENT_TYPE, "application/problem+json")], Json(problem)).into_response()
+    }
+}

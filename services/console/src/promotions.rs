@@ -1,0 +1,167 @@
+//! Promotions over HTTP.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use domain::{PromotionId, Status};
+use engine::start::{Wish, approve as grant, withdraw};
+use engine::store::promotions::{self as records, TryRecord};
+use engine::{Advanced, Engine, Report, Reporter, advance};
+use protocol::http::{Backup, Decision, LogLine, Promotion, PromotionSummary, TimelineEntry};
+use serde::Deserialize;
+
+use crate::problem::Failure;
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Filter {
+    installation: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct After {
+    #[serde(default)]
+    pub(crate) after: i64,
+}
+
+pub(crate) async fn list(
+    State(engine): State<Engine>,
+    Query(filter): Query<Filter>,
+) -> Result<Json<Vec<PromotionSummary>>, Failure> {
+    let all = engine.store.promotions(filter.installation.as_deref()).await?;
+    Ok(Json(all.iter().map(summary).collect()))
+}
+
+pub(crate) async fn show(State(engine): State<Engine>, Path(id): Path<String>) -> Result<Json<Promotion>, Failure> {
+    let promotion = find(&engine, &id).await?;
+    let run = engine.store.latest_run(&promotion.id).await?;
+    let timeline = match &run {
+        Some(run) => engine.store.timeline(run.id).await?,
+        None => Vec::new(),
+    };
+    let backup = engine.store.backup_of(&promotion.id).await?;
+    Ok(Json(Promotion {
+        summary: summary(&promotion),
+        change_request: promotion.change_request,
+        change_type: promotion.change_type.to_string(),
+        risk: promotion.risk.to_string(),
+        requested_by: promotion.requested_by,
+        approved_by: promotion.approved_by,
+        started_at: run.as_ref().map(|run| run.started_at),
+        finished_at: run.as_ref().and_then(|run| run.finished_at),
+        timeline: timeline.iter().map(entry).collect(),
+        downtime_ms: promotion.facts.downtime_ms,
+        backup: backup.map(|backup| Backup {
+            path: backup.path,
+            size_bytes: backup.size_bytes.unsigned_abs(),
+            sha256: backup.sha256,
+            server_version: backup.server_version,
+            restore_instructions: backup.restore_instructions,
+        }),
+        kept_database: promotion.facts.kept_database,
+        data_note: promotion.facts.data_note,
+        image: promotion.facts.image,
+    }))
+}
+
+pub(crate) async fn approve(
+    State(engine): State<Engine>,
+    Path(id): Path<String>,
+    Json(decision): Json<Decision>,
+) -> Result<Json<PromotionSummary>, Failure> {
+    let promotion = find(&engine, &id).await?;
+    person(&decision)?;
+    granted(grant(&engine, &promotion.id, &decision.by).await?, "approved")?;
+    Ok(Json(summary(&find(&engine, &id).await?)))
+}
+
+/// Withdraws what has not begun; stops and undoes what has.
+pub(crate) async fn cancel(
+    State(engine): State<Engine>,
+    Path(id): Path<String>,
+    Json(decision): Json<Decision>,
+) -> Result<Json<PromotionSummary>, Failure> {
+    let promotion = find(&engine, &id).await?;
+    person(&decision)?;
+    let Some(reason) = decision.reason.filter(|reason| !reason.trim().is_empty()) else {
+        return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "Say why it is to be stopped."));
+    };
+    match engine.store.open_run(&promotion.id).await? {
+        Some(run) => {
+            let event = domain::run::Event::CancelRequested { by: decision.by, reason };
+            let told = advance(&engine, run, &event, Reporter::Person, &Report::default()).await?;
+            if let Advanced::Ignored(why) = told {
+                return Err(Failure::new(StatusCode::CONFLICT, format!("It cannot be stopped any more: {why}.")));
+            }
+        }
+        None => granted(withdraw(&engine, &promotion.id, &decision.by, &reason).await?, "withdrawn")?,
+    }
+    Ok(Json(summary(&find(&engine, &id).await?)))
+}
+
+pub(crate) async fn log(
+    State(engine): State<Engine>,
+    Path(id): Path<String>,
+    Query(after): Query<After>,
+) -> Result<Json<Vec<LogLine>>, Failure> {
+    let promotion = find(&engine, &id).await?;
+    let lines = engine.store.log_after(&promotion.id, after.after).await?;
+    let to_wire = |line: engine::store::log::Line| LogLine {
+        sequence: line.sequence,
+        at: line.at,
+        job: line.job,
+        line: line.line,
+    };
+    Ok(Json(lines.into_iter().map(to_wire).collect()))
+}
+
+pub(crate) async fn find(engine: &Engine, id: &str) -> Result<records::Promotion, Failure> {
+    let unknown = || Failure::not_found(format!("There is no promotion {id}."));
+    let id: PromotionId = id.parse().map_err(|_| unknown())?;
+    engine.store.promotion(&id).await?.ok_or_else(unknown)
+}
+
+fn person(decision: &Decision) -> Result<(), Failure> {
+    if decision.by.trim().is_empty() || decision.by.contains(char::is_control) {
+        return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "Say who decides."));
+    }
+    Ok(())
+}
+
+fn granted(wish: Wish, verb: &str) -> Result<(), Failure> {
+    match wish {
+        Wish::Granted => Ok(()),
+        Wish::Unknown => Err(Failure::not_found("There is no such promotion.")),
+        Wish::NotFrom(status) => Err(Failure::new(
+            StatusCode::CONFLICT,
+            format!("It cannot be {verb}: it is {}.", status.title().to_lowercase()),
+        )),
+    }
+}
+
+fn summary(promotion: &records::Promotion) -> PromotionSummary {
+    let status: Status = promotion.status;
+    PromotionSummary {
+        id: promotion.id.to_string(),
+        build: promotion.build.to_string(),
+        title: promotion.title.clone(),
+        installation: promotion.installation.clone(),
+        status: status.to_string(),
+        status_title: status.title().to_owned(),
+        reason: promotion.reason.clone(),
+        created_at: promotion.created_at,
+    }
+}
+
+fn entry(record: &TryRecord) -> TimelineEntry {
+    TimelineEntry {
+        step: record.job.step().number(),
+        step_title: record.job.step().title().to_owned(),
+        job: record.job.to_string(),
+        direction: record.job.direction().to_string(),
+        attempt: record.attempt,
+        state: record.state.clone(),
+        started_at: record.started_at,
+        duration_ms: record.duration_ms,
+        reason: record.reason.clone(),
+    }
+}
