@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::delays;
 use super::inbox::{Arrival, Attendance, Grave, Inbox, put_back};
-use super::link::{Link, Live, answer};
+use super::link::{Link, Live};
 use super::publisher::Publisher;
 use super::wire::short;
 use crate::topology::SUBSCRIPTION_LENGTH_MAX;
@@ -96,15 +96,10 @@ fn grave(names: &Names, queue: &Queue, is_here: bool) -> Option<Grave> {
 pub(super) struct Session {
     channel: Channel,
     queue: ShortString,
-    live: Live,
+    pub(super) live: Live,
 }
 
 impl Session {
-    /// Gives up the connection that this session is on.
-    pub(super) fn condemn(&self) {
-        self.live.condemn();
-    }
-
     /// Whether the broker answers and knows of a consumer.
     async fn check(&self) -> Result<(), Outage> {
         let look = QueueDeclareOptions {
@@ -114,7 +109,7 @@ impl Session {
         let declared = self
             .channel
             .queue_declare(self.queue.clone(), look, FieldTable::default());
-        if answer(declared).await?.consumer_count() == 0 {
+        if self.live.answer(declared).await?.consumer_count() == 0 {
             return Err(Outage::Failed(
                 "RabbitMQ has forgotten the consumer".to_owned(),
             ));
@@ -127,9 +122,9 @@ impl Session {
         if !self.channel.status().connected() {
             return;
         }
-        if let Err(outage) = answer(self.channel.close(200, "giving up".into())).await {
+        let goodbye = self.channel.close(200, "giving up".into());
+        if let Err(outage) = self.live.answer(goodbye).await {
             tracing::debug!(%outage, "the channel ended without a goodbye");
-            self.condemn();
         }
     }
 }
@@ -260,10 +255,11 @@ async fn open(
 ) -> Result<(Session, lapin::Consumer), Outage> {
     let live = link.live().await?;
     let channel = live.channel().await?;
-    answer(channel.basic_qos(prefetch, BasicQosOptions::default())).await?;
+    let limited = channel.basic_qos(prefetch, BasicQosOptions::default());
+    live.answer(limited).await?;
     let queue = match source {
         Source::Queue { name, .. } => short(name)?,
-        Source::Topic { exchange, pattern } => listen(&channel, exchange, pattern).await?,
+        Source::Topic { exchange, pattern } => listen(&live, &channel, exchange, pattern).await?,
     };
     let consumer = channel.basic_consume(
         queue.clone(),
@@ -271,7 +267,7 @@ async fn open(
         BasicConsumeOptions::default(),
         FieldTable::default(),
     );
-    let stream = answer(consumer).await?;
+    let stream = live.answer(consumer).await?;
     let session = Session {
         channel,
         queue,
@@ -281,7 +277,12 @@ async fn open(
 }
 
 /// Declares a private queue for what the exchange routes by `pattern`.
-async fn listen(channel: &Channel, exchange: &str, pattern: &str) -> Result<ShortString, Outage> {
+async fn listen(
+    live: &Live,
+    channel: &Channel,
+    exchange: &str,
+    pattern: &str,
+) -> Result<ShortString, Outage> {
     let options = QueueDeclareOptions {
         exclusive: true,
         auto_delete: true,
@@ -293,7 +294,7 @@ async fn listen(channel: &Channel, exchange: &str, pattern: &str) -> Result<Shor
         AMQPValue::LongInt(SUBSCRIPTION_LENGTH_MAX.into()),
     );
     let declared = channel.queue_declare(ShortString::default(), options, arguments);
-    let queue = answer(declared).await?.name().clone();
+    let queue = live.answer(declared).await?.name().clone();
     let bound = channel.queue_bind(
         queue.clone(),
         short(exchange)?,
@@ -301,7 +302,7 @@ async fn listen(channel: &Channel, exchange: &str, pattern: &str) -> Result<Shor
         QueueBindOptions::default(),
         FieldTable::default(),
     );
-    answer(bound).await?;
+    live.answer(bound).await?;
     Ok(queue)
 }
 
@@ -310,7 +311,7 @@ async fn drain(session: &Session, mut stream: lapin::Consumer) {
     let cancelled = session
         .channel
         .basic_cancel(stream.tag(), BasicCancelOptions::default());
-    if let Err(outage) = answer(cancelled).await {
+    if let Err(outage) = session.live.answer(cancelled).await {
         tracing::debug!(%outage, "the consumer ended without a goodbye");
         session.abandon().await;
         return;

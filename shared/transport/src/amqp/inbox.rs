@@ -10,7 +10,6 @@ use lapin::types::ShortString;
 use tokio::sync::{mpsc, watch};
 
 use super::consumer::{Session, Stop};
-use super::link::answer;
 use super::publisher::Publisher;
 use super::wire::{self, Packet};
 use crate::{Delivery, Outage};
@@ -100,8 +99,8 @@ pub(crate) struct Receipt {
 
 impl Receipt {
     pub(crate) async fn ack(self) -> bool {
-        let acked = answer(self.acker.ack(BasicAckOptions::default())).await;
-        self.settled(acked)
+        let acked = self.acker.ack(BasicAckOptions::default());
+        settled(self.session.live.answer(acked).await)
     }
 
     pub(crate) async fn retry(self) -> bool {
@@ -130,20 +129,16 @@ impl Receipt {
 
     /// Reject rather than nack: from `RabbitMQ` 4.3 on only reject counts as a failed delivery.
     async fn reject(self, requeue: bool) -> bool {
-        let rejected = answer(self.acker.reject(BasicRejectOptions { requeue })).await;
-        self.settled(rejected)
+        let rejected = self.acker.reject(BasicRejectOptions { requeue });
+        settled(self.session.live.answer(rejected).await)
     }
+}
 
-    fn settled(&self, told: Result<bool, Outage>) -> bool {
-        match told {
-            Ok(is_told) => is_told,
-            Err(outage) => {
-                tracing::debug!(%outage, "could not settle a message; it comes again");
-                self.session.condemn();
-                false
-            }
-        }
-    }
+fn settled(told: Result<bool, Outage>) -> bool {
+    told.unwrap_or_else(|outage| {
+        tracing::debug!(%outage, "could not settle a message; it comes again");
+        false
+    })
 }
 
 impl Drop for Receipt {

@@ -1,7 +1,7 @@
 //! One connection that rebuilds itself.
 //!
 //! 1. A task connects, publishes the live connection to whoever needs it, and watches it.
-//! 2. It ends a connection that fails, or that a user of it condemned because it was silent.
+//! 2. It ends a connection that fails, or that a user of it gave up because it was silent.
 //! 3. It connects again, for ever, with growing jittered delays.
 //!
 //! lapin's own recovery stays off: it revives connections without reviving what broke on their channels.
@@ -30,21 +30,6 @@ const HEARTBEAT_SECONDS: u16 = 10;
 /// How often the connection's own state is looked at, besides the events it reports.
 const PULSE: Duration = Duration::from_millis(500);
 
-/// Waits for a lapin call, but not for ever: with a blocked connection it would.
-pub(super) async fn answer<T>(call: impl Future<Output = lapin::Result<T>>) -> Result<T, Outage> {
-    within(ANSWER_TIMEOUT, call).await
-}
-
-async fn within<T>(
-    limit: Duration,
-    call: impl Future<Output = lapin::Result<T>>,
-) -> Result<T, Outage> {
-    match timeout(limit, call).await {
-        Ok(answer) => answer.map_err(Outage::from),
-        Err(_elapsed) => Err(Outage::Silent(limit)),
-    }
-}
-
 /// Where to connect, and under which name. Holds the password; not printable.
 pub(super) struct Address {
     uri: AMQPUri,
@@ -71,11 +56,11 @@ impl Address {
     async fn connect(&self) -> Result<Connection, Outage> {
         let properties =
             ConnectionProperties::default().with_connection_name(self.name.as_str().into());
-        within(
-            CONNECT_TIMEOUT,
-            Connection::connect_uri(self.uri.clone(), properties),
-        )
-        .await
+        let connected = Connection::connect_uri(self.uri.clone(), properties);
+        match timeout(CONNECT_TIMEOUT, connected).await {
+            Ok(connected) => connected.map_err(Outage::from),
+            Err(_elapsed) => Err(Outage::Silent(CONNECT_TIMEOUT)),
+        }
     }
 
     /// Tells what time may heal from what only a person can.
@@ -122,7 +107,8 @@ pub(super) struct Blocked {
 #[derive(Clone, Debug)]
 pub(super) struct Live {
     connection: Arc<Connection>,
-    condemned: CancellationToken,
+    /// Cancelled when the connection is given up, by whoever noticed first.
+    over: CancellationToken,
 }
 
 impl State {
@@ -134,7 +120,7 @@ impl State {
     }
 
     pub(super) fn is_up(&self) -> bool {
-        self.live.is_some()
+        self.live.as_ref().is_some_and(Live::is_sound)
     }
 }
 
@@ -142,26 +128,40 @@ impl Live {
     fn new(connection: Connection) -> Self {
         Self {
             connection: Arc::new(connection),
-            condemned: CancellationToken::new(),
+            over: CancellationToken::new(),
         }
     }
 
-    /// Opens a channel; a connection that does not even answer to this is condemned.
     pub(super) async fn channel(&self) -> Result<Channel, Outage> {
-        let channel = answer(self.connection.create_channel()).await;
-        if let Err(Outage::Silent(_)) = channel {
-            self.condemn();
-        }
-        channel
+        self.answer(self.connection.create_channel()).await
+    }
+
+    /// Waits for a call on this connection, but not for ever. A connection that does not answer is given up.
+    pub(super) async fn answer<T>(
+        &self,
+        call: impl Future<Output = lapin::Result<T>>,
+    ) -> Result<T, Outage> {
+        let answer = self.until_over(timeout(ANSWER_TIMEOUT, call)).await?;
+        let Ok(answer) = answer else {
+            self.give_up();
+            return Err(Outage::Silent(ANSWER_TIMEOUT));
+        };
+        answer.map_err(Outage::from)
+    }
+
+    /// Waits as long as the connection lives: lapin leaves some calls pending when it dies.
+    pub(super) async fn until_over<T>(&self, wait: impl Future<Output = T>) -> Result<T, Outage> {
+        let outcome = self.over.run_until_cancelled(wait).await;
+        outcome.ok_or(Outage::Disconnected)
     }
 
     /// Has the connection rebuilt.
-    pub(super) fn condemn(&self) {
-        self.condemned.cancel();
+    pub(super) fn give_up(&self) {
+        self.over.cancel();
     }
 
     pub(super) fn is_sound(&self) -> bool {
-        self.connection.status().connected() && !self.condemned.is_cancelled()
+        self.connection.status().connected() && !self.over.is_cancelled()
     }
 }
 
@@ -214,6 +214,7 @@ async fn keep_connected(address: &Address, first: Live, state: &watch::Sender<St
     let mut live = first;
     loop {
         watch_over(&live, state).await;
+        live.give_up();
         state.send_replace(State::default());
         tracing::warn!(connection = %address.name, "lost the connection to RabbitMQ; rebuilding it");
         close(&live.connection).await;
@@ -230,7 +231,7 @@ async fn watch_over(live: &Live, state: &watch::Sender<State>) {
     pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while live.is_sound() {
         let event = tokio::select! {
-            () = live.condemned.cancelled() => return,
+            () = live.over.cancelled() => return,
             event = events.next() => event,
             _now = pulse.tick() => continue,
         };
@@ -277,7 +278,8 @@ async fn close(connection: &Connection) {
     if !connection.status().connected() {
         return;
     }
-    if let Err(error) = answer(connection.close(200, "closing".into())).await {
-        tracing::debug!(%error, "the connection ended without a goodbye");
+    let goodbye = timeout(ANSWER_TIMEOUT, connection.close(200, "closing".into())).await;
+    if !matches!(goodbye, Ok(Ok(()))) {
+        tracing::debug!("the connection ended without a goodbye");
     }
 }

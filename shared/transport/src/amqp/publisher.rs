@@ -12,7 +12,7 @@ use lapin::{Channel, Confirmation};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
-use super::link::{Link, Live, answer};
+use super::link::{Link, Live};
 use super::wire::Packet;
 use crate::{Outage, PublishError};
 
@@ -79,7 +79,8 @@ impl Publisher {
             return Ok(lane.clone());
         }
         let channel = live.channel().await?;
-        answer(channel.confirm_select(ConfirmSelectOptions::default())).await?;
+        let confirming = channel.confirm_select(ConfirmSelectOptions::default());
+        live.answer(confirming).await?;
         Ok(current.insert(Lane { channel, live }).clone())
     }
 
@@ -101,7 +102,7 @@ impl Publisher {
         drop(current);
         let is_blocked = self.link.state().blocked.is_some();
         if is_silent && !is_blocked {
-            lane.live.condemn();
+            lane.live.give_up();
         }
     }
 }
@@ -137,12 +138,14 @@ async fn send(
         );
         sent.await?.await
     };
-    match timeout_at(deadline, confirmed).await {
-        Ok(Ok(Confirmation::Ack(None))) => Ok(()),
-        Ok(Ok(Confirmation::Ack(Some(_returned)))) => Err(packet.unroutable()),
+    let confirmed = lane.live.until_over(timeout_at(deadline, confirmed)).await;
+    let Ok(confirmed) = confirmed.map_err(PublishError::Unavailable)? else {
+        return Err(PublishError::Unavailable(Outage::Silent(PUBLISH_TIMEOUT)));
+    };
+    match confirmed.map_err(|error| PublishError::Unavailable(Outage::from(error)))? {
+        Confirmation::Ack(None) => Ok(()),
+        Confirmation::Ack(Some(_returned)) => Err(packet.unroutable()),
         // Confirms are always asked for, so an answer without one is as bad as none.
-        Ok(Ok(Confirmation::Nack(_) | Confirmation::NotRequested)) => Err(PublishError::Rejected),
-        Ok(Err(error)) => Err(PublishError::Unavailable(Outage::from(error))),
-        Err(_elapsed) => Err(PublishError::Unavailable(Outage::Silent(PUBLISH_TIMEOUT))),
+        Confirmation::Nack(_) | Confirmation::NotRequested => Err(PublishError::Rejected),
     }
 }

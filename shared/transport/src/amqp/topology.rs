@@ -4,7 +4,7 @@ use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptio
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, ExchangeKind};
 
-use super::link::{Link, answer};
+use super::link::{Link, Live};
 use super::wire::short;
 use crate::topology::{ExchangePlan, QueuePlan, Routing, Topology};
 use crate::{Outage, TopologyError};
@@ -47,15 +47,15 @@ impl Subject<'_> {
 
 /// Declares everything; dead-letter queues first, so that no message dies without a place to go.
 pub(super) async fn apply(link: &Link, topology: &Topology) -> Result<(), TopologyError> {
-    let channel = channel(link).await?;
+    let bench = Bench::open(link).await?;
     for plan in &topology.exchanges {
-        let declared = exchange(&channel, plan, false).await;
+        let declared = bench.exchange(plan, false).await;
         declared.map_err(|outage| exchange_subject(plan).refusal(outage))?;
     }
     for plan in &topology.queues {
         let declared = async {
-            queue(&channel, plan, false).await?;
-            bind(&channel, plan).await
+            bench.queue(plan, false).await?;
+            bench.bind(plan).await
         };
         let declared = declared.await;
         declared.map_err(|outage| queue_subject(plan).refusal(outage))?;
@@ -67,15 +67,15 @@ pub(super) async fn apply(link: &Link, topology: &Topology) -> Result<(), Topolo
 pub(super) async fn check(link: &Link, topology: &Topology) -> Result<Vec<String>, TopologyError> {
     let mut probe = Probe {
         link,
-        channel: channel(link).await?,
+        bench: Bench::open(link).await?,
         sentences: Vec::new(),
     };
     for plan in &topology.exchanges {
-        let seen = exchange(&probe.channel, plan, true).await;
+        let seen = probe.bench.exchange(plan, true).await;
         probe.note(seen, &exchange_subject(plan)).await?;
     }
     for plan in &topology.queues {
-        let seen = queue(&probe.channel, plan, true).await;
+        let seen = probe.bench.queue(plan, true).await;
         probe.note(seen, &queue_subject(plan)).await?;
     }
     Ok(probe.sentences)
@@ -84,7 +84,7 @@ pub(super) async fn check(link: &Link, topology: &Topology) -> Result<Vec<String
 /// A check under way. AMQP ends the channel with each "no", so the check goes on with another.
 struct Probe<'a> {
     link: &'a Link,
-    channel: Channel,
+    bench: Bench,
     sentences: Vec<String>,
 }
 
@@ -101,14 +101,9 @@ impl Probe<'_> {
             TopologyError::Refused { sentence } => self.sentences.push(sentence),
             unavailable @ TopologyError::Unavailable(_) => return Err(unavailable),
         }
-        self.channel = channel(self.link).await?;
+        self.bench = Bench::open(self.link).await?;
         Ok(())
     }
-}
-
-async fn channel(link: &Link) -> Result<Channel, TopologyError> {
-    let opened = async { link.live_now()?.channel().await };
-    opened.await.map_err(TopologyError::Unavailable)
 }
 
 fn exchange_subject(plan: &ExchangePlan) -> Subject<'_> {
@@ -125,40 +120,62 @@ fn queue_subject(plan: &QueuePlan) -> Subject<'_> {
     }
 }
 
-async fn exchange(channel: &Channel, plan: &ExchangePlan, passive: bool) -> Result<(), Outage> {
-    let kind = match plan.routing {
-        Routing::Direct => ExchangeKind::Direct,
-        Routing::Topic => ExchangeKind::Topic,
-    };
-    let options = ExchangeDeclareOptions {
-        passive,
-        durable: true,
-        ..ExchangeDeclareOptions::default()
-    };
-    let name = short(&plan.name)?;
-    answer(channel.exchange_declare(name, kind, options, FieldTable::default())).await
+/// A channel to declare on.
+struct Bench {
+    live: Live,
+    channel: Channel,
 }
 
-async fn queue(channel: &Channel, plan: &QueuePlan, passive: bool) -> Result<(), Outage> {
-    let options = QueueDeclareOptions {
-        passive,
-        durable: true,
-        ..QueueDeclareOptions::default()
-    };
-    let name = short(&plan.name)?;
-    answer(channel.queue_declare(name, options, arguments(plan))).await?;
-    Ok(())
-}
+impl Bench {
+    async fn open(link: &Link) -> Result<Self, TopologyError> {
+        let opened = async {
+            let live = link.live_now()?;
+            let channel = live.channel().await?;
+            Ok(Self { live, channel })
+        };
+        opened.await.map_err(TopologyError::Unavailable)
+    }
 
-async fn bind(channel: &Channel, plan: &QueuePlan) -> Result<(), Outage> {
-    let bound = channel.queue_bind(
-        short(&plan.name)?,
-        short(&plan.exchange)?,
-        short(&plan.binding_key)?,
-        QueueBindOptions::default(),
-        FieldTable::default(),
-    );
-    answer(bound).await
+    async fn exchange(&self, plan: &ExchangePlan, passive: bool) -> Result<(), Outage> {
+        let kind = match plan.routing {
+            Routing::Direct => ExchangeKind::Direct,
+            Routing::Topic => ExchangeKind::Topic,
+        };
+        let options = ExchangeDeclareOptions {
+            passive,
+            durable: true,
+            ..ExchangeDeclareOptions::default()
+        };
+        let name = short(&plan.name)?;
+        let arguments = FieldTable::default();
+        let declared = self
+            .channel
+            .exchange_declare(name, kind, options, arguments);
+        self.live.answer(declared).await
+    }
+
+    async fn queue(&self, plan: &QueuePlan, passive: bool) -> Result<(), Outage> {
+        let options = QueueDeclareOptions {
+            passive,
+            durable: true,
+            ..QueueDeclareOptions::default()
+        };
+        let name = short(&plan.name)?;
+        let declared = self.channel.queue_declare(name, options, arguments(plan));
+        self.live.answer(declared).await?;
+        Ok(())
+    }
+
+    async fn bind(&self, plan: &QueuePlan) -> Result<(), Outage> {
+        let bound = self.channel.queue_bind(
+            short(&plan.name)?,
+            short(&plan.exchange)?,
+            short(&plan.binding_key)?,
+            QueueBindOptions::default(),
+            FieldTable::default(),
+        );
+        self.live.answer(bound).await
+    }
 }
 
 fn arguments(plan: &QueuePlan) -> FieldTable {

@@ -12,7 +12,9 @@ use transport::{
 
 use crate::messages::{jobs, message, several, to};
 use crate::proxy::Proxy;
-use crate::world::{admin, amqp_url, connect, eventually, heard, next, publish, with_names};
+use crate::world::{
+    admin, amqp_url, connect, eventually, heard, next, publish, publish_until_taken, with_names,
+};
 
 /// A broker with its topology, reached through a proxy.
 async fn through_proxy(names: Names) -> (Proxy, Broker) {
@@ -41,8 +43,7 @@ async fn a_cut_connection_loses_nothing_and_the_consumer_returns_with_its_prefet
             assert!(!delivery.ack().await, "nobody can have heard this ack");
         }
         let refused = broker.publish(several(1, &jobs("build"))).await;
-        let disconnected = PublishError::Unavailable(Outage::Disconnected);
-        assert_eq!(refused, [Err(disconnected)]);
+        assert!(matches!(refused[..], [Err(PublishError::Unavailable(_))]));
 
         proxy.restore();
         eventually("ready", || broker.health().is_ready()).await;
@@ -54,7 +55,7 @@ async fn a_cut_connection_loses_nothing_and_the_consumer_returns_with_its_prefet
         for delivery in held {
             assert!(delivery.ack().await);
         }
-        publish(&broker, &several(1, &jobs("build"))).await;
+        publish_until_taken(&broker, &to(&jobs("build"))).await;
         broker.close().await;
     })
     .await;
@@ -74,7 +75,7 @@ async fn a_subscription_hears_again_after_a_cut() {
         let event = message(Exchange::Events, "ship.FB-1.done");
         let repeat = async {
             loop {
-                publish(&broker, std::slice::from_ref(&event)).await;
+                publish_until_taken(&broker, &event).await;
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
@@ -103,9 +104,8 @@ async fn a_silent_connection_is_given_up_and_rebuilt() {
             ),
             "{unanswered:?}"
         );
-        eventually("ready", || broker.health().is_ready()).await;
         let sent = to(&jobs("build"));
-        publish(&broker, std::slice::from_ref(&sent)).await;
+        publish_until_taken(&broker, &sent).await;
         let delivery = next(&mut consumer).await;
         assert_eq!(delivery.id, Some(sent.id));
         assert!(delivery.ack().await);

@@ -78,6 +78,19 @@ pub(crate) async fn publish(broker: &Broker, messages: &[Message]) {
     }
 }
 
+/// Publishes until the broker takes the message, as an outbox does.
+pub(crate) async fn publish_until_taken(broker: &Broker, message: &Message) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let outcome = broker.publish(vec![message.clone()]).await;
+        if outcome == [Ok(())] {
+            return;
+        }
+        assert!(Instant::now() < deadline, "never taken: {outcome:?}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
 pub(crate) async fn next(consumer: &mut Consumer) -> Delivery {
     let delivery = timeout(PATIENCE, consumer.next()).await;
     delivery
