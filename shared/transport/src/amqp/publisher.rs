@@ -1,0 +1,151 @@
+//! Publishing: one channel in confirm mode, shared by all; many messages under way at once.
+//!
+//! A message counts as published only when the broker confirmed it and did not return it: `RabbitMQ` confirms
+//! unroutable messages too. After any silence or channel error the channel is given up, and the next call
+//! opens another.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::{Channel, Confirmation};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout_at};
+
+use super::link::{Link, Live};
+use super::wire::Packet;
+use crate::{Outage, PublishError};
+
+/// Longest that a call to publish takes, however many messages it has. A broker in a memory alarm would let it
+/// wait for ever, and the caller's outbox is the better place to wait.
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Messages under way at once. Bounds memory; enough that the round trips overlap.
+const WINDOW: usize = 256;
+
+/// Publishes over one link.
+#[derive(Debug)]
+pub(super) struct Publisher {
+    link: Link,
+    lane: Mutex<Option<Lane>>,
+}
+
+/// A channel in confirm mode and the connection it is on.
+#[derive(Clone, Debug)]
+struct Lane {
+    channel: Channel,
+    live: Live,
+}
+
+impl Lane {
+    fn is_sound(&self) -> bool {
+        self.channel.status().connected() && self.live.is_sound()
+    }
+}
+
+impl Publisher {
+    pub(super) fn new(link: Link) -> Self {
+        Self {
+            link,
+            lane: Mutex::new(None),
+        }
+    }
+
+    /// Publishes all, and answers for each in the same order; those that can never be sent keep their error.
+    pub(super) async fn publish(
+        &self,
+        messages: Vec<Result<Packet, PublishError>>,
+    ) -> Vec<Result<(), PublishError>> {
+        let deadline = Instant::now() + PUBLISH_TIMEOUT;
+        let opened = timeout_at(deadline, self.lane()).await;
+        let lane = match opened.unwrap_or(Err(Outage::Silent(PUBLISH_TIMEOUT))) {
+            Ok(lane) => lane,
+            Err(outage) => return refuse_all(messages, &outage),
+        };
+        let mut answers = Vec::with_capacity(messages.len());
+        for window in messages.chunks(WINDOW) {
+            let sent = window.iter().map(|message| send(&lane, message, deadline));
+            answers.extend(join_all(sent).await);
+        }
+        self.give_up_if_broken(&lane, &answers).await;
+        answers
+    }
+
+    /// The channel in use, or a new one.
+    async fn lane(&self) -> Result<Lane, Outage> {
+        let live = self.link.live_now()?;
+        let mut current = self.lane.lock().await;
+        if let Some(lane) = current.as_ref().filter(|lane| lane.is_sound()) {
+            return Ok(lane.clone());
+        }
+        let channel = live.channel().await?;
+        let confirming = channel.confirm_select(ConfirmSelectOptions::default());
+        live.answer(confirming).await?;
+        Ok(current.insert(Lane { channel, live }).clone())
+    }
+
+    /// A channel that failed or fell silent is not used again; others that still wait on it keep it until then.
+    async fn give_up_if_broken(&self, lane: &Lane, answers: &[Result<(), PublishError>]) {
+        let is_silent = answers
+            .iter()
+            .any(|answer| matches!(answer, Err(PublishError::Unavailable(Outage::Silent(_)))));
+        if lane.is_sound() && !is_silent {
+            return;
+        }
+        let mut current = self.lane.lock().await;
+        if current
+            .as_ref()
+            .is_some_and(|it| it.channel.id() == lane.channel.id())
+        {
+            *current = None;
+        }
+        drop(current);
+        let is_blocked = self.link.state().blocked.is_some();
+        if is_silent && !is_blocked {
+            lane.live.give_up();
+        }
+    }
+}
+
+fn refuse_all(
+    messages: Vec<Result<Packet, PublishError>>,
+    outage: &Outage,
+) -> Vec<Result<(), PublishError>> {
+    let refuse = |_packet| Err(PublishError::Unavailable(outage.clone()));
+    messages
+        .into_iter()
+        .map(|message| message.and_then(refuse))
+        .collect()
+}
+
+async fn send(
+    lane: &Lane,
+    message: &Result<Packet, PublishError>,
+    deadline: Instant,
+) -> Result<(), PublishError> {
+    let packet = message.as_ref().map_err(PublishError::clone)?;
+    let options = BasicPublishOptions {
+        mandatory: packet.is_mandatory,
+        immediate: false,
+    };
+    let confirmed = async {
+        let sent = lane.channel.basic_publish(
+            packet.exchange.clone(),
+            packet.routing_key.clone(),
+            options,
+            &packet.body,
+            packet.properties.clone(),
+        );
+        sent.await?.await
+    };
+    let confirmed = lane.live.until_over(timeout_at(deadline, confirmed)).await;
+    let Ok(confirmed) = confirmed.map_err(PublishError::Unavailable)? else {
+        return Err(PublishError::Unavailable(Outage::Silent(PUBLISH_TIMEOUT)));
+    };
+    match confirmed.map_err(|error| PublishError::Unavailable(Outage::from(error)))? {
+        Confirmation::Ack(None) => Ok(()),
+        Confirmation::Ack(Some(_returned)) => Err(packet.unroutable()),
+        // Confirms are always asked for, so an answer without one is as bad as none.
+        Confirmation::Nack(_) | Confirmation::NotRequested => Err(PublishError::Rejected),
+    }
+}

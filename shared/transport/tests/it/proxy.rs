@@ -1,0 +1,136 @@
+//! A way to `RabbitMQ` that can be cut, silenced and restored, and that can raise a memory alarm.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Mutex, watch};
+use tokio_util::sync::CancellationToken;
+
+/// AMQP frames on channel 0: connection.blocked("low on memory") and connection.unblocked.
+const BLOCKED: &[u8] = b"\x01\x00\x00\x00\x00\x00\x12\x00\x0a\x00\x3c\x0dlow on memory\xce";
+const UNBLOCKED: &[u8] = b"\x01\x00\x00\x00\x00\x00\x04\x00\x0a\x00\x3d\xce";
+
+/// What happens on the way.
+#[derive(Clone)]
+struct Way {
+    is_open: Arc<AtomicBool>,
+    /// Cancelled to cut the connections of the moment.
+    cut: Arc<std::sync::Mutex<CancellationToken>>,
+    /// How many connections, counted from the first, hear nothing more.
+    silenced: watch::Sender<u32>,
+    /// The client's ends of publishing connections.
+    publishing: Arc<Mutex<Vec<Client>>>,
+}
+
+type Client = Arc<Mutex<tokio::net::tcp::OwnedWriteHalf>>;
+
+pub(crate) struct Proxy {
+    pub(crate) url: String,
+    way: Way,
+}
+
+impl Proxy {
+    /// Listens on a port of its own and forwards to the server of an `amqp://` URL.
+    pub(crate) async fn start(amqp_url: &str) -> Self {
+        let (start, rest) = amqp_url.split_once('@').expect("a user in the URL");
+        let (server, vhost) = rest.split_once('/').expect("a virtual host in the URL");
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let way = Way {
+            is_open: Arc::new(AtomicBool::new(true)),
+            cut: Arc::default(),
+            silenced: watch::Sender::new(0),
+            publishing: Arc::default(),
+        };
+        tokio::spawn(accept(listener, server.to_owned(), way.clone()));
+        Self {
+            url: format!("{start}@{address}/{vhost}"),
+            way,
+        }
+    }
+
+    /// Ends all connections and lets no new one through.
+    pub(crate) fn cut(&self) {
+        self.way.is_open.store(false, Ordering::SeqCst);
+        let mut cut = self.way.cut.lock().unwrap();
+        std::mem::take(&mut *cut).cancel();
+    }
+
+    pub(crate) fn restore(&self) {
+        self.way.is_open.store(true, Ordering::SeqCst);
+    }
+
+    /// Leaves the connections of the moment open but carries nothing on them any more.
+    pub(crate) fn silence_first(&self, n_connections: u32) {
+        self.way.silenced.send_replace(n_connections);
+    }
+
+    /// Tells the publishing connections what `RabbitMQ` tells them in a memory alarm, or at its end.
+    pub(crate) async fn set_memory_alarm(&self, is_on: bool) {
+        let frame = if is_on { BLOCKED } else { UNBLOCKED };
+        for client in self.way.publishing.lock().await.iter() {
+            client.lock().await.write_all(frame).await.unwrap();
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, server: String, way: Way) {
+    let mut n_connections = 0;
+    while let Ok((client, _)) = listener.accept().await {
+        if !way.is_open.load(Ordering::SeqCst) {
+            continue;
+        }
+        let upstream = TcpStream::connect(&server).await.unwrap();
+        n_connections += 1;
+        let cut = way.cut.lock().unwrap().clone();
+        let carried = carry(client, upstream, n_connections, way.clone());
+        tokio::spawn(async move { cut.run_until_cancelled(carried).await });
+    }
+}
+
+/// Carries bytes both ways until an end closes.
+async fn carry(client: TcpStream, server: TcpStream, number: u32, way: Way) {
+    let (mut from_client, to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let to_client = Arc::new(Mutex::new(to_client));
+    let silenced = way.silenced.subscribe();
+    let forth = async {
+        while let Some(bytes) = read(&mut from_client).await {
+            if bytes.windows(12).any(|text| text == b"(publishing)") {
+                way.publishing.lock().await.push(Arc::clone(&to_client));
+            }
+            hold_if_silenced(&silenced, number).await;
+            write(&mut to_server, &bytes).await;
+        }
+    };
+    let back = async {
+        while let Some(bytes) = read(&mut from_server).await {
+            hold_if_silenced(&silenced, number).await;
+            write(&mut *to_client.lock().await, &bytes).await;
+        }
+    };
+    tokio::select! {
+        () = forth => {}
+        () = back => {}
+    }
+}
+
+async fn hold_if_silenced(silenced: &watch::Receiver<u32>, number: u32) {
+    if *silenced.borrow() >= number {
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn read(from: &mut (impl AsyncRead + Unpin)) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; 16 * 1024];
+    let n_read = from.read(&mut bytes).await.ok().filter(|&n| n > 0)?;
+    bytes.truncate(n_read);
+    Some(bytes)
+}
+
+async fn write(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) {
+    // An end that is gone shows at the next read.
+    to.write_all(bytes).await.ok();
+}
