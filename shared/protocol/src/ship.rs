@@ -138,11 +138,11 @@ fn baseline(data: &Map<String, Value>) -> Result<Option<String>, InvalidMessage>
     match data.get("baseline") {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(commit))
-            if (7..=64).contains(&commit.len()) && commit.bytes().all(|b| b.is_ascii_hexdigit()) =>
+            if matches!(commit.len(), 40 | 64) && commit.bytes().all(|b| b.is_ascii_hexdigit()) =>
         {
             Ok(Some(commit.clone()))
         }
-        Some(_) => Err(invalid("data.baseline", "must be a commit id in hex".to_owned())),
+        Some(_) => Err(invalid("data.baseline", "must be a whole commit id: 40 or 64 hex digits".to_owned())),
     }
 }
 
