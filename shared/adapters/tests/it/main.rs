@@ -1,5 +1,6 @@
-//! The adapters against the real parts of the outside world.
+//! The adapters against the real parts of the outside world; `cargo xtask test` starts them.
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 mod change_set;
+mod database;

@@ -1,0 +1,254 @@
+//! Whether two databases are the same, exactly and in numbers.
+//!
+//! Rows are hashed in the server: two 64-bit hashes of each row's text with different seeds,
+//! summed up without rounding, so that order does not count and duplicates do. What follows from
+//! the rest is left out: the rows of materialized views, and those of an extension's own tables.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::catalog;
+use super::properties::Properties;
+use super::session::Session;
+use super::{Database, DatabaseError, hash};
+
+/// Values must read the same whatever the database's or the role's settings are.
+const FIXED_SETTINGS: &str = "
+    SET LOCAL search_path = pg_catalog;
+    SET LOCAL row_security = off;
+    SET LOCAL timezone = 'UTC';
+    SET LOCAL datestyle = 'ISO, YMD';
+    SET LOCAL intervalstyle = 'postgres';
+    SET LOCAL extra_float_digits = 1;
+    SET LOCAL bytea_output = 'hex';
+    SET LOCAL lc_monetary = 'C';
+    SET LOCAL xmloption = 'content';
+    SET LOCAL statement_timeout = 0;
+    SET LOCAL idle_in_transaction_session_timeout = 0;
+    SET LOCAL lock_timeout = '30s'";
+
+/// A database's exact state at one moment, small enough to keep.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// Hash of everything of one kind, such as `views`.
+    pub schema: BTreeMap<String, String>,
+    /// Rows of each table, by schema and name.
+    pub tables: BTreeMap<String, Contents>,
+    /// Where each sequence stands, by schema and name.
+    pub sequences: BTreeMap<String, SequencePosition>,
+    /// All large objects: their number and contents.
+    pub large_objects: Contents,
+}
+
+/// How much there is of something, and a hash of it all in any order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contents {
+    /// Rows, or objects.
+    pub count: u64,
+    /// Sums of the hashes, in decimal.
+    pub hash: String,
+}
+
+/// What a sequence will give next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SequencePosition {
+    /// The last value given, or the first to give.
+    pub value: i64,
+    /// Whether `value` was given already.
+    pub is_called: bool,
+}
+
+impl Database {
+    /// Reads a database's fingerprint in one transaction, which sees one moment.
+    pub async fn fingerprint(&self, database: &str) -> Result<Fingerprint, DatabaseError> {
+        let session = self.enter(database).await?;
+        session
+            .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            .await
+            .context("begin a transaction")?;
+        let fingerprint = Fingerprint::read(&session, database).await;
+        session.close().await;
+        fingerprint
+    }
+
+    /// Whether the production database differs from what it was.
+    pub async fn changed_since(&self, before: &Fingerprint) -> Result<bool, DatabaseError> {
+        Ok(self.fingerprint(self.name()).await? != *before)
+    }
+}
+
+impl Fingerprint {
+    /// One hash over everything, hex.
+    pub fn digest(&self) -> String {
+        hash::of(&format!("{self:?}"))
+    }
+
+    /// What is different in `now`, one plain sentence each; empty if they are the same.
+    pub fn differences(&self, now: &Self) -> Vec<String> {
+        let mut differences = self.differences_in_rows(now);
+        for name in names(&self.sequences, &now.sequences) {
+            if let (Some(before), Some(now)) = (self.sequences.get(name), now.sequences.get(name))
+                && before != now
+            {
+                let (before, now) = (before.value, now.value);
+                differences.push(format!(
+                    "The sequence {name} stands at {now}, not {before}."
+                ));
+            }
+        }
+        let changed = names(&self.schema, &now.schema)
+            .into_iter()
+            .filter(|kind| self.schema.get(*kind) != now.schema.get(*kind));
+        differences.extend(changed.map(|kind| format!("The definitions of {kind} are different.")));
+        differences
+    }
+
+    /// As [`Fingerprint::differences`], of stored data alone.
+    pub(super) fn differences_in_rows(&self, now: &Self) -> Vec<String> {
+        let mut differences: Vec<_> = names(&self.tables, &now.tables)
+            .into_iter()
+            .filter_map(|name| {
+                let table = format!("The table {name}");
+                difference(&table, "rows", self.tables.get(name), now.tables.get(name))
+            })
+            .collect();
+        differences.extend(difference(
+            "The store of large objects",
+            "objects",
+            Some(&self.large_objects),
+            Some(&now.large_objects),
+        ));
+        differences
+    }
+
+    /// Reads in the session's open transaction, which must be REPEATABLE READ.
+    pub(super) async fn read(session: &Session, database: &str) -> Result<Self, DatabaseError> {
+        session
+            .batch_execute(FIXED_SETTINGS)
+            .await
+            .context("prepare to read a database")?;
+        Ok(Self {
+            schema: schema(session, database).await?,
+            tables: tables(session).await?,
+            sequences: sequences(session).await?,
+            large_objects: large_objects(session).await?,
+        })
+    }
+}
+
+fn names<'a, T>(
+    before: &'a BTreeMap<String, T>,
+    now: &'a BTreeMap<String, T>,
+) -> BTreeSet<&'a str> {
+    before
+        .keys()
+        .chain(now.keys())
+        .map(String::as_str)
+        .collect()
+}
+
+fn difference(
+    what: &str,
+    unit: &str,
+    before: Option<&Contents>,
+    now: Option<&Contents>,
+) -> Option<String> {
+    match (before, now) {
+        (None, Some(now)) => Some(format!("{what} is new, with {} {unit}.", now.count)),
+        (Some(before), None) => Some(format!("{what} is gone, with its {} {unit}.", before.count)),
+        (Some(before), Some(now)) if before.count != now.count => Some(format!(
+            "{what} has {} {unit}, not {}.",
+            now.count, before.count
+        )),
+        (Some(before), Some(now)) if before != now => Some(format!(
+            "{what} has as many {unit} as before, but not the same."
+        )),
+        _ => None,
+    }
+}
+
+async fn schema(
+    session: &Session,
+    database: &str,
+) -> Result<BTreeMap<String, String>, DatabaseError> {
+    let properties = Properties::read(session, database).await?;
+    let properties = hash::of(&format!("{properties:?}"));
+    let mut schema = BTreeMap::from([("the database itself".to_owned(), properties)]);
+    for (kind, sql) in catalog::KINDS {
+        let rows = session
+            .query(&catalog::lines_statement(sql), &[])
+            .await
+            .with_context(|| format!("read the definitions of {kind}"))?;
+        let mut hash = Sha256::new();
+        for row in rows {
+            hash.update(row.get::<_, &str>(0));
+            hash.update(b"\0");
+        }
+        schema.insert((*kind).to_owned(), hash::finish(hash));
+    }
+    Ok(schema)
+}
+
+async fn tables(session: &Session) -> Result<BTreeMap<String, Contents>, DatabaseError> {
+    let mut tables = BTreeMap::new();
+    for name in listed(session, catalog::TABLES).await? {
+        let sql = format!(
+            "SELECT count(*),
+                    concat_ws(' ', sum(hashtextextended((t.*)::text COLLATE \"C\", 0)),
+                                   sum(hashtextextended((t.*)::text COLLATE \"C\", 1)))
+             FROM ONLY {name} AS t"
+        );
+        tables.insert(name, contents(session, &sql).await?);
+    }
+    Ok(tables)
+}
+
+async fn sequences(session: &Session) -> Result<BTreeMap<String, SequencePosition>, DatabaseError> {
+    let mut sequences = BTreeMap::new();
+    for name in listed(session, catalog::SEQUENCES).await? {
+        let row = session
+            .query_one(&format!("SELECT last_value, is_called FROM {name}"), &[])
+            .await
+            .with_context(|| format!("read the sequence {name}"))?;
+        let position = SequencePosition {
+            value: row.get(0),
+            is_called: row.get(1),
+        };
+        sequences.insert(name, position);
+    }
+    Ok(sequences)
+}
+
+/// Only a superuser may read the pages of large objects, so they are read only if there are any.
+async fn large_objects(session: &Session) -> Result<Contents, DatabaseError> {
+    let owners = contents(session, catalog::LARGE_OBJECTS).await?;
+    if owners.count == 0 {
+        return Ok(owners);
+    }
+    let pages = contents(session, catalog::LARGE_OBJECT_PAGES).await?;
+    Ok(Contents {
+        count: owners.count,
+        hash: format!("{} {}", owners.hash, pages.hash),
+    })
+}
+
+/// Names of relations with schema, quoted where SQL needs it.
+async fn listed(session: &Session, sql: &str) -> Result<Vec<String>, DatabaseError> {
+    let rows = session.query(sql, &[]).await.context("list relations")?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+async fn contents(session: &Session, sql: &str) -> Result<Contents, DatabaseError> {
+    let row = session
+        .query_one(sql, &[])
+        .await
+        .context("read the contents of a database")?;
+    let count: i64 = row.get(0);
+    Ok(Contents {
+        count: u64::try_from(count).context("count rows")?,
+        hash: row.get(1),
+    })
+}
