@@ -53,7 +53,28 @@ pub struct Dump {
     /// The database's exact contents as they went into the file, except that sequences may
     /// have moved on meanwhile.
     pub fingerprint: Fingerprint,
-    pub(super) properties: Properties,
+}
+
+/// What `<name>.json` holds, readable for this user only, as the backup is.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    dump: Dump,
+    properties: Properties,
+}
+
+impl Dump {
+    /// The dumped database's properties, from the record beside the file.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Damaged`] if the record is not there or not of this file.
+    pub(super) fn properties(&self) -> Result<Properties, DatabaseError> {
+        let record = read_record(&self.path).filter(|it| it.dump.sha256 == self.sha256);
+        let record = record.ok_or_else(|| DatabaseError::Damaged {
+            path: self.path.clone(),
+            reason: "its record, the .json file beside it, is missing or not its own".to_owned(),
+        })?;
+        Ok(record.properties)
+    }
 }
 
 /// The file name of the backup that a promotion of `build` takes at this instant, in UTC.
@@ -115,8 +136,7 @@ impl Database {
 
     /// The backup of this name, if it is there and still as recorded.
     async fn finished(&self, target: &Path) -> Option<Dump> {
-        let record = fs::read(beside(target, ".json")).ok()?;
-        let mut dump: Dump = serde_json::from_slice(&record).ok()?;
+        let mut dump = read_record(target)?.dump;
         // The folder may be mounted elsewhere than when the record was written.
         dump.path = target.to_owned();
         match self.verify(&dump).await {
@@ -171,15 +191,13 @@ impl Database {
             server_version,
             verified_at: Timestamp::now(),
             fingerprint,
-            properties,
         };
         verify_file(self.read_back(&tools, &partial), &dump, &partial).await?;
         let dump = Dump {
             verified_at: Timestamp::now(),
             ..dump
         };
-        finish(&dump, &partial)?;
-        Ok(dump)
+        finish(Record { dump, properties }, &partial)
     }
 
     fn dump_command(&self, tools: &ToolsReport, snapshot: &str, server: &Version) -> Command {
@@ -341,24 +359,29 @@ fn hash_file(path: &Path) -> anyhow::Result<(u64, String)> {
     }
 }
 
+fn read_record(target: &Path) -> Option<Record> {
+    let record = fs::read(beside(target, ".json")).ok()?;
+    serde_json::from_slice(&record).ok()
+}
+
 /// Writes the record, then gives the file its name; both survive a power cut.
-fn finish(dump: &Dump, partial: &Path) -> Result<(), DatabaseError> {
-    let record = serde_json::to_vec_pretty(dump).context("write the backup's record")?;
+fn finish(record: Record, partial: &Path) -> Result<Dump, DatabaseError> {
+    let path = &record.dump.path;
+    let text = serde_json::to_vec_pretty(&record).context("write the backup's record")?;
     let mut file = File::options()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
-        .open(beside(&dump.path, ".json"))
+        .open(beside(path, ".json"))
         .context("create the backup's record")?;
-    file.write_all(&record)
-        .context("write the backup's record")?;
+    file.write_all(&text).context("write the backup's record")?;
     file.sync_all().context("flush the backup's record")?;
-    fs::rename(partial, &dump.path).context("give the backup file its name")?;
-    File::open(folder_of(&dump.path))
+    fs::rename(partial, path).context("give the backup file its name")?;
+    File::open(folder_of(path))
         .and_then(|folder| folder.sync_all())
         .context("flush the backup folder")?;
-    Ok(())
+    Ok(record.dump)
 }
 
 fn free_bytes(folder: &Path) -> Result<u64, DatabaseError> {

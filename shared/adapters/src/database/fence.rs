@@ -66,12 +66,13 @@ pub(super) async fn fence(session: &Session, database: &str) -> Result<(), Datab
 
 /// Tells the database's sessions to end; returns how many there still were.
 async fn end_sessions(session: &Session, database: &str) -> Result<i64, DatabaseError> {
-    // Autovacuum gives way to a rename or a copy by itself, and only a superuser may end it.
+    // Autovacuum gives way to a rename or a copy by itself. What the session of somebody else is
+    // may be hidden from us, but not that it is there.
     let row = session
         .query_one(
             "SELECT count(*), count(*) FILTER (WHERE pg_terminate_backend(pid))
              FROM pg_stat_activity
-             WHERE datname = $1 AND backend_type <> 'autovacuum worker'",
+             WHERE datname = $1 AND backend_type IS DISTINCT FROM 'autovacuum worker'",
             &[&database],
         )
         .await

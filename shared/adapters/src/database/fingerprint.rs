@@ -175,7 +175,8 @@ async fn schema(
     database: &str,
 ) -> Result<BTreeMap<String, String>, DatabaseError> {
     let properties = Properties::read(session, database).await?;
-    let properties = hash::of(&format!("{properties:?}"));
+    let properties = serde_json::to_string(&properties).context("hash a database's properties")?;
+    let properties = hash::of(&properties);
     let mut schema = BTreeMap::from([("the database itself".to_owned(), properties)]);
     for (kind, sql) in catalog::KINDS {
         let rows = session

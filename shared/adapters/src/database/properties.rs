@@ -1,5 +1,8 @@
 //! What belongs to a database as a whole and is in no copy of its contents: owner, locale,
 //! settings, grants, limits.
+//!
+//! Applications keep secrets in settings of their own (`app.token`), so that none of this can be
+//! printed and it is stored only beside the backup file, which holds as much.
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -19,7 +22,7 @@ const LISTS: [&str; 6] = [
 ];
 
 /// Everything needed to make an equal, empty database, except its name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 pub(super) struct Properties {
     owner: String,
     tablespace: String,
@@ -37,15 +40,16 @@ pub(super) struct Properties {
     grants: Vec<Grant>,
 }
 
-/// `name=value`, for one role in this database or for all.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// For one role in this database, or for all.
+#[derive(Serialize, Deserialize)]
 struct Setting {
     role: Option<String>,
-    assignment: String,
+    name: String,
+    value: String,
 }
 
 /// One privilege on the database; `role` is `None` for everybody.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Grant {
     role: Option<String>,
     privilege: String,
@@ -126,20 +130,28 @@ impl Properties {
     /// The statements that give the database `name` everything beyond its creation. They can be
     /// run again, and together form one transaction.
     pub(super) fn apply_statements(&self, name: &str) -> String {
+        self.statements(name, |_| true)
+    }
+
+    /// As [`Properties::apply_statements`], without what the application set for itself.
+    pub(super) fn public_statements(&self, name: &str) -> String {
+        self.statements(name, |setting| !setting.name.contains('.'))
+    }
+
+    fn statements(&self, name: &str, wanted: impl Fn(&Setting) -> bool) -> String {
         let database = identifier(name);
         let owner = identifier(&self.owner);
         let comment = self.comment.as_deref().map_or("NULL".to_owned(), literal);
+        let limit = self.connection_limit;
         let mut statements = vec![
             format!("ALTER DATABASE {database} OWNER TO {owner}"),
-            format!(
-                "ALTER DATABASE {database} CONNECTION LIMIT {}",
-                self.connection_limit
-            ),
+            format!("ALTER DATABASE {database} CONNECTION LIMIT {limit}"),
             format!("COMMENT ON DATABASE {database} IS {comment}"),
             format!("ALTER DATABASE {database} RESET ALL"),
             format!("REVOKE ALL ON DATABASE {database} FROM PUBLIC, {owner}"),
         ];
-        statements.extend(self.settings.iter().map(|it| it.statement(&database)));
+        let settings = self.settings.iter().filter(|it| wanted(it));
+        statements.extend(settings.map(|it| it.statement(&database)));
         statements.extend(self.grants.iter().map(|it| it.statement(&database)));
         statements.iter().fold(String::new(), |mut sql, statement| {
             sql.push_str(statement);
@@ -151,22 +163,18 @@ impl Properties {
 
 impl Setting {
     fn statement(&self, database: &str) -> String {
-        let (name, value) = self
-            .assignment
-            .split_once('=')
-            .unwrap_or((&self.assignment, ""));
-        let quoted_name: Vec<_> = name.split('.').map(identifier).collect();
-        let value = if LISTS.contains(&name) {
-            let elements: Vec<_> = elements(value).iter().map(|it| literal(it)).collect();
+        let name: Vec<_> = self.name.split('.').map(identifier).collect();
+        let value = if LISTS.contains(&self.name.as_str()) {
+            let elements: Vec<_> = elements(&self.value).iter().map(|it| literal(it)).collect();
             elements.join(", ")
         } else {
-            literal(value)
+            literal(&self.value)
         };
         let target = match &self.role {
             Some(role) => format!("ROLE {} IN DATABASE {database}", identifier(role)),
             None => format!("DATABASE {database}"),
         };
-        format!("ALTER {target} SET {} TO {value}", quoted_name.join("."))
+        format!("ALTER {target} SET {} TO {value}", name.join("."))
     }
 }
 
@@ -203,8 +211,9 @@ fn elements(list: &str) -> Vec<String> {
 async fn settings(client: &Client, oid: u32) -> Result<Vec<Setting>, DatabaseError> {
     let rows = client
         .query(
-            "SELECT r.rolname, unnest(s.setconfig)
-             FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole
+            "SELECT r.rolname, split_part(assignment, '=', 1), substr(assignment, strpos(assignment, '=') + 1)
+             FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) assignment
+             LEFT JOIN pg_roles r ON r.oid = s.setrole
              WHERE s.setdatabase = $1 AND (s.setrole = 0 OR r.oid IS NOT NULL)
              ORDER BY 1 NULLS FIRST, 2",
             &[&oid],
@@ -213,7 +222,8 @@ async fn settings(client: &Client, oid: u32) -> Result<Vec<Setting>, DatabaseErr
         .context("read the settings of a database")?;
     let setting = |row: &tokio_postgres::Row| Setting {
         role: row.get(0),
-        assignment: row.get(1),
+        name: row.get(1),
+        value: row.get(2),
     };
     Ok(rows.iter().map(setting).collect())
 }

@@ -13,6 +13,7 @@ use tracing::warn;
 
 use super::fence::{allow_statement, fence};
 use super::name::{derived, identifier};
+use super::properties::Properties;
 use super::session::Session;
 use super::snapshot::drop_database;
 use super::tools::{self, connection_string};
@@ -121,14 +122,15 @@ impl Database {
         if dump.database != self.name() {
             return Err(anyhow!("the backup is of the database {:?}", dump.database).into());
         }
+        let properties = dump.properties()?;
         self.verify(dump).await?;
         let copy = derived(self.name(), "restore", promotion);
         drop_database(session, &copy).await?;
         session
-            .batch_execute(&dump.properties.create_statement(&copy))
+            .batch_execute(&properties.create_statement(&copy))
             .await
             .context("make an empty database for the backup")?;
-        let filled = self.fill(session, &copy, dump).await;
+        let filled = self.fill(session, &copy, dump, &properties).await;
         if filled.is_err()
             && let Err(error) = drop_database(session, &copy).await
         {
@@ -137,7 +139,13 @@ impl Database {
         filled.map(|()| copy)
     }
 
-    async fn fill(&self, session: &Session, copy: &str, dump: &Dump) -> Result<(), DatabaseError> {
+    async fn fill(
+        &self,
+        session: &Session,
+        copy: &str,
+        dump: &Dump,
+        properties: &Properties,
+    ) -> Result<(), DatabaseError> {
         let mut command = self.command(&self.tools().await?.pg_restore);
         command
             .args(["--exit-on-error", RESTORE_JOBS, "--dbname"])
@@ -157,7 +165,7 @@ impl Database {
         }
         self.analyze(copy).await?;
         session
-            .batch_execute(&dump.properties.apply_statements(copy))
+            .batch_execute(&properties.apply_statements(copy))
             .await
             .context("give the restored database its settings")?;
         Ok(())

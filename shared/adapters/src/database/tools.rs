@@ -1,6 +1,5 @@
 //! The Postgres client programs: finding a fitting pair and running them.
 
-use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -45,7 +44,7 @@ impl Database {
     pub async fn tools(&self) -> Result<ToolsReport, DatabaseError> {
         let server = self.server_version().await?.major;
         let folders = match &self.tools_folder {
-            Some(folder) => BTreeSet::from([folder.to_path_buf()]),
+            Some(folder) => vec![folder.to_path_buf()],
             None => usual_folders(),
         };
         let mut found = Vec::new();
@@ -153,7 +152,8 @@ fn ssl_mode(config: &tokio_postgres::Config) -> &'static str {
     }
 }
 
-fn usual_folders() -> BTreeSet<PathBuf> {
+/// Debian's own folders first: the programs it puts on the path choose a version by themselves.
+fn usual_folders() -> Vec<PathBuf> {
     let versioned = std::fs::read_dir(VERSIONED)
         .into_iter()
         .flatten()
@@ -163,7 +163,7 @@ fn usual_folders() -> BTreeSet<PathBuf> {
     versioned.chain(std::env::split_paths(&path)).collect()
 }
 
-fn searched(folders: &BTreeSet<PathBuf>) -> String {
+fn searched(folders: &[PathBuf]) -> String {
     let folders: Vec<_> = folders.iter().map(|it| it.display().to_string()).collect();
     folders.join(", ")
 }

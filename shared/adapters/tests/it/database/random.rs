@@ -53,7 +53,7 @@ fn a_restore_undoes_any_migration() {
     let changes = || prop::collection::vec((0..CHANGES.len(), 0..4_u8), 1..12);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut runner = TestRunner::new(Config {
-        cases: 20,
+        cases: 10,
         // A failing case costs seconds; its own output says enough.
         max_shrink_iters: 30,
         failure_persistence: None,

@@ -63,6 +63,7 @@ ALTER DATABASE {database} SET timezone TO 'Europe/Berlin';
 ALTER DATABASE {database} SET lc_monetary TO 'C';
 ALTER DATABASE {database} SET "shop.greeting" TO 'it''s = "fine"\';
 ALTER ROLE {role} IN DATABASE {database} SET work_mem TO '65536kB';
+ALTER ROLE {role} IN DATABASE {database} SET shop.token TO 'canary';
 ALTER DATABASE {database} CONNECTION LIMIT 50;
 ALTER DATABASE {database} OWNER TO {role};
 REVOKE ALL ON DATABASE {database} FROM PUBLIC;
