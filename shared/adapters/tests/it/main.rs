@@ -4,3 +4,4 @@
 
 mod change_set;
 mod database;
+mod process;

@@ -1,0 +1,11 @@
+//! The process runtime with real processes.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where the world is not as it should be"
+)]
+
+mod builds;
+mod deaths;
+mod swaps;
+mod world;
