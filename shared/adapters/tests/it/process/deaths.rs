@@ -100,11 +100,41 @@ async fn an_orphan_that_dropped_its_mark_is_found_by_what_was_written_down() {
         .await;
     world.ask("base", "version").await;
     assert_eq!(world.processes(), NONE, "the mark is gone");
+    let swap = world.prepare(CP, &[("version", "two")]).await;
+
     let orphan = kill_keeper_of_base(&world).await;
     assert!(is_running(orphan));
-    let swap = world.prepare(CP, &[("version", "two")]).await;
+    world.runtime.start_old(&swap).await.unwrap();
+    assert!(!is_running(orphan));
+
+    let orphan = kill_keeper_of_base(&world).await;
     world.runtime.stop_old(&swap).await.unwrap();
     assert!(!is_running(orphan));
+}
+
+#[tokio::test]
+async fn a_dead_orphan_that_nobody_waits_for_does_not_hold_up_a_stop() {
+    let world = World::new();
+    world.install(&[("version", "one")]).await;
+    let orphan = kill_keeper_of_base(&world).await;
+    kill(orphan);
+    let mut dead = std::process::Command::new("sleep")
+        .arg("600")
+        .spawn()
+        .unwrap();
+    let pid = dead.id();
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let started = stat.split(' ').nth(21).unwrap();
+    let path = world.root().join("instances/base/state.json");
+    let mut state: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    state["app"]["pid"] = pid.into();
+    state["app"]["started_ticks"] = started.parse::<u64>().unwrap().into();
+    std::fs::write(&path, state.to_string()).unwrap();
+
+    let swap = world.prepare(CP, &[("version", "two")]).await;
+    world.runtime.stop_old(&swap).await.unwrap();
+    assert!(!dead.wait().unwrap().success(), "it was ended by a signal");
 }
 
 #[tokio::test]
@@ -164,8 +194,9 @@ async fn a_keeper_called_by_hand_starts_nothing_that_was_stopped_or_runs() {
     for id in [&swap.old, &swap.new] {
         let folder = world.root().join("instances").join(id);
         let mut keeper = Command::new(example("keep"));
-        let status = keeper.arg("keep").arg(folder).status().await.unwrap();
-        assert!(status.success());
+        keeper.arg("keep").arg(folder).kill_on_drop(true);
+        let status = timeout(Duration::from_secs(10), keeper.status()).await;
+        assert!(status.expect("it goes at once").unwrap().success());
     }
     assert_eq!(world.processes().len(), 1);
 }
