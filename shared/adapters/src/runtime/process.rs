@@ -74,15 +74,17 @@ impl Process {
     /// Brings the application up: the version that bears its name, or else a first one made from `source`.
     ///
     /// # Idempotency
-    /// Whatever is there and runs is left alone.
-    pub async fn install(&self, source: &Path) -> Result<Instance> {
-        let id = match self.live().await? {
-            Some(live) => live.id,
+    /// Whatever runs is left alone, and so is everything while a promotion is under way: that
+    /// promotion decides what runs, also after its worker or this machine was started anew.
+    pub async fn install(&self, source: &Path) -> Result<()> {
+        if !names(&self.settings.root.join("keep"))?.is_empty() {
+            return Ok(());
+        }
+        let id = match self.live_id()? {
+            Some(live) => live,
             None => self.create_base(source).await?,
         };
-        control::start(&self.folder(&id)?, self.keeper()).await?;
-        let instance = self.instance(&id).await?;
-        instance.context("the version vanished while it was being started")
+        control::start(&self.folder(&id)?, self.keeper()).await
     }
 
     /// Stops everything that runs here, and builds too; nothing is removed.

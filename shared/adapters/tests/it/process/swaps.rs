@@ -289,12 +289,26 @@ async fn what_was_taken_down_comes_up_again_as_it_was() {
     let swap = world.prepare(CP, &[("version", "two")]).await;
     world.runtime.stop_old(&swap).await.unwrap();
     world.runtime.start_new(&swap).await.unwrap();
+    world.runtime.finish(&swap, 1).await.unwrap();
     world.process.down().await.unwrap();
     assert_eq!(world.live().await, Some((swap.new.clone(), false)));
     assert_eq!(world.processes(), NONE);
     world.install(&[("version", "other")]).await;
     assert_eq!(world.ask(&swap.new, "version").await, "two");
-    assert!(!world.instance("base").await.unwrap().running);
+}
+
+#[tokio::test]
+async fn an_install_while_a_promotion_is_under_way_changes_nothing() {
+    let world = World::new();
+    world.install(&[("version", "one")]).await;
+    let swap = world.prepare(CP, &[("version", "two")]).await;
+    world.runtime.stop_old(&swap).await.unwrap();
+    let source = world.source(&[("version", "other")]);
+    world.process.install(&source).await.unwrap();
+    assert_eq!(world.live().await, Some(("base".into(), false)));
+    world.runtime.stop_new(&swap).await.unwrap();
+    world.process.install(&source).await.unwrap();
+    assert_eq!(world.processes(), NONE);
 }
 
 #[tokio::test]

@@ -64,7 +64,8 @@ impl World {
 
     /// Installs a first version whose folder has these files.
     pub(super) async fn install(&self, files: &[(&str, &str)]) -> Instance {
-        self.process.install(&self.source(files)).await.unwrap()
+        self.process.install(&self.source(files)).await.unwrap();
+        self.runtime.live().await.unwrap().unwrap()
     }
 
     /// Builds and prepares the promotion from these files.
