@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use adapters::database::{Dump, dump_name};
+use adapters::database::dump_name;
 use adapters::installation::Installation;
 use anyhow::Context;
 use engine::store::backups::Backup;
@@ -26,15 +26,18 @@ pub(crate) async fn dump(cx: &JobContext, installation: &Installation) -> Result
         size_bytes: size,
         sha256: dump.sha256.clone(),
         server_version: dump.server_version.text.clone(),
-        restore_instructions: database.restore_instructions(&dump),
+        restore_instructions: database.restore_instructions(&dump).map_err(from_database)?,
     };
     cx.log("to restore it by hand:");
     backup.restore_instructions.lines().for_each(|line| cx.log(format!("    {line}")));
-    Ok(Report { backup: Some(backup), ..Report::with_output::<Dump>(&dump)? })
+    Ok(Report { backup: Some(backup), ..Report::with_output(&dump)? })
 }
 
 /// No half-written file is left; a complete backup stays.
-pub(crate) async fn discard_partial(cx: &JobContext, installation: &Installation) -> Result<Report, StepError> {
+pub(crate) async fn discard_partial(
+    cx: &JobContext,
+    installation: &Installation,
+) -> Result<Report, StepError> {
     let database = installation.database().await.map_err(from_database)?;
     database.discard_partial(&target(cx, installation)?).map_err(from_database)?;
     Ok(Report::default())
@@ -42,7 +45,8 @@ pub(crate) async fn discard_partial(cx: &JobContext, installation: &Installation
 
 /// The same file for every try of a run: its name holds the run's beginning, which its id tells.
 fn target(cx: &JobContext, installation: &Installation) -> Result<PathBuf, StepError> {
-    let (seconds, _) = cx.order.run.get_timestamp().context("read the run's beginning from its id")?.to_unix();
+    let (seconds, _) =
+        cx.order.run.get_timestamp().context("read the run's beginning from its id")?.to_unix();
     let begun = i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
     let begun = begun.context("read the run's beginning from its id")?;
     Ok(installation.backup_dir.join(dump_name(cx.order.build.as_str(), begun)))

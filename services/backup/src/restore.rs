@@ -39,17 +39,24 @@ async fn put_back(cx: &JobContext, database: &Database, at_stop: &AtStop) -> Res
         (Source::Dump(&dump), &dump.fingerprint, "the backup taken before the deployment")
     };
     let restored = database.restore(promotion, source).await.map_err(from_database)?;
-    let differences = expected.differences(&database.fingerprint(database.name()).await.map_err(from_database)?);
+    let differences =
+        expected.differences(&database.fingerprint(database.name()).await.map_err(from_database)?);
     if !differences.is_empty() {
         cx.log(format!("differs from what it was: {}", differences.join("; ")));
         return Err(StepError::fail_plainly(
             "The database was put back but is not exactly as it was; the log says how it differs.",
         ));
     }
-    cx.log(format!("restored; fingerprint {}; the failed one is kept as {}", expected.digest(), restored.failed_database));
+    cx.log(format!(
+        "restored; fingerprint {}; the failed one is kept as {}",
+        expected.digest(),
+        restored.failed_database
+    ));
     let facts = Facts {
         kept_database: Some(restored.failed_database),
-        data_note: Some(format!("The database is as it was at {from}. What the new version did to it is kept aside.")),
+        data_note: Some(format!(
+            "The database is as it was at {from}. What the new version did to it is kept aside."
+        )),
         ..Facts::default()
     };
     Ok(Report { facts, ..Report::default() })

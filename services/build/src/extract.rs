@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use adapters::change_set::{self, LayError, Limits, Sandbox, Stamp, TakeError};
+use adapters::change_set::{self, Change, Kind, LayError, Limits, Sandbox, Stamp, TakeError};
 use adapters::installation::{Application, Installation};
 use anyhow::anyhow;
 use engine::{JobContext, Report, StepError};
 use serde_json::Value;
 
-use crate::Extracted;
+use protocol::output::Extracted;
 
 pub(crate) async fn extract(cx: &JobContext, installation: &Installation) -> Result<Report, StepError> {
     let sandbox = sandbox(&cx.order.sandbox, installation)?;
@@ -18,7 +18,7 @@ pub(crate) async fn extract(cx: &JobContext, installation: &Installation) -> Res
         .map_err(from_take)?;
     cx.log(format!("change set {}: {} files", set.hash, set.changes.len()));
     for change in &set.changes {
-        cx.log(format!("    {change}"));
+        cx.log(format!("    {}", describe(change)));
     }
     let base = base(cx, installation);
     cx.log(format!("laid over {}", base.display()));
@@ -27,6 +27,15 @@ pub(crate) async fn extract(cx: &JobContext, installation: &Installation) -> Res
     let context = set.lay_over(&base, &context, &stamp).await.map_err(from_lay)?;
     cx.log(format!("build context: {} files, source {}", context.manifest.len(), context.source_hash));
     Report::with_output(&Extracted { change_set: set.hash, source_hash: context.source_hash })
+}
+
+fn describe(change: &Change) -> String {
+    match &change.kind {
+        Kind::Added => format!("added    {}", change.path),
+        Kind::Modified => format!("modified {}", change.path),
+        Kind::Deleted => format!("deleted  {}", change.path),
+        Kind::Renamed { from } => format!("renamed  {from} → {}", change.path),
+    }
 }
 
 /// What is in production: the source last deployed, or the base source where nothing was yet.

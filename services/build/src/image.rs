@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use domain::Job;
 use engine::{JobContext, Report, StepError};
 
-use crate::{Built, Extracted};
+use protocol::output::{Built, Extracted};
 
 pub(crate) async fn image(cx: &JobContext, installation: &Installation) -> Result<Report, StepError> {
     let extracted: Extracted = cx.required(Job::Extract).await?;
@@ -26,8 +26,9 @@ pub(crate) async fn image(cx: &JobContext, installation: &Installation) -> Resul
             "The new version could not be built from the feature's files; nothing was changed. The log says where it is wrong.",
             anyhow!(lines),
         )),
-        Err(BuildError::Unavailable(error)) => {
-            Err(StepError::retry("The new version could not be built because the build service did not answer.", error))
-        }
+        Err(BuildError::Unavailable(error)) => Err(StepError::retry(
+            "The new version could not be built because the build service did not answer.",
+            error,
+        )),
     }
 }

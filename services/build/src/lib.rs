@@ -7,23 +7,6 @@ use adapters::installation::Installation;
 use anyhow::Result;
 use domain::{Job, Worker};
 use engine::{Engine, JobContext, JobHandler, Report, StepError, worker};
-use serde::{Deserialize, Serialize};
-
-/// What step 4 leaves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Extracted {
-    /// Hash of the sealed change set, hex.
-    pub change_set: String,
-    /// Hash of everything that goes into the image, hex.
-    pub source_hash: String,
-}
-
-/// What step 5 leaves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Built {
-    /// The image, by id.
-    pub image: String,
-}
 
 /// Runs until the process drains. Several may run at once, on machines that share the data folder.
 pub async fn run(engine: &Engine) -> Result<()> {
@@ -34,12 +17,15 @@ struct Builds;
 
 impl JobHandler for Builds {
     async fn run(&self, job: Job, cx: &JobContext) -> Result<Report, StepError> {
-        let installation = Installation::parse(&cx.order.installation)
-            .map_err(|_| StepError::fail_plainly("The description of this installation is not usable any more."))?;
+        let installation = Installation::parse(&cx.order.installation).map_err(|_| {
+            StepError::fail_plainly("The description of this installation is not usable any more.")
+        })?;
         match job {
             Job::Extract => extract::extract(cx, &installation).await,
             Job::Image => image::image(cx, &installation).await,
-            other => Err(StepError::fail_plainly(format!("The build worker does not know the step {other}."))),
+            other => {
+                Err(StepError::fail_plainly(format!("The build worker does not know the step {other}.")))
+            }
         }
     }
 }

@@ -23,7 +23,8 @@ pub(crate) async fn doctor(State(engine): State<Engine>) -> Result<Json<Vec<Chec
     checks.push(folder("data folder", &engine.config.data_dir).await);
     for known in engine.store.installations().await? {
         let found = check(&engine, &known.description).await;
-        checks.extend(found.into_iter().map(|it| Check { name: format!("{}: {}", known.name, it.name), ..it }));
+        checks
+            .extend(found.into_iter().map(|it| Check { name: format!("{}: {}", known.name, it.name), ..it }));
     }
     Ok(Json(checks))
 }
@@ -66,7 +67,9 @@ async fn database(engine: &Engine) -> Check {
 
 async fn clock(engine: &Engine) -> Check {
     match engine.store.clock_ahead_ms().await {
-        Ok(ahead) if ahead.abs() <= CLOCK_AHEAD_MS_MAX => fine("clock", format!("{ahead} ms ahead of the database's")),
+        Ok(ahead) if ahead.abs() <= CLOCK_AHEAD_MS_MAX => {
+            fine("clock", format!("{ahead} ms ahead of the database's"))
+        }
         Ok(ahead) => wrong(
             "clock",
             format!("{ahead} ms ahead of the database's"),
@@ -82,12 +85,16 @@ async fn broker(engine: &Engine) -> Vec<Check> {
         return vec![wrong("message broker", "it does not take messages".into(), remedy)];
     }
     match engine.broker.topology_check().await {
-        Ok(missing) if missing.is_empty() => vec![fine("message broker", "it answers, and all queues are there".into())],
+        Ok(missing) if missing.is_empty() => {
+            vec![fine("message broker", "it answers, and all queues are there".into())]
+        }
         Ok(missing) => missing
             .into_iter()
             .map(|sentence| wrong("message broker", sentence, "Run `slipway topology apply`."))
             .collect(),
-        Err(error) => vec![wrong("message broker", error.to_string(), "Start it, or correct SLIPWAY_AMQP_URL.")],
+        Err(error) => {
+            vec![wrong("message broker", error.to_string(), "Start it, or correct SLIPWAY_AMQP_URL.")]
+        }
     }
 }
 
@@ -99,9 +106,11 @@ async fn runtime(engine: &Engine, installation: &Installation) -> Check {
     };
     match found.await {
         Ok((version, Some(live))) if live.running => fine("application", format!("it runs on {version}")),
-        Ok((version, _)) => {
-            wrong("application", format!("{version} answers, but the application does not run there"), "Start it.")
-        }
+        Ok((version, _)) => wrong(
+            "application",
+            format!("{version} answers, but the application does not run there"),
+            "Start it.",
+        ),
         Err(error) => wrong(
             "application",
             format!("the place where it runs does not answer: {error:#}"),
@@ -112,9 +121,13 @@ async fn runtime(engine: &Engine, installation: &Installation) -> Check {
 
 fn source(installation: &Installation) -> Check {
     let base = &installation.base_source;
-    match base.read_dir() {
-        Ok(mut entries) if entries.next().is_some() => fine("base source", base.display().to_string()),
-        Ok(_) => wrong("base source", format!("{} is empty", base.display()), "Put the application's source there."),
+    match base.read_dir().map(|mut entries| entries.next().is_some()) {
+        Ok(true) => fine("base source", base.display().to_string()),
+        Ok(false) => wrong(
+            "base source",
+            format!("{} is empty", base.display()),
+            "Put the application's source there.",
+        ),
         Err(error) => wrong("base source", format!("{}: {error}", base.display()), "Correct base_source."),
     }
 }
@@ -134,9 +147,11 @@ async fn health(installation: &Installation) -> Check {
         Answer::Good { build } => {
             fine("health", format!("{} is well (build {})", rule.url, build.as_deref().unwrap_or("not told")))
         }
-        Answer::Bad(problem) | Answer::Silent(problem) => {
-            wrong("health", format!("{}: {problem}", rule.url), "Mend the application, or correct health.url.")
-        }
+        Answer::Bad(problem) | Answer::Silent(problem) => wrong(
+            "health",
+            format!("{}: {problem}", rule.url),
+            "Mend the application, or correct health.url.",
+        ),
     }
 }
 
@@ -152,7 +167,7 @@ async fn production_database(installation: &Installation) -> Vec<Check> {
         Err(error) => as_check(error),
     };
     let tools = match database.tools().await {
-        Ok(tools) => fine("backup tools", tools.to_string()),
+        Ok(tools) => fine("backup tools", format!("pg_dump and pg_restore {}", tools.pg_dump.version.text)),
         Err(error) => Check { name: "backup tools".into(), ..as_check(error) },
     };
     vec![version, tools]
@@ -168,13 +183,17 @@ async fn folder(name: &str, path: &FilePath) -> Check {
         Ok::<_, std::io::Error>(space.f_bavail.saturating_mul(space.f_frsize))
     });
     match probe.await {
-        Ok(Ok(bytes)) => fine(name, format!("{} can be written, {} MB are free", path.display(), bytes / 1_000_000)),
+        Ok(Ok(bytes)) => {
+            fine(name, format!("{} can be written, {} MB are free", path.display(), bytes / 1_000_000))
+        }
         Ok(Err(error)) => wrong(
             name,
             format!("{} cannot be written: {error}", path.display()),
             "Make the folder, or let this user write there.",
         ),
-        Err(error) => wrong(name, format!("{} could not be looked at: {error}", path.display()), "Try again."),
+        Err(error) => {
+            wrong(name, format!("{} could not be looked at: {error}", path.display()), "Try again.")
+        }
     }
 }
 

@@ -28,11 +28,13 @@ pub(crate) async fn apply(
     Json(description): Json<Value>,
 ) -> Result<Json<Installation>, Failure> {
     let parsed = installation::Installation::parse(&description).map_err(|problems| {
-        let fields = problems.into_iter().map(|it| FieldProblem { field: it.field, problem: it.problem }).collect();
+        let fields =
+            problems.into_iter().map(|it| FieldProblem { field: it.field, problem: it.problem }).collect();
         Failure::wrong_fields("The installation was not saved because its description is not right.", fields)
     })?;
     if parsed.name != name {
-        let field = FieldProblem { field: "name".into(), problem: format!("must be {name:?}, as in the address") };
+        let field =
+            FieldProblem { field: "name".into(), problem: format!("must be {name:?}, as in the address") };
         return Err(Failure::wrong_fields("The installation was not saved.", vec![field]));
     }
     engine.store.apply_installation(&name, &description).await?;

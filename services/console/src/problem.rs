@@ -24,7 +24,10 @@ impl Failure {
     }
 
     pub(crate) fn unauthorized() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "This console asks for a token. Set SLIPWAY_API_TOKEN and try again.")
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "This console asks for a token. Set SLIPWAY_API_TOKEN and try again.",
+        )
     }
 
     pub(crate) fn wrong_fields(detail: impl Into<String>, fields: Vec<FieldProblem>) -> Self {
@@ -42,7 +45,10 @@ impl From<StoreError> for Failure {
                 "Slipway's own database does not answer at the moment. Nothing was changed; try again shortly.",
             )
         } else {
-            Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong inside Slipway; its log says what.")
+            Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Something went wrong inside Slipway; its log says what.",
+            )
         }
     }
 }

@@ -31,7 +31,10 @@ pub(crate) async fn list(
     Ok(Json(all.iter().map(summary).collect()))
 }
 
-pub(crate) async fn show(State(engine): State<Engine>, Path(id): Path<String>) -> Result<Json<Promotion>, Failure> {
+pub(crate) async fn show(
+    State(engine): State<Engine>,
+    Path(id): Path<String>,
+) -> Result<Json<Promotion>, Failure> {
     let promotion = find(&engine, &id).await?;
     let run = engine.store.latest_run(&promotion.id).await?;
     let timeline = match &run {
@@ -90,7 +93,10 @@ pub(crate) async fn cancel(
             let event = domain::run::Event::CancelRequested { by: decision.by, reason };
             let told = advance(&engine, run, &event, Reporter::Person, &Report::default()).await?;
             if let Advanced::Ignored(why) = told {
-                return Err(Failure::new(StatusCode::CONFLICT, format!("It cannot be stopped any more: {why}.")));
+                return Err(Failure::new(
+                    StatusCode::CONFLICT,
+                    format!("It cannot be stopped any more: {why}."),
+                ));
             }
         }
         None => granted(withdraw(&engine, &promotion.id, &decision.by, &reason).await?, "withdrawn")?,

@@ -34,7 +34,8 @@ pub(crate) async fn post(
         Some(Ok(())) => Ok((StatusCode::ACCEPTED, Json(ShipAccepted { message: message.id }))),
         answer => {
             tracing::error!(?answer, "a ship message was not published");
-            let detail = "The ship message could not be put on its queue. Nothing was started; try again shortly.";
+            let detail =
+                "The ship message could not be put on its queue. Nothing was started; try again shortly.";
             Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, detail))
         }
     }

@@ -41,7 +41,9 @@ pub(crate) async fn events(
 type Position = (Engine, Promotion, i64);
 
 /// Waits for the next news; `None` ends the stream.
-async fn next_batch((engine, promotion, after): Position) -> Option<(Vec<Result<Event, Infallible>>, Position)> {
+async fn next_batch(
+    (engine, promotion, after): Position,
+) -> Option<(Vec<Result<Event, Infallible>>, Position)> {
     loop {
         let told = match engine.store.progress_after(&promotion.id, after).await {
             Ok(told) => told,

@@ -1,25 +1,13 @@
 //! The health worker: proves that a version works, the way its users would notice.
 
-mod old;
 mod new;
+mod old;
 
 use adapters::installation::Installation;
 use adapters::runtime::{Instance, Runtime};
 use anyhow::Result;
 use domain::{Job, Worker};
 use engine::{Engine, JobContext, JobHandler, Report, StepError, worker};
-use serde::{Deserialize, Serialize};
-
-/// How the running version was before anything was done; a rollback is judged by it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Baseline {
-    /// Whether it met the health rule.
-    pub healthy: bool,
-    /// The build that answered, where the rule says where it stands.
-    pub build: Option<String>,
-    /// What was wrong, for people.
-    pub problem: Option<String>,
-}
 
 /// Runs until the process drains. Several may run at once.
 pub async fn run(engine: &Engine) -> Result<()> {
@@ -30,12 +18,15 @@ struct Checks;
 
 impl JobHandler for Checks {
     async fn run(&self, job: Job, cx: &JobContext) -> Result<Report, StepError> {
-        let installation = Installation::parse(&cx.order.installation)
-            .map_err(|_| StepError::fail_plainly("The description of this installation is not usable any more."))?;
+        let installation = Installation::parse(&cx.order.installation).map_err(|_| {
+            StepError::fail_plainly("The description of this installation is not usable any more.")
+        })?;
         match job {
             Job::CheckNew => new::check(cx, &installation).await,
             Job::CheckOld => old::check(cx, &installation).await,
-            other => Err(StepError::fail_plainly(format!("The health worker does not know the step {other}."))),
+            other => {
+                Err(StepError::fail_plainly(format!("The health worker does not know the step {other}.")))
+            }
         }
     }
 }
@@ -45,7 +36,8 @@ async fn until_it_ends(runtime: &Runtime, first: &Instance, every: std::time::Du
     loop {
         tokio::time::sleep(every).await;
         match runtime.instance(&first.id).await {
-            Ok(Some(now)) if now.running && now.restarts == first.restarts && now.started_at == first.started_at => {}
+            Ok(Some(now))
+                if now.running && now.restarts == first.restarts && now.started_at == first.started_at => {}
             Ok(Some(now)) => return what_happened(first, &now),
             Ok(None) => return "it is gone".into(),
             // Not an answer about the instance; the question is asked again.

@@ -20,7 +20,8 @@ pub(crate) async fn check(cx: &JobContext, installation: &Installation) -> Resul
     let rule = &installation.health;
     let probe = Probe::new(rule.clone())?;
     let down_so_far = cx.since(Job::StopOld).await?.unwrap_or_default();
-    let instance = runtime.instance(&swap.new).await?.filter(|instance| instance.running && instance.restarts == 0);
+    let instance =
+        runtime.instance(&swap.new).await?.filter(|instance| instance.running && instance.restarts == 0);
     let Some(instance) = instance else {
         return Err(unhealthy(cx, &runtime, &swap, "it does not run").await);
     };

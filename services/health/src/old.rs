@@ -6,8 +6,8 @@ use adapters::runtime::Swap;
 use anyhow::anyhow;
 use domain::Job;
 use engine::{JobContext, Report, StepError};
+use protocol::output::Baseline;
 
-use crate::Baseline;
 use crate::new::downtime;
 
 pub(crate) async fn check(cx: &JobContext, installation: &Installation) -> Result<Report, StepError> {
@@ -25,7 +25,8 @@ pub(crate) async fn check(cx: &JobContext, installation: &Installation) -> Resul
     match probe.until_healthy(rule.within(), baseline.build.as_deref()).await {
         Ok(healthy) => {
             cx.log("the old version is healthy");
-            let facts = down_so_far.map(|down| downtime(down + healthy.first_answer_after)).unwrap_or_default();
+            let facts =
+                down_so_far.map(|down| downtime(down + healthy.first_answer_after)).unwrap_or_default();
             Ok(Report { facts, ..Report::default() })
         }
         Err(problem) => Err(StepError::retry(
@@ -39,6 +40,9 @@ async fn old_is_live(cx: &JobContext, installation: &Installation, swap: &Swap) 
     let live = installation.runtime(&cx.state_dir())?.live().await?;
     match live {
         Some(live) if live.id == swap.old && live.running => Ok(()),
-        found => Err(StepError::retry("The old version is not running.", anyhow!("expected {}, found {found:?}", swap.old))),
+        found => Err(StepError::retry(
+            "The old version is not running.",
+            anyhow!("expected {}, found {found:?}", swap.old),
+        )),
     }
 }

@@ -71,7 +71,9 @@ async fn unfit(engine: &Engine, message: &ShipMessage) -> Result<Option<InvalidM
         Some(known) => match Installation::parse(&known.description) {
             Ok(installation) if installation.enabled => return Ok(None),
             Ok(_) => format!("promotions are switched off for {:?}", message.installation),
-            Err(_) => format!("the description of {:?} is of another version; apply it again", message.installation),
+            Err(_) => {
+                format!("the description of {:?} is of another version; apply it again", message.installation)
+            }
         },
     };
     Ok(Some(InvalidMessage { field: "data.installation".into(), problem }))
@@ -97,7 +99,10 @@ fn promotion_for(message: &ShipMessage) -> New {
     let (number, request) = random_numbers();
     New {
         id: PromotionId::new(number),
-        change_request: ChangeRequestId::new(jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).year(), request),
+        change_request: ChangeRequestId::new(
+            jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).year(),
+            request,
+        ),
         build: message.build.clone(),
         title: message.title.clone(),
         installation: message.installation.clone(),

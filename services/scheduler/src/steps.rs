@@ -9,7 +9,7 @@ use adapters::runtime::Swap;
 use domain::{ChangeType, Job};
 use engine::store::promotions::Facts;
 use engine::{JobContext, JobHandler, Report, StepError};
-use health::Baseline;
+use protocol::output::Baseline;
 
 /// How long the running version may take to show that it is healthy: it has been up for long.
 const BASELINE_WITHIN: Duration = Duration::from_secs(10);
@@ -78,7 +78,10 @@ async fn baseline(cx: &JobContext, installation: &Installation) -> Result<Baseli
         Err(problem) => Baseline { healthy: false, build, problem: Some(problem) },
     };
     cx.log(match &baseline.problem {
-        None => format!("the running version is healthy (build {})", baseline.build.as_deref().unwrap_or("unknown")),
+        None => format!(
+            "the running version is healthy (build {})",
+            baseline.build.as_deref().unwrap_or("unknown")
+        ),
         Some(problem) => format!("the running version is not healthy: {problem}"),
     });
     Ok(baseline)

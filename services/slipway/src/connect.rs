@@ -67,5 +67,7 @@ pub(crate) async fn check_topology(broker: &Broker) -> Result<()> {
 
 fn patience() -> ConstantBuilder {
     let tries = PATIENCE.as_millis() / TRY_EVERY.as_millis();
-    ConstantBuilder::default().with_delay(TRY_EVERY).with_max_times(usize::try_from(tries).unwrap_or(usize::MAX))
+    ConstantBuilder::default()
+        .with_delay(TRY_EVERY)
+        .with_max_times(usize::try_from(tries).unwrap_or(usize::MAX))
 }

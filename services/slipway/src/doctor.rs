@@ -52,7 +52,9 @@ async fn local(config: Result<Config, InvalidConfig>) -> Vec<Check> {
 fn check(name: &str, found: Result<String, String>) -> Check {
     let (ok, finding, remedy) = match found {
         Ok(finding) => (true, finding, None),
-        Err(finding) => (false, finding, Some("Start it, or correct the settings (slipway.toml, SLIPWAY_*).".to_owned())),
+        Err(finding) => {
+            (false, finding, Some("Start it, or correct the settings (slipway.toml, SLIPWAY_*).".to_owned()))
+        }
     };
     Check { name: name.to_owned(), ok, finding, remedy }
 }

@@ -103,7 +103,9 @@ async fn run(arguments: Arguments) -> (ExitCode, Option<telemetry::Telemetry>) {
             Ok(()) => (ExitCode::SUCCESS, None),
             Err(error) => (failed(&format!("{error:#}")), None),
         },
-        Command::Client(cli::Command::Doctor) => (doctor::run(config(), &arguments.options).await.into(), None),
+        Command::Client(cli::Command::Doctor) => {
+            (doctor::run(config(), &arguments.options).await.into(), None)
+        }
         Command::Client(command) => (cli::run(command, &arguments.options).await.into(), None),
     }
 }

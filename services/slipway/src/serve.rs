@@ -78,7 +78,9 @@ async fn serve(config: Config, roles: &[Role], name: &str) -> Result<()> {
     let roles: BTreeSet<Role> =
         if roles.contains(&Role::All) { EVERY_ROLE.into() } else { roles.iter().copied().collect() };
     if config.amqp_url.is_none() && roles.len() < EVERY_ROLE.len() {
-        bail!("Without a message broker (SLIPWAY_AMQP_URL) all roles must run in one process: `slipway serve all`.");
+        bail!(
+            "Without a message broker (SLIPWAY_AMQP_URL) all roles must run in one process: `slipway serve all`."
+        );
     }
     let engine = connect::engine(config, name).await?;
     connect::check_topology(&engine.broker).await?;
@@ -91,7 +93,8 @@ pub(crate) async fn run_roles(engine: &Engine, roles: &BTreeSet<Role>) -> Result
     let mut running = JoinSet::new();
     for role in roles.iter().copied() {
         let engine = engine.clone();
-        running.spawn(async move { role.run(&engine).await.with_context(|| format!("{} failed", role.name())) });
+        running
+            .spawn(async move { role.run(&engine).await.with_context(|| format!("{} failed", role.name())) });
     }
     let mut outcome = Ok(());
     while let Some(ended) = running.join_next().await {

@@ -20,7 +20,9 @@ pub(crate) enum Action {
 
 pub(crate) async fn run(config: &Config, action: Action) -> ExitCode {
     if config.amqp_url.is_none() {
-        eprintln!("No message broker is configured (SLIPWAY_AMQP_URL), so there are no queues to look after.");
+        eprintln!(
+            "No message broker is configured (SLIPWAY_AMQP_URL), so there are no queues to look after."
+        );
         return Exit::Usage.into();
     }
     match perform(config, action).await {

@@ -3,9 +3,9 @@
 use adapters::installation::Installation;
 use adapters::runtime::{Release, Runtime, StartError, Swap};
 use anyhow::Result;
-use build::{Built, Extracted};
 use domain::{Job, Worker};
 use engine::{Engine, JobContext, JobHandler, Report, StepError, worker};
+use protocol::output::{Built, Extracted};
 
 /// Runs until the process drains. Several may run at once.
 pub async fn run(engine: &Engine) -> Result<()> {
@@ -16,8 +16,9 @@ struct Moves;
 
 impl JobHandler for Moves {
     async fn run(&self, job: Job, cx: &JobContext) -> Result<Report, StepError> {
-        let installation = Installation::parse(&cx.order.installation)
-            .map_err(|_| StepError::fail_plainly("The description of this installation is not usable any more."))?;
+        let installation = Installation::parse(&cx.order.installation).map_err(|_| {
+            StepError::fail_plainly("The description of this installation is not usable any more.")
+        })?;
         let runtime = installation.runtime(&cx.state_dir())?;
         match job {
             Job::Prepare => prepare(cx, &runtime).await,
@@ -68,7 +69,9 @@ async fn start_new(cx: &JobContext, runtime: &Runtime) -> Result<Report, StepErr
         Err(StartError::Exited(detail)) => {
             Err(StepError::fail("The new version ended right after its start.", anyhow::anyhow!(detail)))
         }
-        Err(StartError::Unavailable(error)) => Err(StepError::retry("The new version could not be started.", error)),
+        Err(StartError::Unavailable(error)) => {
+            Err(StepError::retry("The new version could not be started.", error))
+        }
     }
 }
 

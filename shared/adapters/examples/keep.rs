@@ -7,10 +7,7 @@ use anyhow::{Context, ensure};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args_os().skip(1);
-    ensure!(
-        arguments.next().is_some_and(|order| order == "keep"),
-        "the only order is: keep"
-    );
+    ensure!(arguments.next().is_some_and(|order| order == "keep"), "the only order is: keep");
     let folder = arguments.next().context("which instance?")?;
     adapters::runtime::keep(&PathBuf::from(folder)).await
 }

@@ -66,9 +66,7 @@ pub struct DatabaseSettings {
 
 impl fmt::Debug for DatabaseSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DatabaseSettings")
-            .field("tools", &self.tools)
-            .finish_non_exhaustive()
+        f.debug_struct("DatabaseSettings").field("tools", &self.tools).finish_non_exhaustive()
     }
 }
 
@@ -108,9 +106,7 @@ impl Database {
     /// [`DatabaseError::Missing`] and [`DatabaseError::Unsupported`] need a person.
     pub async fn connect(settings: DatabaseSettings) -> Result<Self, DatabaseError> {
         let (config, name) = parse(&settings.url)?;
-        let manager = ManagerConfig {
-            recycling_method: RecyclingMethod::Verified,
-        };
+        let manager = ManagerConfig { recycling_method: RecyclingMethod::Verified };
         let manager = Manager::from_config(config.clone(), NoTls, manager);
         let pool = Pool::builder(manager)
             .max_size(4)
@@ -127,15 +123,10 @@ impl Database {
 
         let version = database.server_version().await?;
         if version.major < OLDEST_MAJOR {
-            return Err(DatabaseError::Unsupported {
-                version: version.text,
-                oldest: OLDEST_MAJOR,
-            });
+            return Err(DatabaseError::Unsupported { version: version.text, oldest: OLDEST_MAJOR });
         }
         if !database.exists(&database.name).await? {
-            return Err(DatabaseError::Missing {
-                database: database.name.to_string(),
-            });
+            return Err(DatabaseError::Missing { database: database.name.to_string() });
         }
         Ok(database)
     }
@@ -156,10 +147,7 @@ impl Database {
             .await
             .context("ask the server for its version")?;
         let major: i32 = row.get(0);
-        Ok(Version {
-            major: u32::try_from(major).context("read the server's version")?,
-            text: row.get(1),
-        })
+        Ok(Version { major: u32::try_from(major).context("read the server's version")?, text: row.get(1) })
     }
 
     /// What the production database takes on the server's disk, in bytes.
@@ -180,15 +168,10 @@ impl Database {
     async fn size_of(&self, database: &str) -> Result<u64, DatabaseError> {
         let client = self.client().await?;
         let row = client
-            .query_opt(
-                "SELECT pg_database_size(oid) FROM pg_database WHERE datname = $1",
-                &[&database],
-            )
+            .query_opt("SELECT pg_database_size(oid) FROM pg_database WHERE datname = $1", &[&database])
             .await
             .context("ask for the size of a database")?
-            .ok_or_else(|| DatabaseError::Missing {
-                database: database.to_owned(),
-            })?;
+            .ok_or_else(|| DatabaseError::Missing { database: database.to_owned() })?;
         let size: i64 = row.get(0);
         Ok(u64::try_from(size).context("read the size of a database")?)
     }
@@ -199,9 +182,9 @@ impl Database {
             error @ (PoolError::Timeout(_)
             | PoolError::Closed
             | PoolError::NoRuntimeSpecified
-            | PoolError::PostCreateHook(_)) => anyhow!(error)
-                .context("get a connection to the production database's server")
-                .into(),
+            | PoolError::PostCreateHook(_)) => {
+                anyhow!(error).context("get a connection to the production database's server").into()
+            }
         })
     }
 
@@ -216,28 +199,19 @@ impl Database {
 /// Splits the URL into the way to the maintenance database and the production database's name.
 fn parse(url: &str) -> Result<(Config, String), DatabaseError> {
     // The parser's own message may quote a part of the URL, and with it of the password.
-    let mut config: Config = url
-        .parse()
-        .ok()
-        .filter(|config: &Config| !address(config).contains('@'))
-        .context(
+    let mut config: Config =
+        url.parse().ok().filter(|config: &Config| !address(config).contains('@')).context(
             "read the production database's URL: it must look like \
              postgres://user:password@host:port/name, special characters percent-encoded",
         )?;
-    let name = config
-        .get_dbname()
-        .context("read the production database's URL: it names no database")?
-        .to_owned();
+    let name =
+        config.get_dbname().context("read the production database's URL: it names no database")?.to_owned();
     if name == MAINTENANCE || name.starts_with("template") {
-        return Err(anyhow!(
-            "the production database cannot be {name:?}, which the server needs for itself"
-        )
-        .into());
+        return Err(
+            anyhow!("the production database cannot be {name:?}, which the server needs for itself").into()
+        );
     }
-    config
-        .dbname(MAINTENANCE)
-        .application_name("slipway")
-        .connect_timeout(Duration::from_secs(10));
+    config.dbname(MAINTENANCE).application_name("slipway").connect_timeout(Duration::from_secs(10));
     Ok((config, name))
 }
 

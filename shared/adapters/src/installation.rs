@@ -174,7 +174,11 @@ impl Installation {
         expect(is_name(&self.name), "name", "must be 1 to 63 lower-case letters, digits or dashes");
         expect(self.base_source.is_absolute(), "base_source", "must be an absolute path");
         expect(self.backup_dir.is_absolute(), "backup_dir", "must be an absolute path");
-        expect((1..=86_400).contains(&self.time_limit_seconds), "time_limit_seconds", "must be from 1 to 86400");
+        expect(
+            (1..=86_400).contains(&self.time_limit_seconds),
+            "time_limit_seconds",
+            "must be from 1 to 86400",
+        );
         expect(self.health.is_http(), "health.url", "must be an http:// address");
         expect((1..=100).contains(&self.health.successes), "health.successes", "must be from 1 to 100");
         expect(self.health.interval_ms >= 10, "health.interval_ms", "must be at least 10");
@@ -182,7 +186,11 @@ impl Installation {
         match &self.application {
             Application::Docker(docker) => {
                 expect(!docker.container.is_empty(), "application.docker.container", "must not be empty");
-                expect(is_name(&docker.image), "application.docker.image", "must be lower-case letters, digits or dashes");
+                expect(
+                    is_name(&docker.image),
+                    "application.docker.image",
+                    "must be lower-case letters, digits or dashes",
+                );
             }
             Application::Process(process) => {
                 expect(process.root.is_absolute(), "application.process.root", "must be an absolute path");

@@ -145,7 +145,11 @@ impl Probe {
     ///
     /// # Errors
     /// What was wrong last, for people, when that did not happen `within` the given time.
-    pub async fn until_healthy(&self, within: Duration, expected: Option<&str>) -> std::result::Result<Healthy, String> {
+    pub async fn until_healthy(
+        &self,
+        within: Duration,
+        expected: Option<&str>,
+    ) -> std::result::Result<Healthy, String> {
         let begun = Instant::now();
         let mut good = 0;
         let mut first = Duration::ZERO;
@@ -161,9 +165,10 @@ impl Probe {
                     }
                     None
                 }
-                Answer::Good { build } => {
-                    Some(format!("another version answers ({})", build.as_deref().unwrap_or("without a build id")))
-                }
+                Answer::Good { build } => Some(format!(
+                    "another version answers ({})",
+                    build.as_deref().unwrap_or("without a build id")
+                )),
                 Answer::Bad(problem) | Answer::Silent(problem) => Some(problem),
             };
             if let Some(problem) = problem {

@@ -26,7 +26,8 @@ impl SecretRef {
                 std::env::var(name).with_context(|| format!("read the environment variable {name}"))
             }
             SecretRef::File(path) => {
-                let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+                let text =
+                    std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
                 Ok(text.lines().next().unwrap_or_default().to_owned())
             }
         }

@@ -66,7 +66,11 @@ pub(crate) async fn publish(tx: &mut Tx, promotion: &PromotionId, news: &News) -
 }
 
 /// The message that tells the sender of a ship message why it was not taken.
-pub(crate) async fn refusal(tx: &mut Tx, message_id: Option<&str>, refused: &InvalidMessage) -> Result<Outgoing> {
+pub(crate) async fn refusal(
+    tx: &mut Tx,
+    message_id: Option<&str>,
+    refused: &InvalidMessage,
+) -> Result<Outgoing> {
     let id = Uuid::now_v7();
     let message = Outgoing {
         id,

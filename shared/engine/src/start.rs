@@ -51,7 +51,11 @@ pub async fn create_promotion(engine: &Engine, message_id: &str, new: &promotion
 
 /// Puts the refusal of a ship message on record and tells whoever listens for events.
 /// A message without a readable id can only be told of.
-pub async fn refuse_message(engine: &Engine, message_id: Option<&str>, refused: &InvalidMessage) -> Result<()> {
+pub async fn refuse_message(
+    engine: &Engine,
+    message_id: Option<&str>,
+    refused: &InvalidMessage,
+) -> Result<()> {
     let mut tx = engine.store.begin().await?;
     if let Some(id) = message_id {
         let answer = Answer::Refused { field: refused.field.clone(), reason: refused.problem.clone() };

@@ -6,6 +6,7 @@
 pub mod event;
 pub mod http;
 pub mod job;
+pub mod output;
 pub mod ship;
 
 pub use event::{Kind, ProgressEvent};

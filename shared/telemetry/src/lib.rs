@@ -49,9 +49,16 @@ pub fn init(settings: &Settings) -> Result<Telemetry> {
     let format = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let format = if settings.json { format.json().boxed() } else { format.with_target(false).boxed() };
     let traces = settings.otlp_endpoint.as_deref().map(|url| exporter(url, &settings.service)).transpose()?;
-    let spans = traces.as_ref().map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("slipway")));
+    let spans = traces
+        .as_ref()
+        .map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("slipway")));
     global::set_text_map_propagator(TraceContextPropagator::new());
-    tracing_subscriber::registry().with(filter).with(format).with(spans).try_init().context("set up logging")?;
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(format)
+        .with(spans)
+        .try_init()
+        .context("set up logging")?;
     Ok(Telemetry { traces })
 }
 

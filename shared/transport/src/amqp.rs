@@ -83,10 +83,7 @@ impl Amqp {
     }
 
     pub(crate) async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), PublishError>> {
-        let packets = messages
-            .into_iter()
-            .map(|message| Packet::message(message, &self.0.names))
-            .collect();
+        let packets = messages.into_iter().map(|message| Packet::message(message, &self.0.names)).collect();
         self.0.publisher.publish(packets).await
     }
 
@@ -94,12 +91,7 @@ impl Amqp {
         self.attend(Source::queue(&self.0.names, queue), prefetch, stop)
     }
 
-    pub(crate) fn consume_dead(
-        &self,
-        queue: &Queue,
-        prefetch: u16,
-        stop: CancellationToken,
-    ) -> Inbox {
+    pub(crate) fn consume_dead(&self, queue: &Queue, prefetch: u16, stop: CancellationToken) -> Inbox {
         self.attend(Source::dead_queue(&self.0.names, queue), prefetch, stop)
     }
 
@@ -109,10 +101,7 @@ impl Amqp {
         pattern: &str,
         stop: CancellationToken,
     ) -> Inbox {
-        let source = Source::Topic {
-            exchange: self.0.names.exchange(exchange),
-            pattern: pattern.to_owned(),
-        };
+        let source = Source::Topic { exchange: self.0.names.exchange(exchange), pattern: pattern.to_owned() };
         let (inbox, mut attendance) = self.start(source, SUBSCRIPTION_LENGTH_MAX, stop);
         if timeout(ANSWER_TIMEOUT, attendance.begun()).await.is_err() {
             tracing::warn!(pattern, "subscribed while the broker is away");
@@ -136,10 +125,7 @@ impl Amqp {
         self.0.closing.cancel();
         self.0.tasks.close();
         // Each task ends within a few bounded answers; what is left after that is ended by the process.
-        if timeout(3 * ANSWER_TIMEOUT, self.0.tasks.wait())
-            .await
-            .is_err()
-        {
+        if timeout(3 * ANSWER_TIMEOUT, self.0.tasks.wait()).await.is_err() {
             tracing::warn!("left the message broker without a goodbye: it does not answer");
         }
     }

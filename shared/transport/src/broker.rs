@@ -8,8 +8,7 @@ use crate::amqp::Amqp;
 use crate::consumer::Inbox;
 use crate::local::Local;
 use crate::{
-    ConnectError, Consumer, Exchange, Message, Names, PublishError, Queue, Subscription,
-    TopologyError,
+    ConnectError, Consumer, Exchange, Message, Names, PublishError, Queue, Subscription, TopologyError,
 };
 
 /// A message broker. Cheap to clone: clones share connections.
@@ -48,14 +47,8 @@ impl Broker {
     /// # Errors
     /// - wrong URL, user, password or virtual host → [`ConnectError::Refused`]; a person must change it
     /// - no broker there → [`ConnectError::Unavailable`]; try again
-    pub async fn amqp(
-        url: &str,
-        connection_name: &str,
-        names: Names,
-    ) -> Result<Self, ConnectError> {
-        Amqp::connect(url, connection_name, names)
-            .await
-            .map(Self::Amqp)
+    pub async fn amqp(url: &str, connection_name: &str, names: Names) -> Result<Self, ConnectError> {
+        Amqp::connect(url, connection_name, names).await.map(Self::Amqp)
     }
 
     /// A broker inside this process, its topology in place.
@@ -101,10 +94,7 @@ impl Broker {
     pub async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), PublishError>> {
         match self {
             Self::Amqp(amqp) => amqp.publish(messages).await,
-            Self::Local(local) => messages
-                .into_iter()
-                .map(|message| local.publish(message))
-                .collect(),
+            Self::Local(local) => messages.into_iter().map(|message| local.publish(message)).collect(),
         }
     }
 
@@ -138,10 +128,7 @@ impl Broker {
             Self::Amqp(amqp) => Inbox::Amqp(amqp.subscribe(exchange, pattern, stop).await),
             Self::Local(local) => Inbox::Local(local.subscribe(exchange, pattern, stop)),
         };
-        Subscription {
-            exchange,
-            consumer: Consumer(inbox),
-        }
+        Subscription { exchange, consumer: Consumer(inbox) }
     }
 
     /// How the way to the broker is at this moment.

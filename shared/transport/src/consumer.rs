@@ -61,10 +61,7 @@ impl Subscription {
             if heard.is_some() {
                 return heard;
             }
-            tracing::debug!(
-                exchange = self.exchange.as_str(),
-                "ignored a notice without an id of ours"
-            );
+            tracing::debug!(exchange = self.exchange.as_str(), "ignored a notice without an id of ours");
         }
     }
 }

@@ -30,10 +30,7 @@ pub enum Outage {
 impl From<lapin::Error> for Outage {
     fn from(error: lapin::Error) -> Self {
         if let lapin::ErrorKind::ProtocolError(refusal) = error.kind() {
-            return Self::Refused {
-                code: refusal.get_id(),
-                text: refusal.get_message().to_string(),
-            };
+            return Self::Refused { code: refusal.get_id(), text: refusal.get_message().to_string() };
         }
         Self::Failed(error.to_string())
     }

@@ -52,10 +52,7 @@ impl Local {
         let queues = topology.queues.into_iter().map(|plan| {
             let exchange = topology.exchanges.iter().find(|e| e.name == plan.exchange);
             let routing = exchange.map_or(Routing::Direct, |exchange| exchange.routing);
-            (
-                plan.name.clone(),
-                Line::new(plan, routing, Overflow::RejectNew),
-            )
+            (plan.name.clone(), Line::new(plan, routing, Overflow::RejectNew))
         });
         Self {
             queues: Arc::new(Mutex::new(queues.collect())),
@@ -70,22 +67,10 @@ impl Local {
             return Err(PublishError::Unavailable(Outage::Disconnected));
         }
         let (exchange, key) = (message.exchange, message.routing_key.clone());
-        let letter = Letter {
-            message: Arc::new(message),
-            delivery_count: 0,
-            dead_reason: None,
-        };
-        let queued = route(
-            &mut self.lock(),
-            &self.names.exchange(exchange),
-            &key,
-            &letter,
-        )?;
+        let letter = Letter { message: Arc::new(message), delivery_count: 0, dead_reason: None };
+        let queued = route(&mut self.lock(), &self.names.exchange(exchange), &key, &letter)?;
         if queued == 0 && exchange.is_mandatory() {
-            return Err(PublishError::Unroutable {
-                exchange: exchange.as_str(),
-                routing_key: key,
-            });
+            return Err(PublishError::Unroutable { exchange: exchange.as_str(), routing_key: key });
         }
         Ok(())
     }
@@ -94,21 +79,11 @@ impl Local {
         Inbox::new(self.clone(), self.names.queue(queue), prefetch, stop)
     }
 
-    pub(crate) fn consume_dead(
-        &self,
-        queue: &Queue,
-        prefetch: u16,
-        stop: CancellationToken,
-    ) -> Inbox {
+    pub(crate) fn consume_dead(&self, queue: &Queue, prefetch: u16, stop: CancellationToken) -> Inbox {
         Inbox::new(self.clone(), self.names.dead_queue(queue), prefetch, stop)
     }
 
-    pub(crate) fn subscribe(
-        &self,
-        exchange: Exchange,
-        pattern: &str,
-        stop: CancellationToken,
-    ) -> Inbox {
+    pub(crate) fn subscribe(&self, exchange: Exchange, pattern: &str, stop: CancellationToken) -> Inbox {
         let name = Uuid::new_v4().to_string();
         let plan = QueuePlan {
             name: name.clone(),
@@ -124,11 +99,7 @@ impl Local {
     }
 
     pub(crate) fn health(&self) -> Health {
-        Health {
-            connected: !self.closing.is_cancelled(),
-            blocked_since: None,
-            unattended: Vec::new(),
-        }
+        Health { connected: !self.closing.is_cancelled(), blocked_since: None, unattended: Vec::new() }
     }
 
     pub(crate) fn close(&self) {
@@ -152,10 +123,7 @@ impl Local {
             self.bury(queue, &letter, reason);
             return;
         }
-        line.ready.push_front(Letter {
-            delivery_count,
-            ..letter
-        });
+        line.ready.push_front(Letter { delivery_count, ..letter });
         line.changed.notify_waiters();
     }
 
@@ -166,15 +134,10 @@ impl Local {
             return;
         };
         let plan = &line.plan;
-        let (exchange, key) = plan
-            .dead_letters
-            .clone()
-            .unwrap_or_else(|| (plan.exchange.clone(), plan.binding_key.clone()));
-        let dead = Letter {
-            message: Arc::clone(&letter.message),
-            delivery_count: 0,
-            dead_reason: Some(reason),
-        };
+        let (exchange, key) =
+            plan.dead_letters.clone().unwrap_or_else(|| (plan.exchange.clone(), plan.binding_key.clone()));
+        let dead =
+            Letter { message: Arc::clone(&letter.message), delivery_count: 0, dead_reason: Some(reason) };
         if let Err(error) = route(&mut queues, &exchange, &key, &dead) {
             tracing::error!(%error, queue, "lost a dead letter");
         }
@@ -187,13 +150,7 @@ impl Local {
 
 impl Line {
     fn new(plan: QueuePlan, routing: Routing, overflow: Overflow) -> Self {
-        Self {
-            plan,
-            routing,
-            overflow,
-            ready: VecDeque::new(),
-            changed: Arc::new(Notify::new()),
-        }
+        Self { plan, routing, overflow, ready: VecDeque::new(), changed: Arc::new(Notify::new()) }
     }
 
     fn is_full(&self) -> bool {
@@ -209,9 +166,8 @@ fn route(
     key: &str,
     letter: &Letter,
 ) -> Result<usize, PublishError> {
-    let admits = |line: &Line| {
-        line.plan.exchange == exchange && line.routing.admits(&line.plan.binding_key, key)
-    };
+    let admits =
+        |line: &Line| line.plan.exchange == exchange && line.routing.admits(&line.plan.binding_key, key);
     let mut lines: Vec<_> = queues.values_mut().filter(|line| admits(line)).collect();
     let refuses = |line: &Line| line.overflow == Overflow::RejectNew && line.is_full();
     if lines.iter().any(|line| refuses(line)) {

@@ -29,13 +29,7 @@ pub enum Exchange {
 
 impl Exchange {
     /// Every exchange that is published to.
-    pub const ALL: [Self; 5] = [
-        Self::Ship,
-        Self::Jobs,
-        Self::Undo,
-        Self::Events,
-        Self::Control,
-    ];
+    pub const ALL: [Self; 5] = [Self::Ship, Self::Jobs, Self::Undo, Self::Events, Self::Control];
 
     /// The name that the outbox stores; [`Names`](crate::Names) turns it into the broker's.
     pub fn as_str(self) -> &'static str {

@@ -85,9 +85,7 @@ pub struct Names {
 impl Names {
     /// Names that start with `prefix` and a dot.
     pub fn new(prefix: impl Into<String>) -> Self {
-        Self {
-            prefix: prefix.into(),
-        }
+        Self { prefix: prefix.into() }
     }
 
     /// The broker's name of an exchange.
@@ -211,14 +209,9 @@ pub struct Topology {
 impl Topology {
     /// The topology under these names.
     pub fn new(names: &Names) -> Self {
-        let dead = ExchangePlan {
-            name: names.dead_exchange(),
-            routing: Routing::Direct,
-        };
-        let exchanges = Exchange::ALL.map(|exchange| ExchangePlan {
-            name: names.exchange(exchange),
-            routing: routing(exchange),
-        });
+        let dead = ExchangePlan { name: names.dead_exchange(), routing: Routing::Direct };
+        let exchanges = Exchange::ALL
+            .map(|exchange| ExchangePlan { name: names.exchange(exchange), routing: routing(exchange) });
         Self {
             exchanges: [dead].into_iter().chain(exchanges).collect(),
             queues: Queue::all()
@@ -274,11 +267,7 @@ mod tests {
             ("ship", "ship", true),
             ("", "ship", false),
         ] {
-            assert_eq!(
-                Routing::Topic.admits(binding, key),
-                admitted,
-                "{binding} {key}"
-            );
+            assert_eq!(Routing::Topic.admits(binding, key), admitted, "{binding} {key}");
         }
     }
 }

@@ -14,10 +14,7 @@ use crate::tree::{self, Flaw, SourceFile};
 pub(crate) async fn run(root: &Path) -> anyhow::Result<()> {
     let settings = tree::settings(root)?;
     if settings.build_seconds > 0 {
-        println!(
-            "portal: this build takes {} seconds",
-            settings.build_seconds
-        );
+        println!("portal: this build takes {} seconds", settings.build_seconds);
         tokio::time::sleep(Duration::from_secs(settings.build_seconds)).await;
     }
     let mut n_flaws = check(root, "pages", |file| Page::parse(file).map(drop))?;

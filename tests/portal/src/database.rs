@@ -29,14 +29,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
 impl Database {
     /// Remembers where the database is; connects later.
     pub(crate) fn new(mut config: Config) -> Self {
-        config
-            .application_name("portal")
-            .connect_timeout(CONNECT_TIMEOUT)
-            .tcp_user_timeout(ANSWER_TIMEOUT);
-        Self {
-            config,
-            held: Mutex::new(None),
-        }
+        config.application_name("portal").connect_timeout(CONNECT_TIMEOUT).tcp_user_timeout(ANSWER_TIMEOUT);
+        Self { config, held: Mutex::new(None) }
     }
 
     /// Waits, for at most half a minute, until the database accepts a connection.
@@ -78,10 +72,7 @@ impl Database {
         let (client, connection) = timeout(CONNECT_TIMEOUT, config.connect(NoTls)).await??;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
-                eprintln!(
-                    "portal: lost the database: {:#}",
-                    anyhow::Error::from(error)
-                );
+                eprintln!("portal: lost the database: {:#}", anyhow::Error::from(error));
             }
         });
         Ok(client)
@@ -90,16 +81,12 @@ impl Database {
 
 /// Does `work` with the database, but gives up on one that hangs.
 pub(crate) async fn bounded<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    timeout(ANSWER_TIMEOUT, work)
-        .await
-        .context("the database takes too long to answer")?
+    timeout(ANSWER_TIMEOUT, work).await.context("the database takes too long to answer")?
 }
 
 /// A transaction that can only read, and not for long.
 pub(crate) async fn read(client: &mut Client) -> Result<Transaction<'_>, tokio_postgres::Error> {
     let transaction = client.build_transaction().read_only(true).start().await?;
-    transaction
-        .batch_execute("set local statement_timeout = '5s'")
-        .await?;
+    transaction.batch_execute("set local statement_timeout = '5s'").await?;
     Ok(transaction)
 }

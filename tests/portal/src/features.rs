@@ -121,12 +121,7 @@ pub(crate) mod tests {
                 if path.is_dir() {
                     folders.push(path);
                 } else {
-                    found.insert(
-                        path.strip_prefix(folder)
-                            .expect("inside")
-                            .to_string_lossy()
-                            .into_owned(),
-                    );
+                    found.insert(path.strip_prefix(folder).expect("inside").to_string_lossy().into_owned());
                 }
             }
         }
@@ -140,9 +135,6 @@ pub(crate) mod tests {
         for feature in FEATURES {
             assert_lists_every_file(feature.written, &folder.join(feature.name));
         }
-        assert_eq!(
-            fs::read_dir(folder).expect("read features").count(),
-            FEATURES.len()
-        );
+        assert_eq!(fs::read_dir(folder).expect("read features").count(), FEATURES.len());
     }
 }

@@ -42,26 +42,16 @@ impl<'a> Report<'a> {
     /// Runs every check against the database.
     pub(crate) async fn of(tree: &'a Tree, database: &Database) -> Self {
         match database::bounded(check(tree, database)).await {
-            Ok(()) => Self {
-                status: Status::Ok,
-                build: &tree.build,
-                problem: None,
-            },
-            Err(error) => Self {
-                status: Status::Broken,
-                build: &tree.build,
-                problem: Some(format!("{error:#}")),
-            },
+            Ok(()) => Self { status: Status::Ok, build: &tree.build, problem: None },
+            Err(error) => {
+                Self { status: Status::Broken, build: &tree.build, problem: Some(format!("{error:#}")) }
+            }
         }
     }
 
     /// The answer of an application that is not ready for anything yet.
     pub(crate) fn warming_up(tree: &'a Tree) -> Self {
-        Self {
-            status: Status::WarmingUp,
-            build: &tree.build,
-            problem: Some("still warming up".to_owned()),
-        }
+        Self { status: Status::WarmingUp, build: &tree.build, problem: Some("still warming up".to_owned()) }
     }
 
     /// 200 if all is well, else 503.
@@ -76,10 +66,7 @@ impl<'a> Report<'a> {
 async fn check(tree: &Tree, database: &Database) -> anyhow::Result<()> {
     let mut client = database.client().await?;
     let transaction = database::read(&mut client).await.context("start to read")?;
-    if let Some(migration) = migration::pending(&transaction, &tree.migrations)
-        .await?
-        .first()
-    {
+    if let Some(migration) = migration::pending(&transaction, &tree.migrations).await?.first() {
         anyhow::bail!("the migration {} has not run", migration.name);
     }
     for page in &tree.pages {
@@ -90,11 +77,7 @@ async fn check(tree: &Tree, database: &Database) -> anyhow::Result<()> {
 
 async fn check_rules(transaction: &Transaction<'_>) -> anyhow::Result<()> {
     for (query, exceptions) in RULES {
-        let n_exceptions: i64 = transaction
-            .query_one(query, &[])
-            .await
-            .context("check the data")?
-            .get(0);
+        let n_exceptions: i64 = transaction.query_one(query, &[]).await.context("check the data")?.get(0);
         if n_exceptions > 0 {
             anyhow::bail!("{n_exceptions} {exceptions}");
         }

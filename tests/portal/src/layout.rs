@@ -21,15 +21,8 @@ pub(crate) fn wrap(tree: &Tree, name: &str, title: &str, content: &str) -> Strin
 fn menu(tree: &Tree, current: &str) -> String {
     let link = |page: &crate::page::Page| {
         let address = if page.name == "home" { "" } else { &page.name };
-        let mark = if page.name == current {
-            " aria-current=\"page\""
-        } else {
-            ""
-        };
-        format!(
-            "<a href=\"/{address}\"{mark}>{}</a>\n",
-            escape(page.title())
-        )
+        let mark = if page.name == current { " aria-current=\"page\"" } else { "" };
+        format!("<a href=\"/{address}\"{mark}>{}</a>\n", escape(page.title()))
     };
     tree.pages.iter().map(link).collect()
 }

@@ -86,20 +86,10 @@ async fn main() -> ExitCode {
 
 async fn serve() -> anyhow::Result<()> {
     let host = env::var("HOST").unwrap_or_else(|_| "127.0.0.1".to_owned());
-    let host = host
-        .parse()
-        .with_context(|| format!("HOST must be an IP address, not `{host}`"))?;
+    let host = host.parse().with_context(|| format!("HOST must be an IP address, not `{host}`"))?;
     let port = env::var("PORT").unwrap_or_else(|_| "8080".to_owned());
-    let port = port
-        .parse()
-        .with_context(|| format!("PORT must be a port number, not `{port}`"))?;
-    serve::run(
-        &root(),
-        database_url()?,
-        SocketAddr::new(host, port),
-        Stop::on_signal()?,
-    )
-    .await
+    let port = port.parse().with_context(|| format!("PORT must be a port number, not `{port}`"))?;
+    serve::run(&root(), database_url()?, SocketAddr::new(host, port), Stop::on_signal()?).await
 }
 
 async fn build(dir: &Path) -> anyhow::Result<()> {
@@ -111,9 +101,7 @@ async fn build(dir: &Path) -> anyhow::Result<()> {
 }
 
 async fn seed(rows: &str) -> anyhow::Result<()> {
-    let rows = rows
-        .parse()
-        .with_context(|| format!("--rows must be a number, not `{rows}`"))?;
+    let rows = rows.parse().with_context(|| format!("--rows must be a number, not `{rows}`"))?;
     seed::run(&root(), &Database::new(database_url()?), rows).await
 }
 
@@ -123,8 +111,6 @@ fn root() -> PathBuf {
 
 /// Where the database is. The text holds a password, so no message repeats it.
 fn database_url() -> anyhow::Result<tokio_postgres::Config> {
-    let url = env::var("DATABASE_URL")
-        .context("DATABASE_URL is not set: it says where the database is")?;
-    url.parse()
-        .map_err(|_| anyhow::anyhow!("DATABASE_URL is not a Postgres address"))
+    let url = env::var("DATABASE_URL").context("DATABASE_URL is not set: it says where the database is")?;
+    url.parse().map_err(|_| anyhow::anyhow!("DATABASE_URL is not a Postgres address"))
 }

@@ -22,11 +22,7 @@ const LOCK: i64 = 0x506f_7274_616c;
 impl Migration {
     /// Checks the file's name and content. The SQL itself is left to the database.
     pub(crate) fn parse(file: &SourceFile) -> Result<Self, Flaw> {
-        let flaw = |problem: &str| Flaw {
-            file: file.path.clone(),
-            line: 1,
-            problem: problem.to_owned(),
-        };
+        let flaw = |problem: &str| Flaw { file: file.path.clone(), line: 1, problem: problem.to_owned() };
         let name = file
             .path
             .strip_prefix("migrations/")
@@ -37,26 +33,16 @@ impl Migration {
             return Err(flaw("the migration is empty"));
         }
         let checksum = Sha256::digest(&file.text).to_vec();
-        Ok(Self {
-            name: name.to_owned(),
-            sql: file.text.clone(),
-            checksum,
-        })
+        Ok(Self { name: name.to_owned(), sql: file.text.clone(), checksum })
     }
 }
 
 fn is_numbered(name: &str) -> bool {
     let (number, words) = name.split_at_checked(4).unwrap_or_default();
-    let is_word = |word: &str| {
-        !word.is_empty()
-            && word
-                .chars()
-                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
-    };
+    let is_word =
+        |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     number.chars().all(|c| c.is_ascii_digit())
-        && words
-            .strip_prefix('_')
-            .is_some_and(|w| w.split('_').all(is_word))
+        && words.strip_prefix('_').is_some_and(|w| w.split('_').all(is_word))
 }
 
 /// Runs the migrations that the database has not seen, each in its own transaction.
@@ -70,10 +56,7 @@ fn is_numbered(name: &str) -> bool {
 /// # Idempotency
 /// A second call changes nothing.
 pub(crate) async fn run(client: &mut Client, migrations: &[Migration]) -> anyhow::Result<()> {
-    client
-        .batch_execute("set lock_timeout = '30s'")
-        .await
-        .context("bound the wait for locks")?;
+    client.batch_execute("set lock_timeout = '30s'").await.context("bound the wait for locks")?;
     client
         .execute("select pg_advisory_lock($1)", &[&LOCK])
         .await
@@ -89,19 +72,11 @@ pub(crate) async fn run(client: &mut Client, migrations: &[Migration]) -> anyhow
         .await
         .context("create the list of migrations")?;
     for migration in pending(client, migrations).await? {
-        run_one(client, migration)
-            .await
-            .with_context(|| format!("run the migration {}", migration.name))?;
+        run_one(client, migration).await.with_context(|| format!("run the migration {}", migration.name))?;
         println!("portal: ran the migration {}", migration.name);
     }
-    client
-        .execute("select pg_advisory_unlock($1)", &[&LOCK])
-        .await
-        .context("let other migrations run")?;
-    client
-        .batch_execute("reset lock_timeout")
-        .await
-        .context("reset the wait for locks")
+    client.execute("select pg_advisory_unlock($1)", &[&LOCK]).await.context("let other migrations run")?;
+    client.batch_execute("reset lock_timeout").await.context("reset the wait for locks")
 }
 
 /// The migrations that the database has not seen.
@@ -112,10 +87,8 @@ pub(crate) async fn pending<'a>(
     client: &impl GenericClient,
     migrations: &'a [Migration],
 ) -> anyhow::Result<Vec<&'a Migration>> {
-    let rows = client
-        .query("select name, checksum from portal_migrations", &[])
-        .await
-        .context("list migrations")?;
+    let rows =
+        client.query("select name, checksum from portal_migrations", &[]).await.context("list migrations")?;
     let seen: HashMap<String, Vec<u8>> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     let mut pending = Vec::new();
     for migration in migrations {

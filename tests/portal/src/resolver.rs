@@ -54,11 +54,7 @@ impl Resolver {
                 _ => {}
             }
         }
-        Self {
-            hosts,
-            servers,
-            search,
-        }
+        Self { hosts, servers, search }
     }
 
     /// The first address of `host`.
@@ -87,9 +83,7 @@ impl Resolver {
         self.hosts.lines().find_map(|line| {
             let mut words = line.split('#').next()?.split_whitespace();
             let address = words.next()?.parse().ok()?;
-            words
-                .any(|name| name.eq_ignore_ascii_case(host))
-                .then_some(address)
+            words.any(|name| name.eq_ignore_ascii_case(host)).then_some(address)
         })
     }
 
@@ -98,11 +92,7 @@ impl Resolver {
             return vec![absolute.to_owned()];
         }
         let mut names = vec![host.to_owned()];
-        names.extend(
-            self.search
-                .iter()
-                .map(|domain| format!("{host}.{}", domain.trim_end_matches('.'))),
-        );
+        names.extend(self.search.iter().map(|domain| format!("{host}.{}", domain.trim_end_matches('.'))));
         names
     }
 
@@ -130,11 +120,8 @@ fn read_if_there(path: &str) -> io::Result<String> {
 }
 
 async fn ask(server: SocketAddr, name: &str) -> io::Result<Option<Ipv4Addr>> {
-    let any_port: SocketAddr = if server.is_ipv4() {
-        ([0; 4], 0).into()
-    } else {
-        (std::net::Ipv6Addr::UNSPECIFIED, 0).into()
-    };
+    let any_port: SocketAddr =
+        if server.is_ipv4() { ([0; 4], 0).into() } else { (std::net::Ipv6Addr::UNSPECIFIED, 0).into() };
     let socket = UdpSocket::bind(any_port).await?;
     socket.connect(server).await?;
     let id = query_id();
@@ -166,10 +153,7 @@ fn query(id: u16, name: &str) -> io::Result<Vec<u8>> {
         match u8::try_from(label.len()) {
             Ok(length @ 1..=63) => packet.push(length),
             _ => {
-                return Err(io::Error::new(
-                    ErrorKind::InvalidInput,
-                    "this is no host name",
-                ));
+                return Err(io::Error::new(ErrorKind::InvalidInput, "this is no host name"));
             }
         }
         packet.extend(label.bytes());
@@ -194,9 +178,7 @@ fn read_answer(packet: &[u8], id: u16) -> Option<io::Result<Option<Ipv4Addr>>> {
         0 => {}
         NO_SUCH_NAME => return Some(Ok(None)),
         code => {
-            return Some(Err(io::Error::other(format!(
-                "the name server refused with code {code}"
-            ))));
+            return Some(Err(io::Error::other(format!("the name server refused with code {code}"))));
         }
     }
     let n_questions = reader.number()?;

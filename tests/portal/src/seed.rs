@@ -59,10 +59,8 @@ pub(crate) async fn run(root: &Path, database: &Database, rows: i32) -> anyhow::
     migration::run(&mut client, &tree.migrations).await?;
     let transaction = client.transaction().await.context("start to write")?;
     for (what, statement) in [("customers", CUSTOMERS), ("orders", ORDERS), ("news", NEWS)] {
-        let n_added = transaction
-            .execute(statement, &[&rows])
-            .await
-            .with_context(|| format!("add {what}"))?;
+        let n_added =
+            transaction.execute(statement, &[&rows]).await.with_context(|| format!("add {what}"))?;
         println!("portal: added {n_added} {what}");
     }
     transaction.commit().await.context("keep what was added")

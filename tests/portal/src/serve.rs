@@ -49,20 +49,10 @@ pub(crate) async fn run(
         ready = prepare(&database, &tree) => ready.context("cannot start")?,
         () = stop.requested() => return Ok(()),
     }
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("listen on {address}"))?;
-    println!(
-        "portal: serving build {} on {}",
-        tree.build,
-        listener.local_addr().context("read the port")?
-    );
+    let listener = TcpListener::bind(address).await.with_context(|| format!("listen on {address}"))?;
+    println!("portal: serving build {} on {}", tree.build, listener.local_addr().context("read the port")?);
 
-    let app = Arc::new(App {
-        tree,
-        database,
-        started_at: Instant::now(),
-    });
+    let app = Arc::new(App { tree, database, started_at: Instant::now() });
     let mut stop_accepting = stop.clone();
     let answering = axum::serve(listener, router(app))
         .with_graceful_shutdown(async move { stop_accepting.requested().await })
@@ -98,12 +88,7 @@ async fn health(State(app): State<Arc<App>>) -> Response {
     } else {
         Report::of(&app.tree, &app.database).await
     };
-    (
-        report.code(),
-        [(header::CACHE_CONTROL, "no-store")],
-        Json(report),
-    )
-        .into_response()
+    (report.code(), [(header::CACHE_CONTROL, "no-store")], Json(report)).into_response()
 }
 
 async fn home(State(app): State<Arc<App>>) -> Response {

@@ -30,14 +30,8 @@ impl Settings {
     /// # Errors
     /// A setting that the application cannot start without is missing.
     pub(crate) fn check_for_serving(&self) -> anyhow::Result<()> {
-        if self
-            .card_payments
-            .as_ref()
-            .is_some_and(|payments| payments.merchant.is_empty())
-        {
-            anyhow::bail!(
-                "settings.json switches card payments on but names no card_payments.merchant"
-            );
+        if self.card_payments.as_ref().is_some_and(|payments| payments.merchant.is_empty()) {
+            anyhow::bail!("settings.json switches card payments on but names no card_payments.merchant");
         }
         Ok(())
     }

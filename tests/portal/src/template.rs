@@ -68,9 +68,8 @@ impl Template {
             parser.text(before);
             let line = 1 + text[..text.len() - after.len()].matches('\n').count();
             let mistake = |problem| Mistake { line, problem };
-            let (tag, after) = after
-                .split_once("}}")
-                .ok_or_else(|| mistake("`{{` is never closed by `}}`".to_owned()))?;
+            let (tag, after) =
+                after.split_once("}}").ok_or_else(|| mistake("`{{` is never closed by `}}`".to_owned()))?;
             parser.tag(tag.trim(), line).map_err(mistake)?;
             rest = after;
         }
@@ -115,16 +114,8 @@ impl Rows {
 
     /// The block's query, narrowed to the columns that it shows. Their names are plain words, checked when read.
     fn statement(&self) -> String {
-        let columns: Vec<String> = self
-            .columns
-            .iter()
-            .map(|name| format!("(\"{name}\")::text"))
-            .collect();
-        format!(
-            "select {} from (\n{}\n) as page_rows",
-            columns.join(", "),
-            self.query
-        )
+        let columns: Vec<String> = self.columns.iter().map(|name| format!("(\"{name}\")::text")).collect();
+        format!("select {} from (\n{}\n) as page_rows", columns.join(", "), self.query)
     }
 }
 
@@ -141,9 +132,7 @@ impl Parser {
 
     fn tag(&mut self, tag: &str, line: usize) -> Result<(), String> {
         match tag.split_once(':').map(|(word, rest)| (word, rest.trim())) {
-            Some(("title" | "rows", "")) => {
-                Err(format!("`{{{{{tag}}}}}` says nothing after the colon"))
-            }
+            Some(("title" | "rows", "")) => Err(format!("`{{{{{tag}}}}}` says nothing after the colon")),
             Some(("title", title)) => self.title(title),
             Some(("rows", query)) => self.open(query, line),
             None if tag == "end" => self.close(),
@@ -160,21 +149,12 @@ impl Parser {
 
     fn open(&mut self, query: &str, line: usize) -> Result<(), String> {
         if let Some((_, opened)) = self.block {
-            return Err(format!(
-                "`{{{{rows}}}}` inside the block that line {opened} opened"
-            ));
+            return Err(format!("`{{{{rows}}}}` inside the block that line {opened} opened"));
         }
         if query.contains(';') {
             return Err("a query is one statement without a semicolon".to_owned());
         }
-        self.block = Some((
-            Rows {
-                query: query.to_owned(),
-                columns: Vec::new(),
-                body: Vec::new(),
-            },
-            line,
-        ));
+        self.block = Some((Rows { query: query.to_owned(), columns: Vec::new(), body: Vec::new() }, line));
         Ok(())
     }
 
@@ -185,46 +165,29 @@ impl Parser {
     }
 
     fn column(&mut self, name: &str) -> Result<(), String> {
-        if name.is_empty()
-            || !name
-                .chars()
-                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        if name.is_empty() || !name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
         {
-            return Err(format!(
-                "`{{{{{name}}}}}` is neither a column nor `title:`, `rows:` or `end`"
-            ));
+            return Err(format!("`{{{{{name}}}}}` is neither a column nor `title:`, `rows:` or `end`"));
         }
         let (rows, _) = self
             .block
             .as_mut()
             .ok_or_else(|| format!("column `{name}` outside of a `{{{{rows}}}}` block"))?;
-        let index = rows
-            .columns
-            .iter()
-            .position(|column| column == name)
-            .unwrap_or_else(|| {
-                rows.columns.push(name.to_owned());
-                rows.columns.len() - 1
-            });
+        let index = rows.columns.iter().position(|column| column == name).unwrap_or_else(|| {
+            rows.columns.push(name.to_owned());
+            rows.columns.len() - 1
+        });
         rows.body.push(Piece::Column(index));
         Ok(())
     }
 
     fn finish(self) -> Result<Template, Mistake> {
         if let Some((_, line)) = self.block {
-            return Err(Mistake {
-                line,
-                problem: "`{{rows}}` is never closed by `{{end}}`".to_owned(),
-            });
+            return Err(Mistake { line, problem: "`{{rows}}` is never closed by `{{end}}`".to_owned() });
         }
-        let title = self.title.ok_or(Mistake {
-            line: 1,
-            problem: "the page has no `{{title: …}}`".to_owned(),
-        })?;
-        Ok(Template {
-            title,
-            parts: self.parts,
-        })
+        let title =
+            self.title.ok_or(Mistake { line: 1, problem: "the page has no `{{title: …}}`".to_owned() })?;
+        Ok(Template { title, parts: self.parts })
     }
 }
 
@@ -253,28 +216,12 @@ mod tests {
         let table = [
             ("", 1, "the page has no `{{title: …}}`"),
             ("{{title:}}", 1, "`{{title:}}` says nothing after the colon"),
-            (
-                "{{title: A}}\n{{title: B}}",
-                2,
-                "the page has a second title",
-            ),
+            ("{{title: A}}\n{{title: B}}", 2, "the page has a second title"),
             ("{{title: A}}\n\n{{name", 3, "`{{` is never closed by `}}`"),
-            (
-                "{{title: A}}\n{{name}}",
-                2,
-                "column `name` outside of a `{{rows}}` block",
-            ),
+            ("{{title: A}}\n{{name}}", 2, "column `name` outside of a `{{rows}}` block"),
             ("{{title: A}}\n{{end}}", 2, "`{{end}}` without `{{rows}}`"),
-            (
-                "{{title: A}}\n{{rows: select 1}}\n\n",
-                2,
-                "`{{rows}}` is never closed by `{{end}}`",
-            ),
-            (
-                "{{title: A}}{{rows: x}}\n{{rows: y}}",
-                2,
-                "`{{rows}}` inside the block that line 1 opened",
-            ),
+            ("{{title: A}}\n{{rows: select 1}}\n\n", 2, "`{{rows}}` is never closed by `{{end}}`"),
+            ("{{title: A}}{{rows: x}}\n{{rows: y}}", 2, "`{{rows}}` inside the block that line 1 opened"),
             (
                 "{{title: A}}{{rows: select 1; drop table x}}",
                 1,
@@ -290,30 +237,19 @@ mod tests {
                 1,
                 "`{{a\"b}}` is neither a column nor `title:`, `rows:` or `end`",
             ),
-            (
-                "{{title: A}}{{}}",
-                1,
-                "`{{}}` is neither a column nor `title:`, `rows:` or `end`",
-            ),
+            ("{{title: A}}{{}}", 1, "`{{}}` is neither a column nor `title:`, `rows:` or `end`"),
         ];
         for (text, line, problem) in table {
             let mistake = Template::parse(text).expect_err(text);
-            assert_eq!(
-                (mistake.line, mistake.problem.as_str()),
-                (line, problem),
-                "{text}"
-            );
+            assert_eq!((mistake.line, mistake.problem.as_str()), (line, problem), "{text}");
         }
     }
 
     #[test]
     fn a_block_asks_only_for_the_columns_that_it_shows() {
         let template =
-            Template::parse("{{title: A}}{{rows: select * from b}}{{x}}{{y}}{{x}}{{end}}")
-                .expect("parses");
-        let [super::Part::Rows(rows)] = &template.parts[..] else {
-            panic!("one block")
-        };
+            Template::parse("{{title: A}}{{rows: select * from b}}{{x}}{{y}}{{x}}{{end}}").expect("parses");
+        let [super::Part::Rows(rows)] = &template.parts[..] else { panic!("one block") };
         assert_eq!(
             rows.statement(),
             "select (\"x\")::text, (\"y\")::text from (\nselect * from b\n) as page_rows"
@@ -322,9 +258,6 @@ mod tests {
 
     #[test]
     fn markup_in_values_is_shown_and_not_run() {
-        assert_eq!(
-            escape(r#"<b a="1" b='2'>&"#),
-            "&lt;b a=&quot;1&quot; b=&#39;2&#39;&gt;&amp;"
-        );
+        assert_eq!(escape(r#"<b a="1" b='2'>&"#), "&lt;b a=&quot;1&quot; b=&#39;2&#39;&gt;&amp;");
     }
 }

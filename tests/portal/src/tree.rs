@@ -51,53 +51,25 @@ struct Origin {
 const BASE: &[(&str, &str)] = &[
     (".dockerignore", include_str!("../app/.dockerignore")),
     ("Dockerfile", include_str!("../app/Dockerfile")),
-    (
-        "migrations/0001_create_customers.sql",
-        include_str!("../app/migrations/0001_create_customers.sql"),
-    ),
-    (
-        "migrations/0002_create_orders.sql",
-        include_str!("../app/migrations/0002_create_orders.sql"),
-    ),
-    (
-        "migrations/0003_create_news.sql",
-        include_str!("../app/migrations/0003_create_news.sql"),
-    ),
-    (
-        "pages/customers.html",
-        include_str!("../app/pages/customers.html"),
-    ),
+    ("migrations/0001_create_customers.sql", include_str!("../app/migrations/0001_create_customers.sql")),
+    ("migrations/0002_create_orders.sql", include_str!("../app/migrations/0002_create_orders.sql")),
+    ("migrations/0003_create_news.sql", include_str!("../app/migrations/0003_create_news.sql")),
+    ("pages/customers.html", include_str!("../app/pages/customers.html")),
     ("pages/home.html", include_str!("../app/pages/home.html")),
     ("pages/news.html", include_str!("../app/pages/news.html")),
-    (
-        "pages/offers.html",
-        include_str!("../app/pages/offers.html"),
-    ),
-    (
-        "pages/orders.html",
-        include_str!("../app/pages/orders.html"),
-    ),
+    ("pages/offers.html", include_str!("../app/pages/offers.html")),
+    ("pages/orders.html", include_str!("../app/pages/orders.html")),
     ("settings.json", include_str!("../app/settings.json")),
 ];
 
 impl Tree {
     /// Reads and checks the tree in `root`.
     pub(crate) fn load(root: &Path) -> anyhow::Result<Self> {
-        let mut pages = files(root, "pages")?
-            .iter()
-            .map(Page::parse)
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut pages = files(root, "pages")?.iter().map(Page::parse).collect::<Result<Vec<_>, _>>()?;
         pages.sort_by_key(|page| page.name != "home");
-        let migrations = files(root, "migrations")?
-            .iter()
-            .map(Migration::parse)
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(Self {
-            build: build_id(root)?,
-            settings: settings(root)?,
-            pages,
-            migrations,
-        })
+        let migrations =
+            files(root, "migrations")?.iter().map(Migration::parse).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { build: build_id(root)?, settings: settings(root)?, pages, migrations })
     }
 }
 
@@ -110,9 +82,7 @@ pub(crate) fn settings(root: &Path) -> anyhow::Result<Settings> {
 /// The files directly in `folder` of the tree in `root`, by name.
 pub(crate) fn files(root: &Path, folder: &str) -> anyhow::Result<Vec<SourceFile>> {
     let mut files = Vec::new();
-    for entry in
-        fs::read_dir(root.join(folder)).with_context(|| format!("read the folder {folder}"))?
-    {
+    for entry in fs::read_dir(root.join(folder)).with_context(|| format!("read the folder {folder}"))? {
         let entry = entry.with_context(|| format!("read the folder {folder}"))?;
         let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
         let text = fs::read_to_string(entry.path()).with_context(|| format!("read {path}"))?;
@@ -136,8 +106,7 @@ pub(crate) fn unpack(dir: &Path) -> anyhow::Result<()> {
     let fresh = dir.join("bin/portal.fresh");
     fs::create_dir_all(dir.join("bin")).context("make the folder bin")?;
     fs::copy(&this_program, &fresh).context("copy this program to bin/portal")?;
-    fs::set_permissions(&fresh, fs::Permissions::from_mode(0o755))
-        .context("make bin/portal executable")?;
+    fs::set_permissions(&fresh, fs::Permissions::from_mode(0o755)).context("make bin/portal executable")?;
     fs::rename(&fresh, &program).context("put bin/portal in its place")
 }
 
@@ -152,9 +121,7 @@ pub(crate) fn write(dir: &Path, path: &str, text: &str) -> io::Result<()> {
 
 fn build_id(root: &Path) -> anyhow::Result<String> {
     match fs::read_to_string(root.join("slipway.json")) {
-        Ok(text) => Ok(serde_json::from_str::<Origin>(&text)
-            .context("read slipway.json")?
-            .build),
+        Ok(text) => Ok(serde_json::from_str::<Origin>(&text).context("read slipway.json")?.build),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok("base".to_owned()),
         Err(error) => Err(error).context("read slipway.json"),
     }

@@ -24,9 +24,9 @@ const EXTENSION_BYTES_MAX: u64 = 1 << 20;
 /// The two empty blocks that end every archive.
 const END: [u8; 1024] = [0; 1024];
 
-const GONE: &str = "The sandbox the feature was built in is no longer there; ship the feature again from a new one.";
-const BAD_NAME: &str =
-    "The ship message does not name a sandbox that can exist; ship the feature again.";
+const GONE: &str =
+    "The sandbox the feature was built in is no longer there; ship the feature again from a new one.";
+const BAD_NAME: &str = "The ship message does not name a sandbox that can exist; ship the feature again.";
 
 /// Fetches the work tree into a folder below `scratch` and returns that folder.
 pub(super) async fn fetch(
@@ -50,11 +50,7 @@ pub(super) async fn fetch(
     let (into, limits) = (tree.clone(), limits.clone());
     tokio::task::spawn_blocking(move || {
         std::fs::create_dir(&into).context("make a folder for the sandbox's files")?;
-        unpack(
-            File::open(&spool).context("open the sandbox's archive")?,
-            &into,
-            &limits,
-        )?;
+        unpack(File::open(&spool).context("open the sandbox's archive")?, &into, &limits)?;
         std::fs::remove_file(&spool).context("remove the sandbox's archive")?;
         Ok::<_, TakeError>(())
     })
@@ -75,28 +71,18 @@ async fn download(
         None => Docker::connect_with_local_defaults(),
     };
     let docker = docker.context("reach the sandbox's engine")?;
-    let docker = docker
-        .negotiate_version()
-        .await
-        .context("agree with the sandbox's engine on a version")?;
+    let docker = docker.negotiate_version().await.context("agree with the sandbox's engine on a version")?;
     // The dot makes the engine follow a link at the path itself, inside the container.
     let inside = format!("{}/.", path.trim_end_matches('/'));
-    let options = DownloadFromContainerOptionsBuilder::new()
-        .path(&inside)
-        .build();
+    let options = DownloadFromContainerOptionsBuilder::new().path(&inside).build();
     let mut chunks = docker.download_from_container(id, Some(options));
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(spool)
-        .context("make the sandbox's archive")?;
+    let file =
+        OpenOptions::new().write(true).create_new(true).open(spool).context("make the sandbox's archive")?;
     let mut file = tokio::fs::File::from_std(file);
     let mut left = limits.sandbox_bytes;
     while let Some(chunk) = chunks.next().await {
         let chunk = match chunk {
-            Err(bollard::errors::Error::DockerResponseServerError {
-                status_code: 404, ..
-            }) => {
+            Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => {
                 return Err(TakeError::Unusable(GONE));
             }
             other => other.context("read the sandbox's files")?,
@@ -104,9 +90,7 @@ async fn download(
         left = left
             .checked_sub(chunk.len() as u64)
             .ok_or_else(|| TakeError::refused(path, Flaw::TotalLarge(limits.sandbox_bytes)))?;
-        file.write_all(&chunk)
-            .await
-            .context("write the sandbox's archive")?;
+        file.write_all(&chunk).await.context("write the sandbox's archive")?;
     }
     file.flush().await.context("write the sandbox's archive")?;
     Ok(())
@@ -116,12 +100,7 @@ async fn download(
 fn unpack(mut archive: impl Read + Seek, into: &Path, limits: &Limits) -> Result<(), TakeError> {
     ensure_end(&mut archive)?;
     let mut archive = Archive::new(archive);
-    for (index, entry) in (1..).zip(
-        archive
-            .entries_with_seek()
-            .context("read the archive")?
-            .raw(true),
-    ) {
+    for (index, entry) in (1..).zip(archive.entries_with_seek().context("read the archive")?.raw(true)) {
         survey(&entry.context("read the archive")?, index, limits)?;
     }
     let mut file = archive.into_inner();
@@ -140,18 +119,10 @@ fn unpack(mut archive: impl Read + Seek, into: &Path, limits: &Limits) -> Result
 /// Docker ends an archive early when it fails at a file, and what is missing then would look deleted.
 fn ensure_end(archive: &mut (impl Read + Seek)) -> anyhow::Result<()> {
     let mut end = [1; END.len()];
-    let length = archive
-        .seek(SeekFrom::End(0))
-        .context("measure the archive")?;
-    let start = length
-        .checked_sub(END.len() as u64)
-        .context("the archive is cut off")?;
-    archive
-        .seek(SeekFrom::Start(start))
-        .context("find the archive's end")?;
-    archive
-        .read_exact(&mut end)
-        .context("read the archive's end")?;
+    let length = archive.seek(SeekFrom::End(0)).context("measure the archive")?;
+    let start = length.checked_sub(END.len() as u64).context("the archive is cut off")?;
+    archive.seek(SeekFrom::Start(start)).context("find the archive's end")?;
+    archive.read_exact(&mut end).context("read the archive's end")?;
     ensure!(end == END, "the archive is cut off");
     archive.rewind().context("rewind the archive")
 }
@@ -184,11 +155,7 @@ struct Unpacker {
 }
 
 impl Unpacker {
-    fn unpack<R: Read>(
-        &mut self,
-        entry: &mut Entry<'_, R>,
-        limits: &Limits,
-    ) -> Result<(), TakeError> {
+    fn unpack<R: Read>(&mut self, entry: &mut Entry<'_, R>, limits: &Limits) -> Result<(), TakeError> {
         let name = lossy(&entry.path_bytes());
         let refused = |flaw| TakeError::refused(&name, flaw);
         let Some(path) = inside(&entry.path_bytes()).map_err(refused)? else {
@@ -201,8 +168,7 @@ impl Unpacker {
         let done = if kind.is_dir() {
             self.folder.create_folder(&path)
         } else if kind.is_symlink() {
-            self.folder
-                .create_link(&path, &entry.link_name_bytes().unwrap_or_default())
+            self.folder.create_link(&path, &entry.link_name_bytes().unwrap_or_default())
         } else if kind.is_hard_link() {
             let original = inside(&entry.link_name_bytes().unwrap_or_default()).map_err(refused)?;
             let original = original.filter(|original| self.has_file(original));
@@ -225,19 +191,11 @@ impl Unpacker {
         limits: &Limits,
     ) -> Result<(), TakeError> {
         let executable = entry.header().mode().context("read a file's mode")? & 0o100 != 0;
-        let mut file = self
-            .folder
-            .create(path, executable)
-            .map_err(|error| misplaced(error, path))?;
+        let mut file = self.folder.create(path, executable).map_err(|error| misplaced(error, path))?;
         let written = io::copy(&mut entry.take(self.left.saturating_add(1)), &mut file);
         let written = written.with_context(|| format!("unpack {}", path.display()))?;
         let left = self.left.checked_sub(written);
-        let too_large = || {
-            TakeError::refused(
-                path.to_string_lossy(),
-                Flaw::TotalLarge(limits.sandbox_bytes),
-            )
-        };
+        let too_large = || TakeError::refused(path.to_string_lossy(), Flaw::TotalLarge(limits.sandbox_bytes));
         self.left = left.ok_or_else(too_large)?;
         if written == entry.size() {
             Ok(())

@@ -41,22 +41,10 @@ pub(super) async fn capture(
     if differences.is_empty() {
         return Err(TakeError::Empty);
     }
-    let changes = describe(
-        repository,
-        differences,
-        &known,
-        Contents::new(&files, limits),
-        limits,
-    )
-    .await?;
+    let changes = describe(repository, differences, &known, Contents::new(&files, limits), limits).await?;
     let diff_sha256 = seal_diff(repository, into, &files).await?;
     let warnings = case_warnings(&repository.paths().await?, &changes);
-    Ok(Manifest::new(
-        repository.baseline(),
-        diff_sha256,
-        changes,
-        warnings,
-    ))
+    Ok(Manifest::new(repository.baseline(), diff_sha256, changes, warnings))
 }
 
 /// Refuses what git would pass over in silence: devices and the like, and git folders below the root.
@@ -74,14 +62,7 @@ async fn refuse_strangers(
     };
     let path = String::from_utf8_lossy(&path).into_owned();
     let is_git = path.rsplit('/').next().is_some_and(name::is_git);
-    Err(TakeError::refused(
-        path,
-        if is_git {
-            Flaw::GitInternal
-        } else {
-            Flaw::Special
-        },
-    ))
+    Err(TakeError::refused(path, if is_git { Flaw::GitInternal } else { Flaw::Special }))
 }
 
 fn find_strangers(root: &Path, entries_max: u64) -> Result<Vec<Vec<u8>>, TakeError> {
@@ -90,16 +71,10 @@ fn find_strangers(root: &Path, entries_max: u64) -> Result<Vec<Vec<u8>>, TakeErr
     let mut count = 0;
     while let Some(entry) = walk.next() {
         let entry = entry.context("list the sandbox's files")?;
-        let path = entry
-            .path()
-            .strip_prefix(root)
-            .context("list the sandbox's files")?;
+        let path = entry.path().strip_prefix(root).context("list the sandbox's files")?;
         count += 1;
         if count > entries_max {
-            return Err(TakeError::refused(
-                path.to_string_lossy(),
-                Flaw::Many(entries_max),
-            ));
+            return Err(TakeError::refused(path.to_string_lossy(), Flaw::Many(entries_max)));
         }
         let kind = entry.file_type();
         let is_own_git = path == Path::new(".git");
@@ -117,9 +92,8 @@ fn find_strangers(root: &Path, entries_max: u64) -> Result<Vec<Vec<u8>>, TakeErr
 async fn changed_paths(repository: &Repository, limits: &Limits) -> Result<Vec<String>, TakeError> {
     let mut paths = Vec::new();
     for path in repository.changed_paths().await? {
-        let path = String::from_utf8(path).map_err(|error| {
-            TakeError::refused(String::from_utf8_lossy(error.as_bytes()), Flaw::NotText)
-        })?;
+        let path = String::from_utf8(path)
+            .map_err(|error| TakeError::refused(String::from_utf8_lossy(error.as_bytes()), Flaw::NotText))?;
         if let Some(folder) = path.strip_suffix('/') {
             return Err(TakeError::refused(folder, Flaw::Repository));
         }
@@ -132,11 +106,7 @@ async fn changed_paths(repository: &Repository, limits: &Limits) -> Result<Vec<S
     Ok(paths)
 }
 
-fn copy_out(
-    paths: Vec<String>,
-    work_tree: &Path,
-    mut contents: Contents,
-) -> Result<Vec<Copied>, TakeError> {
+fn copy_out(paths: Vec<String>, work_tree: &Path, mut contents: Contents) -> Result<Vec<Copied>, TakeError> {
     let folder = Folder::open(work_tree).context("open the sandbox")?;
     let copy = |path: String| {
         let copied = copy_one(&folder, &path, &mut contents)?;
@@ -151,36 +121,19 @@ fn copy_one(
     contents: &mut Contents,
 ) -> Result<Option<(Mode, Content)>, TakeError> {
     let here = Path::new(path);
-    match folder
-        .look(here)
-        .with_context(|| format!("look at {path:?}"))?
-    {
+    match folder.look(here).with_context(|| format!("look at {path:?}"))? {
         // Files of a folder that took a file's place are changed paths of their own.
         Found::Nothing | Found::Folder => Ok(None),
         Found::Special => Err(TakeError::refused(path, Flaw::Special)),
         Found::Link => {
-            let target = folder
-                .read_link(here)
-                .with_context(|| format!("read the link {path:?}"))?;
+            let target = folder.read_link(here).with_context(|| format!("read the link {path:?}"))?;
             name::check_link(path, &target).map_err(|flaw| TakeError::refused(path, flaw))?;
-            Ok(Some((
-                Mode::Symlink,
-                contents.add(path, target.as_slice())?,
-            )))
+            Ok(Some((Mode::Symlink, contents.add(path, target.as_slice())?)))
         }
         Found::File { .. } => {
-            let file = folder
-                .read(here)
-                .with_context(|| format!("open {path:?}"))?;
-            let permissions = file
-                .metadata()
-                .with_context(|| format!("look at {path:?}"))?
-                .permissions();
-            let mode = if permissions.mode() & 0o100 == 0 {
-                Mode::Regular
-            } else {
-                Mode::Executable
-            };
+            let file = folder.read(here).with_context(|| format!("open {path:?}"))?;
+            let permissions = file.metadata().with_context(|| format!("look at {path:?}"))?.permissions();
+            let mode = if permissions.mode() & 0o100 == 0 { Mode::Regular } else { Mode::Executable };
             Ok(Some((mode, contents.add(path, file)?)))
         }
     }
@@ -192,18 +145,12 @@ async fn stage(
     copied: &[Copied],
     files: &Path,
 ) -> Result<HashMap<String, Content>, TakeError> {
-    let place = |(mode, content): &(Mode, Content)| -> (Mode, PathBuf) {
-        (*mode, files.join(&content.sha256))
-    };
-    let staged: Vec<_> = copied
-        .iter()
-        .map(|(path, copy)| (path.clone(), copy.as_ref().map(place)))
-        .collect();
+    let place =
+        |(mode, content): &(Mode, Content)| -> (Mode, PathBuf) { (*mode, files.join(&content.sha256)) };
+    let staged: Vec<_> = copied.iter().map(|(path, copy)| (path.clone(), copy.as_ref().map(place))).collect();
     let ids = repository.stage(&staged).await?;
-    let known = ids
-        .into_iter()
-        .zip(copied)
-        .filter_map(|(id, (_, copy))| Some((id?, copy.as_ref()?.1.clone())));
+    let known =
+        ids.into_iter().zip(copied).filter_map(|(id, (_, copy))| Some((id?, copy.as_ref()?.1.clone())));
     Ok(known.collect())
 }
 
@@ -218,31 +165,18 @@ async fn describe(
     let mut objects = repository.objects()?;
     let mut changes = Vec::new();
     for difference in differences {
-        let Difference {
-            status,
-            old,
-            new,
-            from,
-            path,
-        } = difference;
+        let Difference { status, old, new, from, path } = difference;
         let mut old_sha256 = None;
         if let Some((_, id)) = &old {
             let before = from.as_ref().unwrap_or(&path);
             let too_large = || TakeError::refused(before, Flaw::Large(limits.file_bytes));
-            let bytes = objects
-                .read(id, limits.file_bytes)
-                .await?
-                .ok_or_else(too_large)?;
+            let bytes = objects.read(id, limits.file_bytes).await?.ok_or_else(too_large)?;
             old_sha256 = Some(old_contents.add(before, bytes.as_slice())?.sha256);
         }
         let old_mode = old.map(|(mode, _)| mode);
         let new_mode = new.as_ref().map(|(mode, _)| *mode);
         let content = match &new {
-            Some((_, id)) => Some(
-                known
-                    .get(id)
-                    .context("git names a content that was not copied")?,
-            ),
+            Some((_, id)) => Some(known.get(id).context("git names a content that was not copied")?),
             None => None,
         };
         let kind = match (status, from) {
@@ -254,9 +188,7 @@ async fn describe(
         changes.push(Change {
             path,
             kind,
-            mode: new_mode
-                .or(old_mode)
-                .context("git names a change without a mode")?,
+            mode: new_mode.or(old_mode).context("git names a change without a mode")?,
             old_mode,
             old_sha256,
             new_sha256: content.map(|content| content.sha256.clone()),
@@ -267,15 +199,9 @@ async fn describe(
     Ok(changes)
 }
 
-async fn seal_diff(
-    repository: &Repository,
-    into: &Path,
-    files: &Path,
-) -> Result<String, TakeError> {
+async fn seal_diff(repository: &Repository, into: &Path, files: &Path) -> Result<String, TakeError> {
     let path = into.join("diff");
-    repository
-        .write_diff(File::create_new(&path).context("make the diff")?)
-        .await?;
+    repository.write_diff(File::create_new(&path).context("make the diff")?).await?;
     let stored = content::store(files, File::open(&path).context("open the diff")?)?;
     fs::remove_file(&path).context("remove the diff's first copy")?;
     Ok(stored.sha256)
@@ -289,9 +215,8 @@ fn case_warnings(paths: &[String], changes: &[Change]) -> Vec<String> {
     }
     let clash = |change: &Change| {
         let others = spellings.get(&change.path.to_lowercase())?;
-        let other = others
-            .iter()
-            .find(|other| **other != change.path && others.contains(&change.path.as_str()))?;
+        let other =
+            others.iter().find(|other| **other != change.path && others.contains(&change.path.as_str()))?;
         Some(format!(
             "{:?} and {other:?} differ only by upper and lower case; on some computers one would replace the other.",
             change.path

@@ -27,11 +27,7 @@ pub(super) struct Contents {
 impl Contents {
     /// Contents in that folder, with the whole allowance left.
     pub(super) fn new(folder: &Path, limits: &Limits) -> Self {
-        Self {
-            folder: folder.to_owned(),
-            limits: limits.clone(),
-            left: limits.total_bytes,
-        }
+        Self { folder: folder.to_owned(), limits: limits.clone(), left: limits.total_bytes }
     }
 
     /// Stores the content of the file at `path`, unless that is beyond a limit.
@@ -42,34 +38,26 @@ impl Contents {
             return Err(TakeError::refused(path, Flaw::Large(file_bytes)));
         }
         let left = self.left.checked_sub(stored.size);
-        self.left = left
-            .ok_or_else(|| TakeError::refused(path, Flaw::TotalLarge(self.limits.total_bytes)))?;
+        self.left =
+            left.ok_or_else(|| TakeError::refused(path, Flaw::TotalLarge(self.limits.total_bytes)))?;
         Ok(stored)
     }
 }
 
 /// Stores a content in the folder, flushed to disk.
 pub(super) fn store(folder: &Path, content: impl Read) -> Result<Content> {
-    let mut file =
-        tempfile::NamedTempFile::new_in(folder).context("make a file of the change set")?;
+    let mut file = tempfile::NamedTempFile::new_in(folder).context("make a file of the change set")?;
     let stored = copy(content, &mut file).context("copy a file of the change set")?;
-    file.as_file()
-        .sync_all()
-        .context("flush a file of the change set")?;
-    file.persist(folder.join(&stored.sha256))
-        .context("keep a file of the change set")?;
+    file.as_file().sync_all().context("flush a file of the change set")?;
+    file.persist(folder.join(&stored.sha256)).context("keep a file of the change set")?;
     Ok(stored)
 }
 
 /// Reads a stored content and verifies it.
 pub(super) fn read(folder: &Path, sha256: &str) -> Result<Vec<u8>> {
     ensure!(is_sha256(sha256), "{sha256:?} is no SHA-256");
-    let content =
-        fs::read(folder.join(sha256)).with_context(|| format!("read content {sha256}"))?;
-    ensure!(
-        hash(&content) == sha256,
-        "content {sha256} is not what was sealed"
-    );
+    let content = fs::read(folder.join(sha256)).with_context(|| format!("read content {sha256}"))?;
+    ensure!(hash(&content) == sha256, "content {sha256} is not what was sealed");
     Ok(content)
 }
 
@@ -96,10 +84,7 @@ pub(super) fn copy(mut from: impl Read, mut to: impl Write) -> io::Result<Conten
         size += read as u64;
     }
     to.flush()?;
-    Ok(Content {
-        sha256: hex(&hasher.finalize()),
-        size,
-    })
+    Ok(Content { sha256: hex(&hasher.finalize()), size })
 }
 
 /// SHA-256 of the bytes, hex.
@@ -110,14 +95,9 @@ pub(super) fn hash(bytes: &[u8]) -> String {
 /// The bytes in hex.
 pub(super) fn hex(bytes: &[u8]) -> String {
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits
-        .map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]))
-        .collect()
+    digits.map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])).collect()
 }
 
 fn is_sha256(text: &str) -> bool {
-    text.len() == 64
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

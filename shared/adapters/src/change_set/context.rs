@@ -91,18 +91,8 @@ impl ChangeSet {
     ///
     /// # Idempotency
     /// A context that is there already is returned if it is the same, and replaced otherwise.
-    pub async fn lay_over(
-        &self,
-        base: &Path,
-        context: &Path,
-        stamp: &Stamp,
-    ) -> Result<Context, LayError> {
-        let (set, base, context, stamp) = (
-            self.clone(),
-            base.to_owned(),
-            context.to_owned(),
-            stamp.clone(),
-        );
+    pub async fn lay_over(&self, base: &Path, context: &Path, stamp: &Stamp) -> Result<Context, LayError> {
+        let (set, base, context, stamp) = (self.clone(), base.to_owned(), context.to_owned(), stamp.clone());
         tokio::task::spawn_blocking(move || lay_over(&set, &base, &context, &stamp))
             .await
             .context("wait for the build context")?
@@ -125,12 +115,7 @@ pub async fn discard(context: &Path) -> anyhow::Result<()> {
         .context("remove the build context")
 }
 
-fn lay_over(
-    set: &ChangeSet,
-    base: &Path,
-    context: &Path,
-    stamp: &Stamp,
-) -> Result<Context, LayError> {
+fn lay_over(set: &ChangeSet, base: &Path, context: &Path, stamp: &Stamp) -> Result<Context, LayError> {
     let staging = Staging::begin(context).context("make the build context")?;
     let whole = staging.whole();
     let folder = Folder::open(&whole).context("open the build context")?;
@@ -139,29 +124,17 @@ fn lay_over(
         check(change, &tree)?;
     }
     for path in set.changes.iter().filter_map(leaves) {
-        folder
-            .remove(Path::new(path))
-            .with_context(|| format!("remove {path:?}"))?;
+        folder.remove(Path::new(path)).with_context(|| format!("remove {path:?}"))?;
         tree.remove(path);
     }
     for change in &set.changes {
         if let Some(sha256) = &change.new_sha256 {
             put(set, change, sha256, &folder)?;
-            tree.insert(
-                change.path.clone(),
-                File {
-                    mode: change.mode,
-                    sha256: sha256.clone(),
-                },
-            );
+            tree.insert(change.path.clone(), File { mode: change.mode, sha256: sha256.clone() });
         }
     }
     let source_hash = hash(&tree);
-    let json = StampJson {
-        build: &stamp.build,
-        promotion: &stamp.promotion,
-        source: &source_hash,
-    };
+    let json = StampJson { build: &stamp.build, promotion: &stamp.promotion, source: &source_hash };
     let json = serde_json::to_vec_pretty(&json).context("write the stamp")?;
     folder
         .create(Path::new(STAMP_FILE), false)
@@ -171,73 +144,43 @@ fn lay_over(
         .context("open the build context to readers")?;
     if !is_same(context, &tree, &json)? {
         staging::remove_folder(context).context("remove the outdated build context")?;
-        staging
-            .finish()
-            .context("put the build context in its place")?;
+        staging.finish().context("put the build context in its place")?;
     }
-    let manifest = tree
-        .into_iter()
-        .map(|(path, file)| (path, file.sha256))
-        .collect();
-    Ok(Context {
-        manifest,
-        source_hash,
-    })
+    let manifest = tree.into_iter().map(|(path, file)| (path, file.sha256)).collect();
+    Ok(Context { manifest, source_hash })
 }
 
 /// Lists a tree with its hashes, and copies it on the way if asked to.
 fn gather(from: &Path, to: Option<&Folder>) -> Result<Tree, LayError> {
     let source = Folder::open(from).with_context(|| format!("open {}", from.display()))?;
     let mut tree = Tree::new();
-    let walk = WalkDir::new(from)
-        .min_depth(1)
-        .into_iter()
-        .filter_entry(|entry| entry.file_name() != ".git");
+    let walk = WalkDir::new(from).min_depth(1).into_iter().filter_entry(|entry| entry.file_name() != ".git");
     for entry in walk {
         let entry = entry.context("list the source")?;
         let path = entry.path().strip_prefix(from).context("list the source")?;
-        let flawed = |flaw| LayError::Base {
-            path: path.to_string_lossy().into_owned(),
-            flaw,
-        };
+        let flawed = |flaw| LayError::Base { path: path.to_string_lossy().into_owned(), flaw };
         let name = path.to_str().ok_or_else(|| flawed(Flaw::NotText))?;
         // The stamp of the release that this source was copied from.
         if name == STAMP_FILE {
             continue;
         }
         name::check_shape(name).map_err(flawed)?;
-        let file = match source
-            .look(path)
-            .with_context(|| format!("look at {name:?}"))?
-        {
+        let file = match source.look(path).with_context(|| format!("look at {name:?}"))? {
             Found::Folder => {
-                to.map_or(Ok(()), |to| to.create_folder(path))
-                    .with_context(|| format!("make {name:?}"))?;
+                to.map_or(Ok(()), |to| to.create_folder(path)).with_context(|| format!("make {name:?}"))?;
                 continue;
             }
             Found::Link => {
-                let target = source
-                    .read_link(path)
-                    .with_context(|| format!("read the link {name:?}"))?;
+                let target = source.read_link(path).with_context(|| format!("read the link {name:?}"))?;
                 name::check_link(name, &target).map_err(flawed)?;
                 to.map_or(Ok(()), |to| to.create_link(path, &target))
                     .with_context(|| format!("link {name:?}"))?;
-                File {
-                    mode: Mode::Symlink,
-                    sha256: content::hash(&target),
-                }
+                File { mode: Mode::Symlink, sha256: content::hash(&target) }
             }
             Found::File { executable } => {
-                let sha256 = copy_file(&source, path, executable, to)
-                    .with_context(|| format!("copy {name:?}"))?;
-                File {
-                    mode: if executable {
-                        Mode::Executable
-                    } else {
-                        Mode::Regular
-                    },
-                    sha256,
-                }
+                let sha256 =
+                    copy_file(&source, path, executable, to).with_context(|| format!("copy {name:?}"))?;
+                File { mode: if executable { Mode::Executable } else { Mode::Regular }, sha256 }
             }
             Found::Special => return Err(flawed(Flaw::Special)),
             Found::Nothing => {
@@ -249,12 +192,7 @@ fn gather(from: &Path, to: Option<&Folder>) -> Result<Tree, LayError> {
     Ok(tree)
 }
 
-fn copy_file(
-    source: &Folder,
-    path: &Path,
-    executable: bool,
-    to: Option<&Folder>,
-) -> io::Result<String> {
+fn copy_file(source: &Folder, path: &Path, executable: bool, to: Option<&Folder>) -> io::Result<String> {
     let from = source.read(path)?;
     let copied = match to {
         Some(to) => copy(from, to.create(path, executable)?)?,
@@ -265,11 +203,7 @@ fn copy_file(
 
 /// Whether the change's baseline, or its result, is what the base has.
 fn check(change: &Change, base: &Tree) -> Result<(), LayError> {
-    let at = |path: &str, sha256: &Option<String>, mode: Option<Mode>| match (
-        base.get(path),
-        sha256,
-        mode,
-    ) {
+    let at = |path: &str, sha256: &Option<String>, mode: Option<Mode>| match (base.get(path), sha256, mode) {
         (None, None, _) => true,
         (Some(file), Some(sha256), Some(mode)) => {
             file.sha256 == *sha256 && (file.mode == Mode::Symlink) == (mode == Mode::Symlink)
@@ -278,26 +212,14 @@ fn check(change: &Change, base: &Tree) -> Result<(), LayError> {
     };
     let is_old = |path: &str| at(path, &change.old_sha256, change.old_mode);
     let is_new = || at(&change.path, &change.new_sha256, Some(change.mode));
-    let conflict = |path: &str| {
-        Err(LayError::Conflict {
-            path: path.to_owned(),
-        })
-    };
+    let conflict = |path: &str| Err(LayError::Conflict { path: path.to_owned() });
     match &change.kind {
         Kind::Added | Kind::Modified | Kind::Deleted if is_old(&change.path) || is_new() => Ok(()),
         Kind::Added | Kind::Modified | Kind::Deleted => conflict(&change.path),
-        Kind::Renamed { from }
-            if !(if base.contains_key(from) {
-                is_old(from)
-            } else {
-                is_new()
-            }) =>
-        {
+        Kind::Renamed { from } if !(if base.contains_key(from) { is_old(from) } else { is_new() }) => {
             conflict(from)
         }
-        Kind::Renamed { .. } if base.contains_key(&change.path) && !is_new() => {
-            conflict(&change.path)
-        }
+        Kind::Renamed { .. } if base.contains_key(&change.path) && !is_new() => conflict(&change.path),
         Kind::Renamed { .. } => Ok(()),
     }
 }
@@ -317,9 +239,7 @@ fn put(set: &ChangeSet, change: &Change, sha256: &str, folder: &Folder) -> Resul
     let written = match change.mode {
         Mode::Symlink => {
             let target = content::read(&files, sha256)?;
-            folder
-                .create_link(path, &target)
-                .map(|()| sha256.to_owned())
+            folder.create_link(path, &target).map(|()| sha256.to_owned())
         }
         Mode::Regular | Mode::Executable => {
             let from = content::open(&files, sha256)?;
@@ -329,18 +249,10 @@ fn put(set: &ChangeSet, change: &Change, sha256: &str, folder: &Folder) -> Resul
     };
     match written {
         Ok(written) if written == sha256 => Ok(()),
-        Ok(_) => Err(anyhow!(
-            "the sealed content of {:?} is not what was sealed",
-            change.path
-        )
-        .into()),
+        Ok(_) => Err(anyhow!("the sealed content of {:?} is not what was sealed", change.path).into()),
         // The base has a folder where the feature has a file, or a file or link where it has a folder.
-        Err(error) if is_blocked(&error) => Err(LayError::Conflict {
-            path: change.path.clone(),
-        }),
-        Err(error) => Err(anyhow!(error)
-            .context(format!("write {:?}", change.path))
-            .into()),
+        Err(error) if is_blocked(&error) => Err(LayError::Conflict { path: change.path.clone() }),
+        Err(error) => Err(anyhow!(error).context(format!("write {:?}", change.path)).into()),
     }
 }
 

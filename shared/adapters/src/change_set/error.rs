@@ -76,9 +76,7 @@ pub enum TakeError {
     )]
     Baseline(String),
     /// What was sealed earlier is not whole any more.
-    #[error(
-        "The sealed copy of the feature was damaged, so it cannot be trusted; ship the feature again."
-    )]
+    #[error("The sealed copy of the feature was damaged, so it cannot be trusted; ship the feature again.")]
     Damaged(#[source] anyhow::Error),
     /// The machine, the engine or the sandbox failed; trying again may help.
     #[error(
@@ -90,9 +88,6 @@ pub enum TakeError {
 impl TakeError {
     /// The refusal of one path.
     pub(super) fn refused(path: impl Into<String>, flaw: Flaw) -> Self {
-        Self::Refused {
-            path: path.into(),
-            flaw,
-        }
+        Self::Refused { path: path.into(), flaw }
     }
 }

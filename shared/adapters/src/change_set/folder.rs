@@ -31,9 +31,7 @@ pub(super) enum Found {
     Special,
 }
 
-const FOLDER: OFlags = OFlags::RDONLY
-    .union(OFlags::DIRECTORY)
-    .union(OFlags::CLOEXEC);
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 impl Folder {
     /// Opens the folder itself; the path to it is trusted.
@@ -55,9 +53,7 @@ impl Folder {
         };
         let kind = FileType::from_raw_mode(stat.st_mode);
         Ok(if kind == FileType::RegularFile {
-            Found::File {
-                executable: Permissions::from_raw_mode(stat.st_mode).contains(Permissions::XUSR),
-            }
+            Found::File { executable: Permissions::from_raw_mode(stat.st_mode).contains(Permissions::XUSR) }
         } else if kind == FileType::Symlink {
             Found::Link
         } else if kind == FileType::Directory {
@@ -71,17 +67,8 @@ impl Folder {
     pub(super) fn read(&self, path: &Path) -> io::Result<File> {
         let (parent, name) = self.parent(path)?;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = File::from(rustix::fs::openat(
-            &parent.0,
-            name,
-            flags,
-            Permissions::empty(),
-        )?);
-        if file.metadata()?.is_file() {
-            Ok(file)
-        } else {
-            Err(Errno::INVAL.into())
-        }
+        let file = File::from(rustix::fs::openat(&parent.0, name, flags, Permissions::empty())?);
+        if file.metadata()?.is_file() { Ok(file) } else { Err(Errno::INVAL.into()) }
     }
 
     /// The target of a link.
@@ -94,18 +81,10 @@ impl Folder {
     pub(super) fn create(&self, path: &Path, executable: bool) -> io::Result<File> {
         let (parent, name) = self.make_parent(path)?;
         parent.clear(name)?;
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = File::from(rustix::fs::openat(
-            &parent.0,
-            name,
-            flags,
-            Permissions::RUSR | Permissions::WUSR,
-        )?);
-        rustix::fs::fchmod(
-            &file,
-            Permissions::from_raw_mode(if executable { 0o755 } else { 0o644 }),
-        )?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file =
+            File::from(rustix::fs::openat(&parent.0, name, flags, Permissions::RUSR | Permissions::WUSR)?);
+        rustix::fs::fchmod(&file, Permissions::from_raw_mode(if executable { 0o755 } else { 0o644 }))?;
         Ok(file)
     }
 
@@ -122,13 +101,7 @@ impl Folder {
         let (from, from_name) = self.parent(original)?;
         let (parent, name) = self.make_parent(path)?;
         parent.clear(name)?;
-        Ok(rustix::fs::linkat(
-            &from.0,
-            from_name,
-            &parent.0,
-            name,
-            AtFlags::empty(),
-        )?)
+        Ok(rustix::fs::linkat(&from.0, from_name, &parent.0, name, AtFlags::empty())?)
     }
 
     /// Makes sure that there is a folder.
@@ -144,10 +117,7 @@ impl Folder {
             Err(error) if is_absent(&error) => return Ok(()),
             Err(error) => return Err(error),
         }
-        let above = path
-            .ancestors()
-            .skip(1)
-            .filter(|folder| !folder.as_os_str().is_empty());
+        let above = path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
         for folder in above {
             let (parent, name) = self.parent(folder)?;
             match rustix::fs::unlinkat(&parent.0, name, AtFlags::REMOVEDIR) {
@@ -197,12 +167,7 @@ impl Folder {
     }
 
     fn enter(&self, name: &OsStr) -> io::Result<Self> {
-        Ok(Self(rustix::fs::openat(
-            &self.0,
-            name,
-            FOLDER | OFlags::NOFOLLOW,
-            Permissions::empty(),
-        )?))
+        Ok(Self(rustix::fs::openat(&self.0, name, FOLDER | OFlags::NOFOLLOW, Permissions::empty())?))
     }
 
     fn enter_or_make(&self, name: &OsStr) -> io::Result<Self> {
@@ -220,10 +185,7 @@ pub(super) fn is_absent(error: &io::Error) -> bool {
 
 /// Whether the error says that a link, a file or a folder is in the way.
 pub(super) fn is_blocked(error: &io::Error) -> bool {
-    matches!(
-        Errno::from_io_error(error),
-        Some(Errno::NOTDIR | Errno::LOOP | Errno::ISDIR | Errno::EXIST)
-    )
+    matches!(Errno::from_io_error(error), Some(Errno::NOTDIR | Errno::LOOP | Errno::ISDIR | Errno::EXIST))
 }
 
 #[cfg(test)]
@@ -267,9 +229,6 @@ mod tests {
             }
             over.store(true, Ordering::Relaxed);
         });
-        assert!(
-            !at("host/new").exists(),
-            "something was written through the link"
-        );
+        assert!(!at("host/new").exists(), "something was written through the link");
     }
 }

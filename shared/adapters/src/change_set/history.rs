@@ -55,11 +55,8 @@ pub(super) fn borrow(
     limits: &Limits,
 ) -> Result<String, TakeError> {
     let sandbox = Folder::open(source).context("open the sandbox")?;
-    let look = |path: &str| {
-        sandbox
-            .look(Path::new(path))
-            .with_context(|| format!("look at the sandbox's {path}"))
-    };
+    let look =
+        |path: &str| sandbox.look(Path::new(path)).with_context(|| format!("look at the sandbox's {path}"));
     if look(".git")? != Found::Folder || look(".git/objects")? != Found::Folder {
         return Err(TakeError::Unusable(NO_HISTORY));
     }
@@ -76,19 +73,12 @@ pub(super) fn borrow(
     if !is_id(&baseline) {
         return Err(TakeError::Baseline(baseline));
     }
-    let format = if baseline.len() == 40 {
-        "sha1"
-    } else {
-        "sha256"
-    };
+    let format = if baseline.len() == 40 { "sha1" } else { "sha256" };
     for folder in ["info", "refs", "objects/pack"] {
         fs::create_dir_all(git_dir.join(folder)).context("make a repository")?;
     }
     let exclude = small(&sandbox, ".git/info/exclude", SMALL_BYTES_MAX)?.unwrap_or_default();
-    let files = [
-        ("config", format!("{CONFIG}{format}\n")),
-        ("info/attributes", ATTRIBUTES.to_owned()),
-    ];
+    let files = [("config", format!("{CONFIG}{format}\n")), ("info/attributes", ATTRIBUTES.to_owned())];
     for (file, content) in files.into_iter().chain([("info/exclude", exclude)]) {
         fs::write(git_dir.join(file), content).context("make a repository")?;
     }
@@ -113,10 +103,7 @@ fn head(sandbox: &Folder) -> Result<Option<String>, TakeError> {
         return Ok(Some(id.trim_end().to_owned()));
     }
     let packed = small(sandbox, ".git/packed-refs", PACKED_REFS_BYTES_MAX)?.unwrap_or_default();
-    let id = packed
-        .lines()
-        .filter_map(|line| line.split_once(' '))
-        .find(|(_, name)| *name == reference);
+    let id = packed.lines().filter_map(|line| line.split_once(' ')).find(|(_, name)| *name == reference);
     Ok(id.map(|(id, _)| id.to_owned()))
 }
 
@@ -125,55 +112,32 @@ fn small(sandbox: &Folder, path: &str, bytes_max: u64) -> Result<Option<String>>
         return Ok(None);
     }
     let mut content = Vec::new();
-    let file = sandbox
-        .read(Path::new(path))
-        .with_context(|| format!("read the sandbox's {path}"))?;
-    file.take(bytes_max)
-        .read_to_end(&mut content)
-        .with_context(|| format!("read the sandbox's {path}"))?;
+    let file = sandbox.read(Path::new(path)).with_context(|| format!("read the sandbox's {path}"))?;
+    file.take(bytes_max).read_to_end(&mut content).with_context(|| format!("read the sandbox's {path}"))?;
     Ok(Some(String::from_utf8_lossy(&content).into_owned()))
 }
 
 /// Copies loose objects and packs, and none of the files by which a store could point elsewhere or lie about itself.
-fn copy_objects(
-    sandbox: &Folder,
-    source: &Path,
-    git_dir: &Path,
-    limits: &Limits,
-) -> Result<(), TakeError> {
+fn copy_objects(sandbox: &Folder, source: &Path, git_dir: &Path, limits: &Limits) -> Result<(), TakeError> {
     let mut left = limits.sandbox_bytes;
-    let walk = WalkDir::new(source.join(".git/objects"))
-        .min_depth(2)
-        .max_depth(2);
+    let walk = WalkDir::new(source.join(".git/objects")).min_depth(2).max_depth(2);
     for (count, entry) in (0_u64..).zip(walk) {
         let entry = entry.context("list the sandbox's history")?;
-        let Some(path) = entry
-            .path()
-            .strip_prefix(source)
-            .ok()
-            .filter(|path| is_object(path))
-        else {
+        let Some(path) = entry.path().strip_prefix(source).ok().filter(|path| is_object(path)) else {
             continue;
         };
         let refused = |flaw| TakeError::refused(path.to_string_lossy(), flaw);
         if count > limits.sandbox_entries {
             return Err(refused(Flaw::Many(limits.sandbox_entries)));
         }
-        let content = sandbox
-            .read(path)
-            .with_context(|| format!("read {}", path.display()))?;
-        let target = git_dir.join(
-            path.strip_prefix(".git")
-                .context("place the sandbox's history")?,
-        );
+        let content = sandbox.read(path).with_context(|| format!("read {}", path.display()))?;
+        let target = git_dir.join(path.strip_prefix(".git").context("place the sandbox's history")?);
         fs::create_dir_all(target.parent().context("place the sandbox's history")?)
             .context("copy an object")?;
         let mut target = fs::File::create_new(&target).context("copy an object")?;
-        let copied = io::copy(&mut content.take(left.saturating_add(1)), &mut target)
-            .context("copy an object")?;
-        left = left
-            .checked_sub(copied)
-            .ok_or_else(|| refused(Flaw::TotalLarge(limits.sandbox_bytes)))?;
+        let copied =
+            io::copy(&mut content.take(left.saturating_add(1)), &mut target).context("copy an object")?;
+        left = left.checked_sub(copied).ok_or_else(|| refused(Flaw::TotalLarge(limits.sandbox_bytes)))?;
     }
     Ok(())
 }
@@ -181,16 +145,10 @@ fn copy_objects(
 /// Whether it is `.git/objects/xx/…` or a pack with its index.
 fn is_object(path: &Path) -> bool {
     let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    match path
-        .to_str()
-        .unwrap_or_default()
-        .split('/')
-        .collect::<Vec<_>>()
-        .as_slice()
-    {
-        [_, _, "pack", _] => path
-            .extension()
-            .is_some_and(|extension| extension == "pack" || extension == "idx"),
+    match path.to_str().unwrap_or_default().split('/').collect::<Vec<_>>().as_slice() {
+        [_, _, "pack", _] => {
+            path.extension().is_some_and(|extension| extension == "pack" || extension == "idx")
+        }
         [_, _, start, rest] => {
             start.len() == 2 && is_hex(start) && matches!(rest.len(), 38 | 62) && is_hex(rest)
         }
@@ -200,8 +158,5 @@ fn is_object(path: &Path) -> bool {
 
 /// Whether it is a full object id, and so neither an option nor a path nor a name that could move.
 fn is_id(text: &str) -> bool {
-    matches!(text.len(), 40 | 64)
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

@@ -102,11 +102,7 @@ mod tests {
 
     #[test]
     fn long_and_deep_paths_are_refused() {
-        let limits = Limits {
-            path_bytes: 10,
-            depth: 3,
-            ..Limits::default()
-        };
+        let limits = Limits { path_bytes: 10, depth: 3, ..Limits::default() };
         assert_eq!(check("a/b/c", &limits), Ok(()));
         assert_eq!(check("a/b/c/d", &limits), Err(Flaw::Deep(3)));
         assert_eq!(check("0123456789", &limits), Ok(()));

@@ -47,44 +47,25 @@ impl Repository {
         limits: &Limits,
     ) -> Result<Self, TakeError> {
         let git_dir = scratch.join("git");
-        let (source, target, history_limits) =
-            (work_tree.to_owned(), git_dir.clone(), limits.clone());
+        let (source, target, history_limits) = (work_tree.to_owned(), git_dir.clone(), limits.clone());
         let wanted = baseline.map(str::to_owned);
-        let wanted = tokio::task::spawn_blocking(move || {
-            history::borrow(&source, &target, wanted, &history_limits)
-        })
-        .await
-        .context("wait for the sandbox's history")??;
-        let mut repository = Self {
-            git_dir,
-            work_tree: work_tree.to_owned(),
-            baseline: String::new(),
-        };
+        let wanted =
+            tokio::task::spawn_blocking(move || history::borrow(&source, &target, wanted, &history_limits))
+                .await
+                .context("wait for the sandbox's history")??;
+        let mut repository = Self { git_dir, work_tree: work_tree.to_owned(), baseline: String::new() };
         let commit = format!("{wanted}^{{commit}}");
         let found = repository
-            .output(
-                &[
-                    "rev-parse",
-                    "--verify",
-                    "--quiet",
-                    "--end-of-options",
-                    &commit,
-                ],
-                &[],
-            )
+            .output(&["rev-parse", "--verify", "--quiet", "--end-of-options", &commit], &[])
             .await?;
         if !found.status.success() {
             return Err(TakeError::Baseline(wanted));
         }
-        String::from_utf8_lossy(&found.stdout)
-            .trim_ascii()
-            .clone_into(&mut repository.baseline);
+        String::from_utf8_lossy(&found.stdout).trim_ascii().clone_into(&mut repository.baseline);
         let head = repository.git_dir.join("HEAD");
         fs::write(head, format!("{}\n", repository.baseline)).context("note the baseline")?;
         repository.survey_baseline(limits).await?;
-        repository
-            .run(&["read-tree", &repository.baseline], &[])
-            .await?;
+        repository.run(&["read-tree", &repository.baseline], &[]).await?;
         Ok(repository)
     }
 
@@ -96,19 +77,10 @@ impl Repository {
     /// Paths, as bytes, that differ from the baseline or are untracked and not ignored. They are hints:
     /// the work tree may have moved on. A path with a `/` at its end is a repository inside the work tree.
     pub(super) async fn changed_paths(&self) -> Result<Vec<Vec<u8>>> {
-        let arguments = [
-            "status",
-            "--porcelain=v1",
-            "-z",
-            "--untracked-files=all",
-            "--no-renames",
-        ];
+        let arguments = ["status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames"];
         let status = self.run(&arguments, &[]).await?;
-        let lines = fields(&status).map(|line| {
-            line.get(3..)
-                .map(<[u8]>::to_vec)
-                .context("read git's status")
-        });
+        let lines =
+            fields(&status).map(|line| line.get(3..).map(<[u8]>::to_vec).context("read git's status"));
         lines.collect()
     }
 
@@ -116,45 +88,26 @@ impl Repository {
     pub(super) async fn not_ignored(&self, paths: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>> {
         // Behind a dot, a name that begins with `:` is a name and not a pattern.
         let dotted = |path: &Vec<u8>| [b"./", path.as_slice()].concat();
-        let input: Vec<u8> = paths
-            .iter()
-            .flat_map(|path| [dotted(path), vec![0]].concat())
-            .collect();
-        let output = self
-            .output(&["check-ignore", "-z", "--stdin"], &input)
-            .await?;
+        let input: Vec<u8> = paths.iter().flat_map(|path| [dotted(path), vec![0]].concat()).collect();
+        let output = self.output(&["check-ignore", "-z", "--stdin"], &input).await?;
         ensure!(
             matches!(output.status.code(), Some(0 | 1)),
             "ask git what is ignored: {}",
             complaint(&output)
         );
         let ignored: HashSet<&[u8]> = fields(&output.stdout).collect();
-        Ok(paths
-            .into_iter()
-            .filter(|path| !ignored.contains(dotted(path).as_slice()))
-            .collect())
+        Ok(paths.into_iter().filter(|path| !ignored.contains(dotted(path).as_slice())).collect())
     }
 
     /// Puts each path into the index, and returns the object ids of the contents, in order.
     pub(super) async fn stage(&self, paths: &[(String, Staged)]) -> Result<Vec<Option<String>>> {
         let mut files = Vec::new();
-        for (_, file) in paths
-            .iter()
-            .filter_map(|(path, staged)| Some((path, staged.as_ref()?.1.as_path())))
+        for (_, file) in paths.iter().filter_map(|(path, staged)| Some((path, staged.as_ref()?.1.as_path())))
         {
-            files.extend_from_slice(
-                file.to_str()
-                    .context("the folder's own name is not UTF-8")?
-                    .as_bytes(),
-            );
+            files.extend_from_slice(file.to_str().context("the folder's own name is not UTF-8")?.as_bytes());
             files.push(b'\n');
         }
-        let ids = self
-            .run(
-                &["hash-object", "-w", "--no-filters", "--stdin-paths"],
-                &files,
-            )
-            .await?;
+        let ids = self.run(&["hash-object", "-w", "--no-filters", "--stdin-paths"], &files).await?;
         let ids = String::from_utf8(ids).context("read git's object ids")?;
         let mut next = ids.lines().map(str::to_owned);
         let (mut gone, mut present, mut staged_ids) = (String::new(), String::new(), Vec::new());
@@ -171,64 +124,33 @@ impl Repository {
         }
         // What is gone goes first, so that a file may take the place of a folder.
         let input = gone + &present;
-        self.run(
-            &[
-                "update-index",
-                "--add",
-                "--remove",
-                "--replace",
-                "-z",
-                "--index-info",
-            ],
-            input.as_bytes(),
-        )
-        .await?;
+        self.run(&["update-index", "--add", "--remove", "--replace", "-z", "--index-info"], input.as_bytes())
+            .await?;
         Ok(staged_ids)
     }
 
     /// Every path of the index.
     pub(super) async fn paths(&self) -> Result<Vec<String>> {
         let list = self.run(&["ls-files", "-z"], &[]).await?;
-        Ok(fields(&list)
-            .map(|path| String::from_utf8_lossy(path).into_owned())
-            .collect())
+        Ok(fields(&list).map(|path| String::from_utf8_lossy(path).into_owned()).collect())
     }
 
     /// Compares the baseline with the index, renames found.
     pub(super) async fn differences(&self) -> Result<Vec<Difference>> {
-        let arguments = [
-            "diff-index",
-            "--cached",
-            "--raw",
-            "-z",
-            "--no-abbrev",
-            "-M",
-            "-l1000",
-            &self.baseline,
-            "--",
-        ];
+        let arguments =
+            ["diff-index", "--cached", "--raw", "-z", "--no-abbrev", "-M", "-l1000", &self.baseline, "--"];
         let raw = self.run(&arguments, &[]).await?;
         let mut fields = fields(&raw).map(str::from_utf8);
         let mut differences = Vec::new();
         while let Some(line) = fields.next() {
             let mut path = || anyhow::Ok(fields.next().context("git left a path out")??.to_owned());
-            let mut words = line?
-                .strip_prefix(':')
-                .context("read git's comparison")?
-                .split(' ');
+            let mut words = line?.strip_prefix(':').context("read git's comparison")?.split(' ');
             let mut word = || words.next().context("read git's comparison");
-            let (old_mode, new_mode, old_id, new_id, status) =
-                (word()?, word()?, word()?, word()?, word()?);
+            let (old_mode, new_mode, old_id, new_id, status) = (word()?, word()?, word()?, word()?, word()?);
             let status = *status.as_bytes().first().context("read git's comparison")?;
             let from = if status == b'R' { Some(path()?) } else { None };
             let (old, new) = (side(old_mode, old_id)?, side(new_mode, new_id)?);
-            differences.push(Difference {
-                status,
-                old,
-                new,
-                from,
-                path: path()?,
-            });
+            differences.push(Difference { status, old, new, from, path: path()? });
         }
         Ok(differences)
     }
@@ -246,23 +168,10 @@ impl Repository {
             "--no-textconv",
         ];
         let mut command = self.command(&["diff-index"]);
-        let child = command
-            .args(flags)
-            .arg(&self.baseline)
-            .arg("--")
-            .stdin(Stdio::null())
-            .stdout(into)
-            .spawn();
-        let output = child
-            .context("start git")?
-            .wait_with_output()
-            .await
-            .context("wait for git")?;
-        ensure!(
-            output.status.success(),
-            "write the diff: {}",
-            complaint(&output)
-        );
+        let child =
+            command.args(flags).arg(&self.baseline).arg("--").stdin(Stdio::null()).stdout(into).spawn();
+        let output = child.context("start git")?.wait_with_output().await.context("wait for git")?;
+        ensure!(output.status.success(), "write the diff: {}", complaint(&output));
         Ok(())
     }
 
@@ -280,17 +189,10 @@ impl Repository {
         let mut list = BufReader::new(child.stdout.take().context("read from git")?);
         let mut line = Vec::new();
         let mut count = 0;
-        while list
-            .read_until(0, &mut line)
-            .await
-            .context("list the baseline")?
-            > 0
-        {
+        while list.read_until(0, &mut line).await.context("list the baseline")? > 0 {
             count += 1;
             let text = String::from_utf8_lossy(&line);
-            let path = text
-                .split_once('\t')
-                .map_or("", |(_, path)| path.trim_end_matches('\0'));
+            let path = text.split_once('\t').map_or("", |(_, path)| path.trim_end_matches('\0'));
             if text.starts_with("160000 ") {
                 return Err(TakeError::refused(path, Flaw::Repository));
             }
@@ -308,22 +210,13 @@ impl Repository {
 
     async fn run(&self, arguments: &[&str], input: &[u8]) -> Result<Vec<u8>> {
         let output = self.output(arguments, input).await?;
-        ensure!(
-            output.status.success(),
-            "git {}: {}",
-            arguments.join(" "),
-            complaint(&output)
-        );
+        ensure!(output.status.success(), "git {}: {}", arguments.join(" "), complaint(&output));
         Ok(output.stdout)
     }
 
     async fn output(&self, arguments: &[&str], input: &[u8]) -> Result<Output> {
         let mut command = self.command(arguments);
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("start git")?;
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("start git")?;
         let mut stdin = child.stdin.take().context("write to git")?;
         let feed = async {
             match stdin.write_all(input).await {
@@ -334,10 +227,8 @@ impl Repository {
             drop(stdin);
             anyhow::Ok(())
         };
-        let (output, ()) = tokio::try_join!(
-            async { child.wait_with_output().await.context("wait for git") },
-            feed
-        )?;
+        let (output, ()) =
+            tokio::try_join!(async { child.wait_with_output().await.context("wait for git") }, feed)?;
         Ok(output)
     }
 
@@ -389,8 +280,7 @@ fn octal(mode: Mode) -> &'static str {
 }
 
 fn fields(list: &[u8]) -> impl Iterator<Item = &[u8]> {
-    list.split(|byte| *byte == 0)
-        .filter(|field| !field.is_empty())
+    list.split(|byte| *byte == 0).filter(|field| !field.is_empty())
 }
 
 fn complaint(output: &Output) -> String {

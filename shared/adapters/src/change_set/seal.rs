@@ -36,24 +36,12 @@ impl Manifest {
         changes: Vec<Change>,
         warnings: Vec<String>,
     ) -> Self {
-        Self {
-            format: FORMAT,
-            baseline: baseline.to_owned(),
-            diff_sha256,
-            changes,
-            warnings,
-        }
+        Self { format: FORMAT, baseline: baseline.to_owned(), diff_sha256, changes, warnings }
     }
 
     fn contents(&self) -> impl Iterator<Item = &str> {
-        let changes = self
-            .changes
-            .iter()
-            .flat_map(|change| [&change.old_sha256, &change.new_sha256]);
-        changes
-            .flatten()
-            .chain([&self.diff_sha256])
-            .map(String::as_str)
+        let changes = self.changes.iter().flat_map(|change| [&change.old_sha256, &change.new_sha256]);
+        changes.flatten().chain([&self.diff_sha256]).map(String::as_str)
     }
 }
 
@@ -64,9 +52,7 @@ pub(super) fn write(folder: &Path, manifest: &Manifest) -> Result<()> {
         .context("write the manifest")?;
     file.sync_all().context("flush the manifest")?;
     for folder in [&folder.join(FILES), folder] {
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .context("flush the change set's folder")?;
+        File::open(folder).and_then(|folder| folder.sync_all()).context("flush the change set's folder")?;
     }
     Ok(())
 }
@@ -75,18 +61,11 @@ pub(super) fn write(folder: &Path, manifest: &Manifest) -> Result<()> {
 pub(super) fn open(folder: &Path) -> Result<ChangeSet> {
     let bytes = fs::read(folder.join(MANIFEST)).context("read the manifest")?;
     let manifest: Manifest = serde_json::from_slice(&bytes).context("parse the manifest")?;
-    ensure!(
-        manifest.format == FORMAT,
-        "the manifest has format {}, not {FORMAT}",
-        manifest.format
-    );
+    ensure!(manifest.format == FORMAT, "the manifest has format {}, not {FORMAT}", manifest.format);
     for sha256 in manifest.contents() {
         let found = content::copy(content::open(&folder.join(FILES), sha256)?, io::sink());
         let found = found.with_context(|| format!("read content {sha256}"))?;
-        ensure!(
-            found.sha256 == sha256,
-            "content {sha256} is not what was sealed"
-        );
+        ensure!(found.sha256 == sha256, "content {sha256} is not what was sealed");
     }
     for change in &manifest.changes {
         verify_names(folder, change).with_context(|| format!("verify {:?}", change.path))?;

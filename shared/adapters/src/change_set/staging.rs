@@ -20,9 +20,7 @@ impl Staging {
         let parent = parent_of(&goal)?;
         fs::create_dir_all(parent)?;
         sweep(&goal)?;
-        let temporary = tempfile::Builder::new()
-            .prefix(&prefix_of(&goal))
-            .tempdir_in(parent)?;
+        let temporary = tempfile::Builder::new().prefix(&prefix_of(&goal)).tempdir_in(parent)?;
         let staging = Self { temporary, goal };
         fs::create_dir(staging.whole())?;
         fs::create_dir(staging.beside())?;
@@ -71,8 +69,7 @@ pub(super) fn remove_folder(path: &Path) -> io::Result<()> {
 }
 
 fn parent_of(goal: &Path) -> io::Result<&Path> {
-    goal.parent()
-        .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))
+    goal.parent().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))
 }
 
 fn prefix_of(goal: &Path) -> String {

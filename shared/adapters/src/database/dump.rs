@@ -96,11 +96,7 @@ impl Database {
     /// # Cancel safety
     /// Dropped in the middle it stops the client program and leaves a partial file, which the
     /// next try and [`Database::discard_partial`] remove.
-    pub async fn dump(
-        &self,
-        target: &Path,
-        progress: impl FnMut(u64) + Send,
-    ) -> Result<Dump, DatabaseError> {
+    pub async fn dump(&self, target: &Path, progress: impl FnMut(u64) + Send) -> Result<Dump, DatabaseError> {
         if let Some(dump) = self.finished(target).await {
             return Ok(dump);
         }
@@ -127,9 +123,9 @@ impl Database {
     /// Removes what an interrupted [`Database::dump`] left; a finished backup stays.
     pub fn discard_partial(&self, target: &Path) -> Result<(), DatabaseError> {
         match fs::remove_file(beside(target, ".partial")) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(anyhow!(error)
-                .context("remove a partial backup file")
-                .into()),
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(anyhow!(error).context("remove a partial backup file").into())
+            }
             _ => Ok(()),
         }
     }
@@ -155,20 +151,12 @@ impl Database {
         let folder = folder_of(target);
         let free_bytes = free_bytes(folder)?;
         if free_bytes < needed_bytes {
-            return Err(DatabaseError::Space {
-                needed_bytes,
-                free_bytes,
-                folder: folder.to_owned(),
-            });
+            return Err(DatabaseError::Space { needed_bytes, free_bytes, folder: folder.to_owned() });
         }
         Ok(())
     }
 
-    async fn write(
-        &self,
-        target: &Path,
-        progress: impl FnMut(u64) + Send,
-    ) -> Result<Dump, DatabaseError> {
+    async fn write(&self, target: &Path, progress: impl FnMut(u64) + Send) -> Result<Dump, DatabaseError> {
         let tools = self.tools().await?;
         let partial = beside(target, ".partial");
         let session = self.enter(self.name()).await?;
@@ -176,10 +164,8 @@ impl Database {
         let properties = Properties::read(&session, self.name()).await?;
         let server_version = self.server_version().await?;
         let command = self.dump_command(&tools, &snapshot, &server_version);
-        let (streamed, fingerprint) = tokio::try_join!(
-            stream(command, &partial, progress),
-            Fingerprint::read(&session, self.name()),
-        )?;
+        let (streamed, fingerprint) =
+            tokio::try_join!(stream(command, &partial, progress), Fingerprint::read(&session, self.name()),)?;
         session.close().await;
 
         let (size_bytes, sha256) = streamed;
@@ -193,10 +179,7 @@ impl Database {
             fingerprint,
         };
         verify_file(self.read_back(&tools, &partial), &dump, &partial).await?;
-        let dump = Dump {
-            verified_at: Timestamp::now(),
-            ..dump
-        };
+        let dump = Dump { verified_at: Timestamp::now(), ..dump };
         finish(Record { dump, properties }, &partial)
     }
 
@@ -242,18 +225,9 @@ async fn stream(
     progress: impl FnMut(u64) + Send,
 ) -> Result<(u64, String), DatabaseError> {
     let program = command.as_std().get_program().display().to_string();
-    let mut child = command
-        .stdout(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("start {program}"))?;
-    let stdout = child
-        .stdout
-        .take()
-        .context("read the backup program's output")?;
-    let mut stderr = child
-        .stderr
-        .take()
-        .context("read the backup program's messages")?;
+    let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("start {program}"))?;
+    let stdout = child.stdout.take().context("read the backup program's output")?;
+    let mut stderr = child.stderr.take().context("read the backup program's messages")?;
     let mut complaint = Vec::new();
     let complain = async {
         let read = stderr.read_to_end(&mut complaint).await;
@@ -301,10 +275,7 @@ async fn copy(
 /// A disk that fills up while we write is the same refusal as one that was full before.
 fn write_error(error: std::io::Error, partial: &Path, written_bytes: u64) -> DatabaseError {
     let folder = folder_of(partial);
-    if matches!(
-        error.kind(),
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
-    ) {
+    if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
         return DatabaseError::Space {
             needed_bytes: written_bytes + CHUNK_BYTES as u64,
             free_bytes: written_bytes,
@@ -316,27 +287,19 @@ fn write_error(error: std::io::Error, partial: &Path, written_bytes: u64) -> Dat
 
 /// Hashes the file and unpacks it with `read_back`, both to the last byte.
 async fn verify_file(read_back: Command, dump: &Dump, path: &Path) -> Result<(), DatabaseError> {
-    let damaged = |reason: String| DatabaseError::Damaged {
-        path: path.to_owned(),
-        reason,
-    };
+    let damaged = |reason: String| DatabaseError::Damaged { path: path.to_owned(), reason };
     let file = path.to_owned();
     let (size, sha256) = spawn_blocking(move || hash_file(&file))
         .await
         .context("hash the backup file")?
         .map_err(|error| damaged(format!("{error:#}")))?;
     if size != dump.size_bytes {
-        return Err(damaged(format!(
-            "it has {size} bytes where {} were written",
-            dump.size_bytes
-        )));
+        return Err(damaged(format!("it has {size} bytes where {} were written", dump.size_bytes)));
     }
     if sha256 != dump.sha256 {
         return Err(damaged("its contents have changed".to_owned()));
     }
-    tools::run(read_back)
-        .await
-        .map_err(|error| damaged(format!("{error:#}")))
+    tools::run(read_back).await.map_err(|error| damaged(format!("{error:#}")))
 }
 
 /// Size and hash of what the disk holds, not of what this process believes to have written.
@@ -378,15 +341,12 @@ fn finish(record: Record, partial: &Path) -> Result<Dump, DatabaseError> {
     file.write_all(&text).context("write the backup's record")?;
     file.sync_all().context("flush the backup's record")?;
     fs::rename(partial, path).context("give the backup file its name")?;
-    File::open(folder_of(path))
-        .and_then(|folder| folder.sync_all())
-        .context("flush the backup folder")?;
+    File::open(folder_of(path)).and_then(|folder| folder.sync_all()).context("flush the backup folder")?;
     Ok(record.dump)
 }
 
 fn free_bytes(folder: &Path) -> Result<u64, DatabaseError> {
-    let space = statvfs(folder)
-        .with_context(|| format!("ask for the free space in {}", folder.display()))?;
+    let space = statvfs(folder).with_context(|| format!("ask for the free space in {}", folder.display()))?;
     Ok(space.f_bavail.saturating_mul(space.f_frsize))
 }
 
@@ -397,8 +357,5 @@ fn beside(target: &Path, suffix: &str) -> PathBuf {
 }
 
 fn folder_of(target: &Path) -> &Path {
-    target
-        .parent()
-        .filter(|it| !it.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
+    target.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

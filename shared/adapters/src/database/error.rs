@@ -139,22 +139,17 @@ pub enum DatabaseError {
 /// Sorts a failed connection into what a person has to do about it.
 pub(super) fn connect_error(config: &Config, source: tokio_postgres::Error) -> DatabaseError {
     let address = super::address(config);
-    let wrong_password = [
-        SqlState::INVALID_PASSWORD,
-        SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
-    ];
+    let wrong_password = [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION_SPECIFICATION];
     match source.code() {
-        Some(code) if wrong_password.contains(code) => DatabaseError::Refused {
-            address,
-            user: config.get_user().unwrap_or_default().to_owned(),
-            source,
-        },
-        Some(code) if *code == SqlState::INVALID_CATALOG_NAME => DatabaseError::Missing {
-            database: config.get_dbname().unwrap_or_default().to_owned(),
-        },
-        Some(_) => anyhow::Error::new(source)
-            .context(format!("connect to the database server at {address}"))
-            .into(),
+        Some(code) if wrong_password.contains(code) => {
+            DatabaseError::Refused { address, user: config.get_user().unwrap_or_default().to_owned(), source }
+        }
+        Some(code) if *code == SqlState::INVALID_CATALOG_NAME => {
+            DatabaseError::Missing { database: config.get_dbname().unwrap_or_default().to_owned() }
+        }
+        Some(_) => {
+            anyhow::Error::new(source).context(format!("connect to the database server at {address}")).into()
+        }
         None => DatabaseError::Unreachable { address, source },
     }
 }

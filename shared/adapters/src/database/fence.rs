@@ -30,10 +30,7 @@ impl Database {
 
 /// The statement that opens a database.
 pub(super) fn allow_statement(database: &str) -> String {
-    format!(
-        "ALTER DATABASE {} WITH ALLOW_CONNECTIONS true",
-        identifier(database)
-    )
+    format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true", identifier(database))
 }
 
 /// Refuses new sessions, ends the present ones and waits until they are gone.
@@ -42,10 +39,7 @@ pub(super) fn allow_statement(database: &str) -> String {
 /// [`DatabaseError::InUse`] if something cannot be ended. The fence stays up in any case.
 pub(super) async fn fence(session: &Session, database: &str) -> Result<(), DatabaseError> {
     session
-        .batch_execute(&format!(
-            "ALTER DATABASE {} WITH ALLOW_CONNECTIONS false",
-            identifier(database)
-        ))
+        .batch_execute(&format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false", identifier(database)))
         .await
         .context("keep new connections out of a database")?;
     let deadline = Instant::now() + SESSIONS_END_WITHIN;
@@ -83,10 +77,7 @@ async fn end_sessions(session: &Session, database: &str) -> Result<i64, Database
 /// A prepared transaction outlives its session and would block copy and rename.
 async fn refuse_prepared(session: &Session, database: &str) -> Result<(), DatabaseError> {
     let row = session
-        .query_one(
-            "SELECT string_agg(gid, ', ') FROM pg_prepared_xacts WHERE database = $1",
-            &[&database],
-        )
+        .query_one("SELECT string_agg(gid, ', ') FROM pg_prepared_xacts WHERE database = $1", &[&database])
         .await
         .context("look for prepared transactions")?;
     match row.get::<_, Option<String>>(0) {

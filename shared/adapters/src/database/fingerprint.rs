@@ -94,9 +94,7 @@ impl Fingerprint {
                 && before != now
             {
                 let (before, now) = (before.value, now.value);
-                differences.push(format!(
-                    "The sequence {name} stands at {now}, not {before}."
-                ));
+                differences.push(format!("The sequence {name} stands at {now}, not {before}."));
             }
         }
         let changed = names(&self.schema, &now.schema)
@@ -126,10 +124,7 @@ impl Fingerprint {
 
     /// Reads in the session's open transaction, which must be REPEATABLE READ.
     pub(super) async fn read(session: &Session, database: &str) -> Result<Self, DatabaseError> {
-        session
-            .batch_execute(FIXED_SETTINGS)
-            .await
-            .context("prepare to read a database")?;
+        session.batch_execute(FIXED_SETTINGS).await.context("prepare to read a database")?;
         Ok(Self {
             schema: schema(session, database).await?,
             tables: tables(session).await?,
@@ -139,41 +134,25 @@ impl Fingerprint {
     }
 }
 
-fn names<'a, T>(
-    before: &'a BTreeMap<String, T>,
-    now: &'a BTreeMap<String, T>,
-) -> BTreeSet<&'a str> {
-    before
-        .keys()
-        .chain(now.keys())
-        .map(String::as_str)
-        .collect()
+fn names<'a, T>(before: &'a BTreeMap<String, T>, now: &'a BTreeMap<String, T>) -> BTreeSet<&'a str> {
+    before.keys().chain(now.keys()).map(String::as_str).collect()
 }
 
-fn difference(
-    what: &str,
-    unit: &str,
-    before: Option<&Contents>,
-    now: Option<&Contents>,
-) -> Option<String> {
+fn difference(what: &str, unit: &str, before: Option<&Contents>, now: Option<&Contents>) -> Option<String> {
     match (before, now) {
         (None, Some(now)) => Some(format!("{what} is new, with {} {unit}.", now.count)),
         (Some(before), None) => Some(format!("{what} is gone, with its {} {unit}.", before.count)),
-        (Some(before), Some(now)) if before.count != now.count => Some(format!(
-            "{what} has {} {unit}, not {}.",
-            now.count, before.count
-        )),
-        (Some(before), Some(now)) if before != now => Some(format!(
-            "{what} has as many {unit} as before, but not the same."
-        )),
+        (Some(before), Some(now)) if before.count != now.count => {
+            Some(format!("{what} has {} {unit}, not {}.", now.count, before.count))
+        }
+        (Some(before), Some(now)) if before != now => {
+            Some(format!("{what} has as many {unit} as before, but not the same."))
+        }
         _ => None,
     }
 }
 
-async fn schema(
-    session: &Session,
-    database: &str,
-) -> Result<BTreeMap<String, String>, DatabaseError> {
+async fn schema(session: &Session, database: &str) -> Result<BTreeMap<String, String>, DatabaseError> {
     let properties = Properties::read(session, database).await?;
     let properties = serde_json::to_string(&properties).context("hash a database's properties")?;
     let properties = hash::of(&properties);
@@ -214,10 +193,7 @@ async fn sequences(session: &Session) -> Result<BTreeMap<String, SequencePositio
             .query_one(&format!("SELECT last_value, is_called FROM {name}"), &[])
             .await
             .with_context(|| format!("read the sequence {name}"))?;
-        let position = SequencePosition {
-            value: row.get(0),
-            is_called: row.get(1),
-        };
+        let position = SequencePosition { value: row.get(0), is_called: row.get(1) };
         sequences.insert(name, position);
     }
     Ok(sequences)
@@ -230,10 +206,7 @@ async fn large_objects(session: &Session) -> Result<Contents, DatabaseError> {
         return Ok(owners);
     }
     let pages = contents(session, catalog::LARGE_OBJECT_PAGES).await?;
-    Ok(Contents {
-        count: owners.count,
-        hash: format!("{} {}", owners.hash, pages.hash),
-    })
+    Ok(Contents { count: owners.count, hash: format!("{} {}", owners.hash, pages.hash) })
 }
 
 /// Names of relations with schema, quoted where SQL needs it.
@@ -243,13 +216,7 @@ async fn listed(session: &Session, sql: &str) -> Result<Vec<String>, DatabaseErr
 }
 
 async fn contents(session: &Session, sql: &str) -> Result<Contents, DatabaseError> {
-    let row = session
-        .query_one(sql, &[])
-        .await
-        .context("read the contents of a database")?;
+    let row = session.query_one(sql, &[]).await.context("read the contents of a database")?;
     let count: i64 = row.get(0);
-    Ok(Contents {
-        count: u64::try_from(count).context("count rows")?,
-        hash: row.get(1),
-    })
+    Ok(Contents { count: u64::try_from(count).context("count rows")?, hash: row.get(1) })
 }

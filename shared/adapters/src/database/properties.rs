@@ -113,11 +113,7 @@ impl Properties {
         if let Some(provider) = &self.provider {
             option("LOCALE_PROVIDER", provider);
             if let Some(locale) = &self.locale {
-                let keyword = if provider == "icu" {
-                    "ICU_LOCALE"
-                } else {
-                    "BUILTIN_LOCALE"
-                };
+                let keyword = if provider == "icu" { "ICU_LOCALE" } else { "BUILTIN_LOCALE" };
                 option(keyword, &literal(locale));
             }
         }
@@ -220,11 +216,8 @@ async fn settings(client: &Client, oid: u32) -> Result<Vec<Setting>, DatabaseErr
         )
         .await
         .context("read the settings of a database")?;
-    let setting = |row: &tokio_postgres::Row| Setting {
-        role: row.get(0),
-        name: row.get(1),
-        value: row.get(2),
-    };
+    let setting =
+        |row: &tokio_postgres::Row| Setting { role: row.get(0), name: row.get(1), value: row.get(2) };
     Ok(rows.iter().map(setting).collect())
 }
 
@@ -241,10 +234,7 @@ async fn grants(client: &Client, oid: u32) -> Result<Vec<Grant>, DatabaseError> 
         )
         .await
         .context("read the grants of a database")?;
-    let grant = |row: &tokio_postgres::Row| Grant {
-        role: row.get(0),
-        privilege: row.get(1),
-        grantable: row.get(2),
-    };
+    let grant =
+        |row: &tokio_postgres::Row| Grant { role: row.get(0), privilege: row.get(1), grantable: row.get(2) };
     Ok(rows.iter().map(grant).collect())
 }

@@ -54,22 +54,13 @@ impl Database {
     ///
     /// # Cancel safety
     /// As [`Database::snapshot`].
-    pub async fn restore(
-        &self,
-        promotion: &str,
-        source: Source<'_>,
-    ) -> Result<Restored, DatabaseError> {
+    pub async fn restore(&self, promotion: &str, source: Source<'_>) -> Result<Restored, DatabaseError> {
         let session = self.exclusive().await?;
         let failed = self.failed_name(promotion);
-        let swapped = self
-            .restore_once(&session, promotion, source, &failed)
-            .await;
+        let swapped = self.restore_once(&session, promotion, source, &failed).await;
         session.close().await;
         match swapped {
-            Ok(()) => Ok(Restored {
-                database: self.name().to_owned(),
-                failed_database: failed,
-            }),
+            Ok(()) => Ok(Restored { database: self.name().to_owned(), failed_database: failed }),
             Err(error) => Err(self.not_restored(error).await),
         }
     }
@@ -80,6 +71,12 @@ impl Database {
         let dropped = drop_database(&session, &self.failed_name(promotion)).await;
         session.close().await;
         dropped
+    }
+
+    /// The database that a restore of this promotion kept aside, if there was one and it is still there.
+    pub async fn kept(&self, promotion: &str) -> Result<Option<String>, DatabaseError> {
+        let name = self.failed_name(promotion);
+        Ok(self.exists(&name).await?.then_some(name))
     }
 
     fn failed_name(&self, promotion: &str) -> String {
@@ -154,14 +151,10 @@ impl Database {
             .arg(&dump.path);
         tools::run(command).await.context("restore the backup")?;
 
-        let differences = dump
-            .fingerprint
-            .differences_in_rows(&self.fingerprint(copy).await?);
+        let differences = dump.fingerprint.differences_in_rows(&self.fingerprint(copy).await?);
         if !differences.is_empty() {
             let differences = differences.join(" ");
-            return Err(
-                anyhow!("the restored data is not what was backed up: {differences}").into(),
-            );
+            return Err(anyhow!("the restored data is not what was backed up: {differences}").into());
         }
         self.analyze(copy).await?;
         session
@@ -179,17 +172,9 @@ impl Database {
         Ok(analyzed.context("collect the restored database's statistics")?)
     }
 
-    async fn swap(
-        &self,
-        session: &Session,
-        earlier: &str,
-        failed: &str,
-    ) -> Result<(), DatabaseError> {
-        let (production, earlier, failed) = (
-            identifier(self.name()),
-            identifier(earlier),
-            identifier(failed),
-        );
+    async fn swap(&self, session: &Session, earlier: &str, failed: &str) -> Result<(), DatabaseError> {
+        let (production, earlier, failed) =
+            (identifier(self.name()), identifier(earlier), identifier(failed));
         session
             .batch_execute(&format!(
                 "BEGIN;
@@ -211,11 +196,7 @@ impl Database {
             Ok(()) => DatabaseError::NotRestored { database, source },
             Err(error) => {
                 warn!(%error, "the production database could not be opened again");
-                DatabaseError::LeftClosed {
-                    remedy: allow_statement(&database),
-                    database,
-                    source,
-                }
+                DatabaseError::LeftClosed { remedy: allow_statement(&database), database, source }
             }
         }
     }

@@ -19,19 +19,14 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) async fn open(config: &Config) -> Result<Self, DatabaseError> {
-        let (client, connection) = config
-            .connect(NoTls)
-            .await
-            .map_err(|error| connect_error(config, error))?;
+        let (client, connection) =
+            config.connect(NoTls).await.map_err(|error| connect_error(config, error))?;
         let connection = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 debug!(%error, "a connection to the production database's server broke");
             }
         });
-        Ok(Self {
-            client,
-            connection: AbortOnDropHandle::new(connection),
-        })
+        Ok(Self { client, connection: AbortOnDropHandle::new(connection) })
     }
 
     /// Says goodbye to the server instead of just hanging up.
@@ -63,17 +58,12 @@ impl Database {
             .await
             .context("set up a connection")?;
         let locked = session
-            .execute(
-                "SELECT pg_advisory_lock(hashtextextended('slipway ' || $1, 0))",
-                &[&self.name()],
-            )
+            .execute("SELECT pg_advisory_lock(hashtextextended('slipway ' || $1, 0))", &[&self.name()])
             .await;
         match locked {
             Ok(_) => Ok(session),
             Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
-                Err(DatabaseError::Busy {
-                    database: self.name().to_owned(),
-                })
+                Err(DatabaseError::Busy { database: self.name().to_owned() })
             }
             Err(error) => Err(anyhow::Error::new(error).context("take the database's lock"))?,
         }

@@ -36,10 +36,7 @@ impl Database {
         let opened = self.unfence().await;
         session.close().await;
         copied.and(opened)?;
-        Ok(Snapshot {
-            size_bytes: self.size_of(&copy).await?,
-            database: copy,
-        })
+        Ok(Snapshot { size_bytes: self.size_of(&copy).await?, database: copy })
     }
 
     /// Removes the promotion's snapshot, if there is one, and opens the production database in
@@ -86,10 +83,7 @@ impl Database {
 /// Removes a database and whoever is in it; one that is not there is fine.
 pub(super) async fn drop_database(session: &Session, database: &str) -> Result<(), DatabaseError> {
     session
-        .batch_execute(&format!(
-            "DROP DATABASE IF EXISTS {} WITH (FORCE)",
-            identifier(database)
-        ))
+        .batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", identifier(database)))
         .await
         .with_context(|| format!("remove the database {database}"))?;
     Ok(())

@@ -53,16 +53,11 @@ impl Database {
         }
         found.sort_by_key(|it| it.pg_dump.version.major);
         let newest = found.last().map(|it| it.pg_dump.version.major);
-        let fitting = found
-            .into_iter()
-            .find(|it| it.pg_dump.version.major >= server);
+        let fitting = found.into_iter().find(|it| it.pg_dump.version.major >= server);
         match (fitting, newest) {
             (Some(report), _) => Ok(report),
             (None, Some(client)) => Err(DatabaseError::ToolsTooOld { client, server }),
-            (None, None) => Err(DatabaseError::ToolsMissing {
-                server,
-                searched: searched(&folders),
-            }),
+            (None, None) => Err(DatabaseError::ToolsMissing { server, searched: searched(&folders) }),
         }
     }
 
@@ -78,11 +73,7 @@ impl Database {
                     .iter()
                     .filter_map(|name| std::env::var_os(name).map(|value| (*name, value))),
             )
-            .envs([
-                ("LC_ALL", "C"),
-                ("PGAPPNAME", "slipway"),
-                ("PGCONNECT_TIMEOUT", "10"),
-            ])
+            .envs([("LC_ALL", "C"), ("PGAPPNAME", "slipway"), ("PGCONNECT_TIMEOUT", "10")])
             .env("PGHOST", hosts(config))
             .env("PGPORT", ports(config))
             .env("PGSSLMODE", ssl_mode(config))
@@ -110,10 +101,7 @@ pub(super) fn connection_string(database: &str) -> String {
 /// Runs a program to its end.
 pub(super) async fn run(mut command: Command) -> anyhow::Result<()> {
     let program = command.as_std().get_program().display().to_string();
-    let output = command
-        .output()
-        .await
-        .with_context(|| format!("start {program}"))?;
+    let output = command.output().await.with_context(|| format!("start {program}"))?;
     succeeded(&program, output.status, &output.stderr)
 }
 
@@ -154,11 +142,8 @@ fn ssl_mode(config: &tokio_postgres::Config) -> &'static str {
 
 /// Debian's own folders first: the programs it puts on the path choose a version by themselves.
 fn usual_folders() -> Vec<PathBuf> {
-    let versioned = std::fs::read_dir(VERSIONED)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path().join("bin"));
+    let versioned =
+        std::fs::read_dir(VERSIONED).into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();
     versioned.chain(std::env::split_paths(&path)).collect()
 }
@@ -177,12 +162,7 @@ async fn report(folder: &Path) -> Option<ToolsReport> {
 }
 
 async fn tool(path: PathBuf) -> Option<Tool> {
-    let output = Command::new(&path)
-        .arg("--version")
-        .kill_on_drop(true)
-        .output()
-        .await
-        .ok()?;
+    let output = Command::new(&path).arg("--version").kill_on_drop(true).output().await.ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     let version = parse_version(text.trim())?;
     Some(Tool { path, version })
@@ -192,8 +172,5 @@ async fn tool(path: PathBuf) -> Option<Tool> {
 fn parse_version(text: &str) -> Option<Version> {
     let (_, version) = text.split_once("(PostgreSQL) ")?;
     let digits = version.split(|it: char| !it.is_ascii_digit()).next()?;
-    Some(Version {
-        major: digits.parse().ok()?,
-        text: version.to_owned(),
-    })
+    Some(Version { major: digits.parse().ok()?, text: version.to_owned() })
 }

@@ -101,14 +101,11 @@ impl Process {
     }
 }
 
-#[expect(
-    clippy::unused_async,
-    reason = "asked like the Docker engine, which takes its time"
-)]
+#[expect(clippy::unused_async, reason = "asked like the Docker engine, which takes its time")]
 impl Process {
     pub(super) async fn version(&self) -> Result<String> {
-        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")
-            .context("ask this machine for its version")?;
+        let kernel =
+            fs::read_to_string("/proc/sys/kernel/osrelease").context("ask this machine for its version")?;
         tempfile::tempfile_in(&self.settings.root).context("write to the runtime's folder")?;
         Ok(format!("processes on Linux {}", kernel.trim_ascii()))
     }
@@ -138,9 +135,7 @@ impl Process {
     ) -> Result<String, BuildError> {
         let id = plain(&release.promotion).map_err(BuildError::Unavailable)?;
         let command = &self.settings.build;
-        self.releases()
-            .build(&id, release, context, command, log)
-            .await?;
+        self.releases().build(&id, release, context, command, log).await?;
         Ok(id)
     }
 
@@ -187,11 +182,7 @@ impl Process {
 
     pub(super) async fn start_old(&self, swap: &Swap) -> Result<()> {
         let folder = self.folder(&swap.old)?;
-        ensure!(
-            folder.specification()?.is_some(),
-            "version {} is gone",
-            swap.old
-        );
+        ensure!(folder.specification()?.is_some(), "version {} is gone", swap.old);
         self.point_live_to(&swap.old)?;
         control::start(&folder, self.keeper()).await
     }
@@ -222,17 +213,12 @@ impl Process {
             in_use.extend(record::read(&self.mark(&mark))?.map(|it: Previous| it.release));
         }
         self.releases()
-            .prune(&swap.new_image, &swap.old_image, keep, |id| {
-                in_use.iter().any(|used| used == id)
-            })
+            .prune(&swap.new_image, &swap.old_image, keep, |id| in_use.iter().any(|used| used == id))
     }
 
     async fn create_base(&self, source: &Path) -> Result<String> {
-        let release = Release {
-            promotion: BASE.to_owned(),
-            build: String::new(),
-            source_hash: String::new(),
-        };
+        let release =
+            Release { promotion: BASE.to_owned(), build: String::new(), source_hash: String::new() };
         let (log, _nobody_listens) = tokio::sync::mpsc::unbounded_channel();
         let image = self.build(&release, source, &log).await?;
         self.create_instance(BASE, &image).await?;
@@ -243,10 +229,7 @@ impl Process {
     /// Makes the instance unless it is there, running this image.
     async fn create_instance(&self, id: &str, image: &str) -> Result<()> {
         let releases = self.releases();
-        ensure!(
-            releases.contains(&plain(image)?)?,
-            "release {image} is gone"
-        );
+        ensure!(releases.contains(&plain(image)?)?, "release {image} is gone");
         let existing = self.instance(id).await?;
         if existing.is_some_and(|instance| instance.image == image) {
             return Ok(());
@@ -284,17 +267,10 @@ impl Process {
     /// Writes down what serves now.
     async fn mark_live(&self, mark: &Path, new: &str) -> Result<Previous> {
         let live = self.live().await?;
-        let live = live.with_context(|| {
-            format!(
-                "no version of {} is there to be replaced",
-                self.settings.name
-            )
-        })?;
+        let live =
+            live.with_context(|| format!("no version of {} is there to be replaced", self.settings.name))?;
         ensure!(live.id != new, "version {new} serves already");
-        let previous = Previous {
-            instance: live.id,
-            release: live.image,
-        };
+        let previous = Previous { instance: live.id, release: live.image };
         record::write(mark, &previous)?;
         Ok(previous)
     }
@@ -352,10 +328,7 @@ impl Process {
 /// The promotion or id as a folder name: lower case, and nothing that leads elsewhere.
 fn plain(name: &str) -> Result<String> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    ensure!(
-        !name.is_empty() && name.bytes().all(is_plain),
-        "{name:?} cannot be used as a name here"
-    );
+    ensure!(!name.is_empty() && name.bytes().all(is_plain), "{name:?} cannot be used as a name here");
     Ok(name.to_ascii_lowercase())
 }
 
@@ -373,11 +346,7 @@ fn names(folder: &Path) -> Result<Vec<String>> {
 /// A command in `working_folder` and a process group of its own, with next to nothing of our environment.
 fn command(program: &str, arguments: &[String], working_folder: &Path) -> Command {
     // A path is meant from the folder the command runs in, a bare name is looked up as usual.
-    let program = if program.contains('/') {
-        working_folder.join(program)
-    } else {
-        PathBuf::from(program)
-    };
+    let program = if program.contains('/') { working_folder.join(program) } else { PathBuf::from(program) };
     let mut command = Command::new(program);
     command
         .args(arguments)

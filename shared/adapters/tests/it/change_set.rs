@@ -16,10 +16,7 @@ fn feature() -> (GitSandbox, String) {
         ("edited.txt", "one\ntwo\nthree\n"),
         ("committed.txt", "old\n"),
         ("dir/gone.txt", "gone\n"),
-        (
-            "dir/old name.txt",
-            "a long enough text\nto be recognized\nafter a move\n",
-        ),
+        ("dir/old name.txt", "a long enough text\nto be recognized\nafter a move\n"),
         ("tool.sh", "#!/bin/sh\n"),
         ("crlf.txt", "one\r\ntwo\r\n"),
         (".gitignore", "ignored/\n*.log\n"),
@@ -27,15 +24,10 @@ fn feature() -> (GitSandbox, String) {
     let baseline = sandbox.head();
     sandbox.write("committed.txt", "new\n").commit("one");
     sandbox.write("späte/日本 語.txt", "ü\n").commit("two");
-    sandbox
-        .write("edited.txt", "one\nTWO\nthree\n")
-        .write("crlf.txt", "one\r\n2\r\n");
+    sandbox.write("edited.txt", "one\nTWO\nthree\n").write("crlf.txt", "one\r\n2\r\n");
     sandbox.remove("dir/gone.txt").make_executable("tool.sh");
     sandbox.rename("dir/old name.txt", "moved/new name.txt");
-    sandbox
-        .write("empty", "")
-        .write_bytes("image.bin", &[0, 255, 13, 10, 0])
-        .link("ref", "kept.txt");
+    sandbox.write("empty", "").write_bytes("image.bin", &[0, 255, 13, 10, 0]).link("ref", "kept.txt");
     sandbox.write("ignored/a", "x").write("debug.log", "x");
     (sandbox, baseline)
 }
@@ -45,9 +37,7 @@ async fn every_kind_of_change_is_taken_committed_or_not() {
     let (sandbox, baseline) = feature();
     let set = sandbox.take(Some(&baseline)).await.unwrap();
     assert_eq!((&set.baseline, &set.warnings), (&baseline, &Vec::new()));
-    let renamed = Kind::Renamed {
-        from: "dir/old name.txt".into(),
-    };
+    let renamed = Kind::Renamed { from: "dir/old name.txt".into() };
     let expected = [
         ("committed.txt", &Kind::Modified, Mode::Regular),
         ("crlf.txt", &Kind::Modified, Mode::Regular),
@@ -60,10 +50,7 @@ async fn every_kind_of_change_is_taken_committed_or_not() {
         ("späte/日本 語.txt", &Kind::Added, Mode::Regular),
         ("tool.sh", &Kind::Modified, Mode::Executable),
     ];
-    let found = set
-        .changes
-        .iter()
-        .map(|change| (change.path.as_str(), &change.kind, change.mode));
+    let found = set.changes.iter().map(|change| (change.path.as_str(), &change.kind, change.mode));
     assert_eq!(found.collect::<Vec<_>>(), expected);
 }
 
@@ -71,14 +58,8 @@ async fn every_kind_of_change_is_taken_committed_or_not() {
 async fn old_and_new_contents_are_sealed_byte_by_byte() {
     let (sandbox, baseline) = feature();
     let set = sandbox.take(Some(&baseline)).await.unwrap();
-    let new = |path| {
-        set.content(change(&set, path).new_sha256.as_ref().unwrap())
-            .unwrap()
-    };
-    let old = |path| {
-        set.content(change(&set, path).old_sha256.as_ref().unwrap())
-            .unwrap()
-    };
+    let new = |path| set.content(change(&set, path).new_sha256.as_ref().unwrap()).unwrap();
+    let old = |path| set.content(change(&set, path).old_sha256.as_ref().unwrap()).unwrap();
     assert_eq!(new("image.bin"), [0, 255, 13, 10, 0]);
     assert_eq!(new("crlf.txt"), b"one\r\n2\r\n");
     assert_eq!(old("crlf.txt"), b"one\r\ntwo\r\n");
@@ -87,19 +68,11 @@ async fn old_and_new_contents_are_sealed_byte_by_byte() {
     assert_eq!(old("dir/gone.txt"), b"gone\n");
     assert_eq!(old("moved/new name.txt"), new("moved/new name.txt"));
     let tool = change(&set, "tool.sh");
-    assert_eq!(
-        (tool.old_mode, &tool.old_sha256),
-        (Some(Mode::Regular), &tool.new_sha256)
-    );
+    assert_eq!((tool.old_mode, &tool.old_sha256), (Some(Mode::Regular), &tool.new_sha256));
     assert_eq!(change(&set, "image.bin").size, 5);
     let diff = set.diff().unwrap();
     let renamed = "rename from dir/old name.txt";
-    for line in [
-        "-two\n+TWO\n",
-        renamed,
-        "new mode 100755",
-        "+++ b/committed.txt",
-    ] {
+    for line in ["-two\n+TWO\n", renamed, "new mode 100755", "+++ b/committed.txt"] {
         assert!(diff.contains(line), "{line:?} is missing in\n{diff}");
     }
 }
@@ -114,11 +87,7 @@ async fn without_a_baseline_only_uncommitted_work_counts() {
         }
         let set = sandbox.take(None).await.unwrap();
         assert_eq!(set.baseline, sandbox.head());
-        let paths: Vec<_> = set
-            .changes
-            .iter()
-            .map(|change| change.path.as_str())
-            .collect();
+        let paths: Vec<_> = set.changes.iter().map(|change| change.path.as_str()).collect();
         assert_eq!(paths, ["c"], "packed: {pack}");
     }
 }
@@ -126,9 +95,7 @@ async fn without_a_baseline_only_uncommitted_work_counts() {
 #[tokio::test]
 async fn a_detached_head_and_sha256_history_are_understood() {
     let sandbox = GitSandbox::with_format("sha256", &[("a", "1\n")]);
-    sandbox
-        .git(&["checkout", "--quiet", "--detach"])
-        .write("a", "2\n");
+    sandbox.git(&["checkout", "--quiet", "--detach"]).write("a", "2\n");
     let set = sandbox.take(None).await.unwrap();
     assert_eq!((set.baseline.len(), set.changes.len()), (64, 1));
 }
@@ -141,22 +108,11 @@ async fn files_and_folders_may_take_each_others_place() {
         ("dir/b", "in b\n"),
         ("l", "text\n"),
     ]);
-    sandbox
-        .remove("file")
-        .write("file/inner", "now a folder\n")
-        .remove("dir/a")
-        .remove("dir/b");
+    sandbox.remove("file").write("file/inner", "now a folder\n").remove("dir/a").remove("dir/b");
     std::fs::remove_dir(sandbox.path("dir")).unwrap();
-    sandbox
-        .write("dir", "now a file\n")
-        .remove("l")
-        .link("l", "dir");
+    sandbox.write("dir", "now a file\n").remove("l").link("l", "dir");
     let set = sandbox.take(None).await.unwrap();
-    let kinds: Vec<_> = set
-        .changes
-        .iter()
-        .map(|change| (change.path.as_str(), &change.kind))
-        .collect();
+    let kinds: Vec<_> = set.changes.iter().map(|change| (change.path.as_str(), &change.kind)).collect();
     assert_eq!(
         kinds,
         [
@@ -176,17 +132,8 @@ async fn an_unchanged_sandbox_is_an_error() {
     assert!(matches!(sandbox.take(None).await, Err(TakeError::Empty)));
     // Touched, ignored, or committed and taken back is no change either.
     let baseline = sandbox.head();
-    sandbox
-        .write("a", "1\n")
-        .write("x.log", "x")
-        .write("b", "b")
-        .commit("b")
-        .remove("b")
-        .commit("no b");
-    assert!(matches!(
-        sandbox.take(Some(&baseline)).await,
-        Err(TakeError::Empty)
-    ));
+    sandbox.write("a", "1\n").write("x.log", "x").write("b", "b").commit("b").remove("b").commit("no b");
+    assert!(matches!(sandbox.take(Some(&baseline)).await, Err(TakeError::Empty)));
     assert!(!sandbox.sealed().exists());
 }
 
@@ -229,19 +176,13 @@ async fn a_tampered_seal_is_noticed() {
     for tamper in ["content", "manifest", "missing"] {
         let sandbox = GitSandbox::new(&[("a", "1\n")]);
         let set = sandbox.write("a", "2\n").take(None).await.unwrap();
-        let content = sandbox
-            .sealed()
-            .join("files")
-            .join(set.changes[0].new_sha256.as_ref().unwrap());
+        let content = sandbox.sealed().join("files").join(set.changes[0].new_sha256.as_ref().unwrap());
         match tamper {
             "content" => std::fs::write(&content, "3\n").unwrap(),
             "manifest" => std::fs::write(sandbox.sealed().join("manifest.json"), "{}").unwrap(),
             _ => std::fs::remove_file(&content).unwrap(),
         }
-        assert!(
-            matches!(sandbox.take(None).await, Err(TakeError::Damaged(_))),
-            "{tamper}"
-        );
+        assert!(matches!(sandbox.take(None).await, Err(TakeError::Damaged(_))), "{tamper}");
     }
 }
 
@@ -253,10 +194,7 @@ async fn a_baseline_must_be_a_full_commit_id_of_the_sandbox() {
     let unknown = "0123456789abcdef0123456789abcdef01234567";
     for baseline in ["HEAD", "--all", short.as_str(), unknown, ""] {
         let result = sandbox.take(Some(baseline)).await;
-        assert!(
-            matches!(result, Err(TakeError::Baseline(_))),
-            "{baseline:?}: {result:?}"
-        );
+        assert!(matches!(result, Err(TakeError::Baseline(_))), "{baseline:?}: {result:?}");
     }
 }
 
@@ -274,30 +212,15 @@ fn a_sandbox_reads_back_as_it_was_written() {
     let sandbox: Sandbox = serde_json::from_str(container).unwrap();
     assert_eq!(serde_json::to_string(&sandbox).unwrap(), container);
     let limits: Limits = serde_json::from_str(r#"{"files":5}"#).unwrap();
-    assert_eq!(
-        limits,
-        Limits {
-            files: 5,
-            ..Limits::default()
-        }
-    );
+    assert_eq!(limits, Limits { files: 5, ..Limits::default() });
 }
 
 #[tokio::test]
 async fn a_missing_sandbox_may_be_tried_again() {
     let scratch = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::Directory(scratch.path().join("none"));
-    let result = take(
-        &sandbox,
-        None,
-        &Limits::default(),
-        &scratch.path().join("sealed"),
-    )
-    .await;
-    assert!(
-        matches!(result, Err(TakeError::Unavailable(_))),
-        "{result:?}"
-    );
+    let result = take(&sandbox, None, &Limits::default(), &scratch.path().join("sealed")).await;
+    assert!(matches!(result, Err(TakeError::Unavailable(_))), "{result:?}");
 }
 
 /// Keeps the compiler honest about what other services read.

@@ -37,18 +37,10 @@ impl World {
     async fn named(name: &str) -> Self {
         let role = format!("r{:x}", Uuid::new_v4().as_fields().0);
         let admin = client("postgres").await;
-        admin
-            .batch_execute(&format!("CREATE ROLE {role}"))
-            .await
-            .unwrap();
-        admin
-            .batch_execute(&format!("CREATE DATABASE \"{name}\""))
-            .await
-            .unwrap();
-        let settings = DatabaseSettings {
-            url: url(&name.replace(' ', "%20").replace('\'', "%27")),
-            tools: None,
-        };
+        admin.batch_execute(&format!("CREATE ROLE {role}")).await.unwrap();
+        admin.batch_execute(&format!("CREATE DATABASE \"{name}\"")).await.unwrap();
+        let settings =
+            DatabaseSettings { url: url(&name.replace(' ', "%20").replace('\'', "%27")), tools: None };
         Self {
             database: Database::connect(settings).await.unwrap(),
             name: name.to_owned(),
@@ -76,10 +68,8 @@ impl World {
             .rsplit_once('@')
             .map(|(before, after)| (before.to_owned(), after.to_owned()))
             .unwrap();
-        let settings = DatabaseSettings {
-            url: format!("postgres://{}:owner@{host}", self.role),
-            tools: None,
-        };
+        let settings =
+            DatabaseSettings { url: format!("postgres://{}:owner@{host}", self.role), tools: None };
         Database::connect(settings).await.unwrap()
     }
 
@@ -100,18 +90,12 @@ impl World {
     }
 
     fn filled_in(&self, sql: &str) -> String {
-        sql.replace("{role}", &self.role)
-            .replace("{database}", &format!("\"{}\"", self.name))
+        sql.replace("{role}", &self.role).replace("{database}", &format!("\"{}\"", self.name))
     }
 
     /// One number from a database.
     async fn number_in(&self, database: &str, sql: &str) -> i64 {
-        client(database)
-            .await
-            .query_one(sql, &[])
-            .await
-            .unwrap()
-            .get(0)
+        client(database).await.query_one(sql, &[]).await.unwrap().get(0)
     }
 
     async fn number(&self, sql: &str) -> i64 {
@@ -119,9 +103,7 @@ impl World {
     }
 
     fn target(&self) -> PathBuf {
-        self.folder
-            .path()
-            .join("pre-promote-FB-0A1B2C3D-20261122215645.dump")
+        self.folder.path().join("pre-promote-FB-0A1B2C3D-20261122215645.dump")
     }
 
     async fn dump(&self) -> Dump {
@@ -146,10 +128,7 @@ impl World {
     async fn is_open(&self, database: &str) -> bool {
         client("postgres")
             .await
-            .query_one(
-                "SELECT datallowconn FROM pg_database WHERE datname = $1",
-                &[&database],
-            )
+            .query_one("SELECT datallowconn FROM pg_database WHERE datname = $1", &[&database])
             .await
             .unwrap()
             .get(0)
@@ -161,10 +140,7 @@ impl Drop for World {
         // A test's own runtime is gone or going when this runs.
         let (name, role) = (self.name.clone(), self.role.clone());
         std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let admin = client("postgres").await;
                 let names = admin
@@ -221,12 +197,8 @@ async fn no_connection_to_the_production_database_stays_open() {
     world.dump().await;
     world.database.fingerprint(&world.name).await.unwrap();
     world.database.size_bytes().await.unwrap();
-    world
-        .admin("ALTER DATABASE {database} RENAME TO \"renamed {role}\"")
-        .await;
-    world
-        .admin("ALTER DATABASE \"renamed {role}\" RENAME TO {database}")
-        .await;
+    world.admin("ALTER DATABASE {database} RENAME TO \"renamed {role}\"").await;
+    world.admin("ALTER DATABASE \"renamed {role}\" RENAME TO {database}").await;
 }
 
 #[tokio::test]
@@ -235,28 +207,19 @@ async fn a_wrong_password_is_told_plainly_and_never_shown() {
     let url = url(&world.name);
     let (scheme, rest) = url.split_once("://").unwrap();
     let (_, host) = rest.split_once('@').unwrap();
-    let settings = DatabaseSettings {
-        url: format!("{scheme}://slipway:canary-secret@{host}"),
-        tools: None,
-    };
+    let settings = DatabaseSettings { url: format!("{scheme}://slipway:canary-secret@{host}"), tools: None };
     assert!(!format!("{settings:?} {:?}", world.database).contains("canary"));
     let error = Database::connect(settings).await.unwrap_err();
     assert!(matches!(error, DatabaseError::Refused { .. }), "{error:?}");
     let text = format!("{error} {error:?}");
-    assert!(
-        text.contains("did not accept the user \"slipway\""),
-        "{text}"
-    );
+    assert!(text.contains("did not accept the user \"slipway\""), "{text}");
     assert!(!text.contains("canary"), "{text}");
 }
 
 #[tokio::test]
 async fn settings_that_cannot_work_are_refused() {
     let cases = [
-        (
-            "postgres://u:pa@ss-canary@localhost/shop",
-            "percent-encoded",
-        ),
+        ("postgres://u:pa@ss-canary@localhost/shop", "percent-encoded"),
         ("http://canary", "must look like"),
         ("postgres://localhost:5432", "names no database"),
         ("postgres://localhost/postgres", "needs for itself"),
@@ -264,10 +227,7 @@ async fn settings_that_cannot_work_are_refused() {
         (&url("no_such_database"), "There is no database"),
     ];
     for (url, expected) in cases {
-        let settings = DatabaseSettings {
-            url: url.to_owned(),
-            tools: None,
-        };
+        let settings = DatabaseSettings { url: url.to_owned(), tools: None };
         let error = Database::connect(settings).await.unwrap_err();
         let text = format!("{error} {error:?}");
         assert!(text.contains(expected), "{url}: {text}");
@@ -288,30 +248,17 @@ async fn the_tools_found_can_read_the_server() {
 async fn tools_that_are_missing_or_too_old_are_told_plainly() {
     let world = World::empty().await;
     let folder = TempDir::new().unwrap();
-    let settings = DatabaseSettings {
-        url: url(&world.name),
-        tools: Some(folder.path().to_owned()),
-    };
+    let settings = DatabaseSettings { url: url(&world.name), tools: Some(folder.path().to_owned()) };
     let database = Database::connect(settings).await.unwrap();
     let error = database.tools().await.unwrap_err();
-    assert!(
-        matches!(error, DatabaseError::ToolsMissing { .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, DatabaseError::ToolsMissing { .. }), "{error:?}");
 
     for name in ["pg_dump", "pg_restore"] {
         use std::os::unix::fs::PermissionsExt;
         let tool = folder.path().join(name);
-        std::fs::write(
-            &tool,
-            format!("#!/bin/sh\necho '{name} (PostgreSQL) 9.6.24'\n"),
-        )
-        .unwrap();
+        std::fs::write(&tool, format!("#!/bin/sh\necho '{name} (PostgreSQL) 9.6.24'\n")).unwrap();
         std::fs::set_permissions(&tool, PermissionsExt::from_mode(0o755)).unwrap();
     }
     let error = database.dump(&world.target(), |_| {}).await.unwrap_err();
-    assert!(
-        matches!(error, DatabaseError::ToolsTooOld { client: 9, .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, DatabaseError::ToolsTooOld { client: 9, .. }), "{error:?}");
 }

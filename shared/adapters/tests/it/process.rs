@@ -1,9 +1,6 @@
 //! The process runtime with real processes.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test ends where the world is not as it should be"
-)]
+#![expect(clippy::unwrap_used, reason = "a test ends where the world is not as it should be")]
 
 mod builds;
 mod deaths;

@@ -62,17 +62,11 @@ pub(super) enum Source {
 
 impl Source {
     pub(super) fn queue(names: &Names, queue: &Queue) -> Self {
-        Self::Queue {
-            name: names.queue(queue),
-            grave: grave(names, queue, false),
-        }
+        Self::Queue { name: names.queue(queue), grave: grave(names, queue, false) }
     }
 
     pub(super) fn dead_queue(names: &Names, queue: &Queue) -> Self {
-        Self::Queue {
-            name: names.dead_queue(queue),
-            grave: grave(names, queue, true),
-        }
+        Self::Queue { name: names.dead_queue(queue), grave: grave(names, queue, true) }
     }
 
     fn describe(&self) -> &str {
@@ -102,17 +96,10 @@ pub(super) struct Session {
 impl Session {
     /// Whether the broker answers and knows of a consumer.
     async fn check(&self) -> Result<(), Outage> {
-        let look = QueueDeclareOptions {
-            passive: true,
-            ..QueueDeclareOptions::default()
-        };
-        let declared = self
-            .channel
-            .queue_declare(self.queue.clone(), look, FieldTable::default());
+        let look = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let declared = self.channel.queue_declare(self.queue.clone(), look, FieldTable::default());
         if self.live.answer(declared).await?.consumer_count() == 0 {
-            return Err(Outage::Failed(
-                "RabbitMQ has forgotten the consumer".to_owned(),
-            ));
+            return Err(Outage::Failed("RabbitMQ has forgotten the consumer".to_owned()));
         }
         Ok(())
     }
@@ -160,24 +147,9 @@ impl Driver {
             Source::Queue { grave, .. } => grave.clone(),
             Source::Topic { .. } => None,
         };
-        let inbox = Inbox {
-            arrivals,
-            stop: stop.clone(),
-            publisher,
-            grave,
-        };
-        let attendance = Attendance {
-            queue: source.describe().to_owned(),
-            is_consuming: watched,
-        };
-        let driver = Self {
-            link,
-            source,
-            prefetch,
-            out,
-            is_consuming,
-            stop,
-        };
+        let inbox = Inbox { arrivals, stop: stop.clone(), publisher, grave };
+        let attendance = Attendance { queue: source.describe().to_owned(), is_consuming: watched };
+        let driver = Self { link, source, prefetch, out, is_consuming, stop };
         (driver, inbox, attendance)
     }
 
@@ -248,11 +220,7 @@ impl Driver {
     }
 }
 
-async fn open(
-    link: &mut Link,
-    source: &Source,
-    prefetch: u16,
-) -> Result<(Session, lapin::Consumer), Outage> {
+async fn open(link: &mut Link, source: &Source, prefetch: u16) -> Result<(Session, lapin::Consumer), Outage> {
     let live = link.live().await?;
     let channel = live.channel().await?;
     let limited = channel.basic_qos(prefetch, BasicQosOptions::default());
@@ -268,11 +236,7 @@ async fn open(
         FieldTable::default(),
     );
     let stream = live.answer(consumer).await?;
-    let session = Session {
-        channel,
-        queue,
-        live,
-    };
+    let session = Session { channel, queue, live };
     Ok((session, stream))
 }
 
@@ -283,16 +247,10 @@ async fn listen(
     exchange: &str,
     pattern: &str,
 ) -> Result<ShortString, Outage> {
-    let options = QueueDeclareOptions {
-        exclusive: true,
-        auto_delete: true,
-        ..QueueDeclareOptions::default()
-    };
+    let options =
+        QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
     let mut arguments = FieldTable::default();
-    arguments.insert(
-        "x-max-length".into(),
-        AMQPValue::LongInt(SUBSCRIPTION_LENGTH_MAX.into()),
-    );
+    arguments.insert("x-max-length".into(), AMQPValue::LongInt(SUBSCRIPTION_LENGTH_MAX.into()));
     let declared = channel.queue_declare(ShortString::default(), options, arguments);
     let queue = live.answer(declared).await?.name().clone();
     let bound = channel.queue_bind(
@@ -308,9 +266,7 @@ async fn listen(
 
 /// Ends the consumer and puts back what nobody has seen. The channel stays, for the deliveries in hand.
 async fn drain(session: &Session, mut stream: lapin::Consumer) {
-    let cancelled = session
-        .channel
-        .basic_cancel(stream.tag(), BasicCancelOptions::default());
+    let cancelled = session.channel.basic_cancel(stream.tag(), BasicCancelOptions::default());
     if let Err(outage) = session.live.answer(cancelled).await {
         tracing::debug!(%outage, "the consumer ended without a goodbye");
         session.abandon().await;

@@ -154,10 +154,7 @@ impl Drop for Receipt {
 
 /// Gives back a message that nobody has acted on: nack, because it is no failed delivery.
 pub(super) fn put_back(acker: &Acker) {
-    let options = BasicNackOptions {
-        requeue: true,
-        multiple: false,
-    };
+    let options = BasicNackOptions { requeue: true, multiple: false };
     if let Some(Err(error)) = acker.nack(options).now_or_never() {
         tracing::debug!(%error, "could not put a message back; it comes again");
     }

@@ -38,9 +38,7 @@ pub(super) struct Address {
 
 impl Address {
     pub(super) fn new(url: &str, name: String) -> Result<Self, ConnectError> {
-        let refused = |sentence: &str| ConnectError::Refused {
-            sentence: sentence.to_owned(),
-        };
+        let refused = |sentence: &str| ConnectError::Refused { sentence: sentence.to_owned() };
         let mut uri: AMQPUri = url.parse().map_err(|_reason| {
             refused("The broker URL is not valid; write it as amqp://user:password@host:5672/%2f.")
         })?;
@@ -54,8 +52,7 @@ impl Address {
     }
 
     async fn connect(&self) -> Result<Connection, Outage> {
-        let properties =
-            ConnectionProperties::default().with_connection_name(self.name.as_str().into());
+        let properties = ConnectionProperties::default().with_connection_name(self.name.as_str().into());
         let connected = Connection::connect_uri(self.uri.clone(), properties);
         match timeout(CONNECT_TIMEOUT, connected).await {
             Ok(connected) => connected.map_err(Outage::from),
@@ -67,8 +64,7 @@ impl Address {
     fn classify(&self, outage: Outage) -> ConnectError {
         let sentence = match &outage {
             Outage::Refused { code: 403, .. } => {
-                "RabbitMQ does not accept the user or password in the broker URL; correct them."
-                    .to_owned()
+                "RabbitMQ does not accept the user or password in the broker URL; correct them.".to_owned()
             }
             Outage::Refused { code: 530, .. } => format!(
                 "RabbitMQ has no virtual host {:?}, or the user may not use it; \
@@ -113,10 +109,7 @@ pub(super) struct Live {
 
 impl State {
     fn up(live: Live) -> Self {
-        Self {
-            live: Some(live),
-            blocked: None,
-        }
+        Self { live: Some(live), blocked: None }
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -126,10 +119,7 @@ impl State {
 
 impl Live {
     fn new(connection: Connection) -> Self {
-        Self {
-            connection: Arc::new(connection),
-            over: CancellationToken::new(),
-        }
+        Self { connection: Arc::new(connection), over: CancellationToken::new() }
     }
 
     pub(super) async fn channel(&self) -> Result<Channel, Outage> {
@@ -137,10 +127,7 @@ impl Live {
     }
 
     /// Waits for a call on this connection, but not for ever. A connection that does not answer is given up.
-    pub(super) async fn answer<T>(
-        &self,
-        call: impl Future<Output = lapin::Result<T>>,
-    ) -> Result<T, Outage> {
+    pub(super) async fn answer<T>(&self, call: impl Future<Output = lapin::Result<T>>) -> Result<T, Outage> {
         let answer = self.until_over(timeout(ANSWER_TIMEOUT, call)).await?;
         let Ok(answer) = answer else {
             self.give_up();
@@ -202,9 +189,7 @@ impl Link {
 
     /// The connection, as soon as there is one.
     pub(super) async fn live(&mut self) -> Result<Live, Outage> {
-        let found = self
-            .0
-            .wait_for(|state| state.live.as_ref().is_some_and(Live::is_sound));
+        let found = self.0.wait_for(|state| state.live.as_ref().is_some_and(Live::is_sound));
         let state = found.await.map_err(|_closed| Outage::Disconnected)?;
         state.live.clone().ok_or(Outage::Disconnected)
     }
@@ -253,10 +238,7 @@ async fn watch_over(live: &Live, state: &watch::Sender<State>) {
 
 impl Blocked {
     fn now(reason: String) -> Self {
-        Self {
-            since: Instant::now(),
-            reason,
-        }
+        Self { since: Instant::now(), reason }
     }
 }
 

@@ -45,10 +45,7 @@ impl Lane {
 
 impl Publisher {
     pub(super) fn new(link: Link) -> Self {
-        Self {
-            link,
-            lane: Mutex::new(None),
-        }
+        Self { link, lane: Mutex::new(None) }
     }
 
     /// Publishes all, and answers for each in the same order; those that can never be sent keep their error.
@@ -86,17 +83,13 @@ impl Publisher {
 
     /// A channel that failed or fell silent is not used again; others that still wait on it keep it until then.
     async fn give_up_if_broken(&self, lane: &Lane, answers: &[Result<(), PublishError>]) {
-        let is_silent = answers
-            .iter()
-            .any(|answer| matches!(answer, Err(PublishError::Unavailable(Outage::Silent(_)))));
+        let is_silent =
+            answers.iter().any(|answer| matches!(answer, Err(PublishError::Unavailable(Outage::Silent(_)))));
         if lane.is_sound() && !is_silent {
             return;
         }
         let mut current = self.lane.lock().await;
-        if current
-            .as_ref()
-            .is_some_and(|it| it.channel.id() == lane.channel.id())
-        {
+        if current.as_ref().is_some_and(|it| it.channel.id() == lane.channel.id()) {
             *current = None;
         }
         drop(current);
@@ -107,15 +100,9 @@ impl Publisher {
     }
 }
 
-fn refuse_all(
-    messages: Vec<Result<Packet, PublishError>>,
-    outage: &Outage,
-) -> Vec<Result<(), PublishError>> {
+fn refuse_all(messages: Vec<Result<Packet, PublishError>>, outage: &Outage) -> Vec<Result<(), PublishError>> {
     let refuse = |_packet| Err(PublishError::Unavailable(outage.clone()));
-    messages
-        .into_iter()
-        .map(|message| message.and_then(refuse))
-        .collect()
+    messages.into_iter().map(|message| message.and_then(refuse)).collect()
 }
 
 async fn send(
@@ -124,10 +111,7 @@ async fn send(
     deadline: Instant,
 ) -> Result<(), PublishError> {
     let packet = message.as_ref().map_err(PublishError::clone)?;
-    let options = BasicPublishOptions {
-        mandatory: packet.is_mandatory,
-        immediate: false,
-    };
+    let options = BasicPublishOptions { mandatory: packet.is_mandatory, immediate: false };
     let confirmed = async {
         let sent = lane.channel.basic_publish(
             packet.exchange.clone(),

@@ -20,9 +20,7 @@ impl Subject<'_> {
     fn sentence(&self, code: u16) -> Option<String> {
         let Self { kind, name } = self;
         match code {
-            404 => Some(format!(
-                "The {kind} {name} is missing; run `slipway topology apply`."
-            )),
+            404 => Some(format!("The {kind} {name} is missing; run `slipway topology apply`.")),
             403 => Some(format!(
                 "This broker user may not use the {kind} {name}; give the user the rights to it."
             )),
@@ -65,11 +63,7 @@ pub(super) async fn apply(link: &Link, topology: &Topology) -> Result<(), Topolo
 
 /// Looks for everything without changing anything.
 pub(super) async fn check(link: &Link, topology: &Topology) -> Result<Vec<String>, TopologyError> {
-    let mut probe = Probe {
-        link,
-        bench: Bench::open(link).await?,
-        sentences: Vec::new(),
-    };
+    let mut probe = Probe { link, bench: Bench::open(link).await?, sentences: Vec::new() };
     for plan in &topology.exchanges {
         let seen = probe.bench.exchange(plan, true).await;
         probe.note(seen, &exchange_subject(plan)).await?;
@@ -89,11 +83,7 @@ struct Probe<'a> {
 }
 
 impl Probe<'_> {
-    async fn note(
-        &mut self,
-        seen: Result<(), Outage>,
-        subject: &Subject<'_>,
-    ) -> Result<(), TopologyError> {
+    async fn note(&mut self, seen: Result<(), Outage>, subject: &Subject<'_>) -> Result<(), TopologyError> {
         let Err(outage) = seen else {
             return Ok(());
         };
@@ -107,17 +97,11 @@ impl Probe<'_> {
 }
 
 fn exchange_subject(plan: &ExchangePlan) -> Subject<'_> {
-    Subject {
-        kind: "exchange",
-        name: &plan.name,
-    }
+    Subject { kind: "exchange", name: &plan.name }
 }
 
 fn queue_subject(plan: &QueuePlan) -> Subject<'_> {
-    Subject {
-        kind: "queue",
-        name: &plan.name,
-    }
+    Subject { kind: "queue", name: &plan.name }
 }
 
 /// A channel to declare on.
@@ -141,25 +125,15 @@ impl Bench {
             Routing::Direct => ExchangeKind::Direct,
             Routing::Topic => ExchangeKind::Topic,
         };
-        let options = ExchangeDeclareOptions {
-            passive,
-            durable: true,
-            ..ExchangeDeclareOptions::default()
-        };
+        let options = ExchangeDeclareOptions { passive, durable: true, ..ExchangeDeclareOptions::default() };
         let name = short(&plan.name)?;
         let arguments = FieldTable::default();
-        let declared = self
-            .channel
-            .exchange_declare(name, kind, options, arguments);
+        let declared = self.channel.exchange_declare(name, kind, options, arguments);
         self.live.answer(declared).await
     }
 
     async fn queue(&self, plan: &QueuePlan, passive: bool) -> Result<(), Outage> {
-        let options = QueueDeclareOptions {
-            passive,
-            durable: true,
-            ..QueueDeclareOptions::default()
-        };
+        let options = QueueDeclareOptions { passive, durable: true, ..QueueDeclareOptions::default() };
         let name = short(&plan.name)?;
         let declared = self.channel.queue_declare(name, options, arguments(plan));
         self.live.answer(declared).await?;

@@ -61,10 +61,8 @@ impl Packet {
         reason: &str,
     ) -> Self {
         let traceparent = header(original, TRACEPARENT);
-        let mut properties = BasicProperties::default().with_headers(headers([
-            (TRACEPARENT, traceparent),
-            (REASON, Some(reason.to_owned())),
-        ]));
+        let mut properties = BasicProperties::default()
+            .with_headers(headers([(TRACEPARENT, traceparent), (REASON, Some(reason.to_owned()))]));
         if let Some(id) = original.message_id() {
             properties = properties.with_message_id(id.clone());
         }
@@ -82,17 +80,12 @@ impl Packet {
     }
 
     pub(super) fn unroutable(&self) -> PublishError {
-        PublishError::Unroutable {
-            exchange: self.known_as,
-            routing_key: self.routing_key.to_string(),
-        }
+        PublishError::Unroutable { exchange: self.known_as, routing_key: self.routing_key.to_string() }
     }
 }
 
 fn ours(properties: BasicProperties) -> BasicProperties {
-    properties
-        .with_delivery_mode(PERSISTENT)
-        .with_app_id(APP.into())
+    properties.with_delivery_mode(PERSISTENT).with_app_id(APP.into())
 }
 
 fn headers<const N: usize>(entries: [(&str, Option<String>); N]) -> FieldTable {

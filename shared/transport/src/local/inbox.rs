@@ -23,16 +23,8 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    pub(super) fn new(
-        broker: Local,
-        queue: String,
-        prefetch: u16,
-        stop: CancellationToken,
-    ) -> Self {
-        let changed = broker
-            .lock()
-            .get(&queue)
-            .map(|line| Arc::clone(&line.changed));
+    pub(super) fn new(broker: Local, queue: String, prefetch: u16, stop: CancellationToken) -> Self {
+        let changed = broker.lock().get(&queue).map(|line| Arc::clone(&line.changed));
         Self {
             broker,
             queue,

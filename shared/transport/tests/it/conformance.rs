@@ -48,15 +48,8 @@ fn endless() -> CancellationToken {
 
 async fn a_message_arrives_as_it_was_published(broker: Broker) {
     let mut consumer = broker.consume(&jobs("build"), 1, endless());
-    let largest = transport::Message {
-        body: vec![b'x'; PAYLOAD_BYTES_MAX],
-        ..to(&jobs("build"))
-    };
-    let untraced = transport::Message {
-        traceparent: None,
-        body: Vec::new(),
-        ..to(&jobs("build"))
-    };
+    let largest = transport::Message { body: vec![b'x'; PAYLOAD_BYTES_MAX], ..to(&jobs("build")) };
+    let untraced = transport::Message { traceparent: None, body: Vec::new(), ..to(&jobs("build")) };
     for sent in [to(&jobs("build")), largest, untraced] {
         publish(&broker, std::slice::from_ref(&sent)).await;
         let delivery = next(&mut consumer).await;
@@ -95,27 +88,19 @@ async fn an_acked_message_does_not_come_again(broker: Broker) {
 async fn a_message_that_reaches_no_queue_is_a_failure(broker: Broker) {
     for exchange in [Exchange::Jobs, Exchange::Undo] {
         let outcome = broker.publish(vec![message(exchange, "nobody")]).await;
-        let expected = PublishError::Unroutable {
-            exchange: exchange.as_str(),
-            routing_key: "nobody".to_owned(),
-        };
+        let expected =
+            PublishError::Unroutable { exchange: exchange.as_str(), routing_key: "nobody".to_owned() };
         assert_eq!(outcome, [Err(expected)]);
     }
 }
 
 async fn a_message_that_is_too_large_is_refused_before_publishing(broker: Broker) {
     let bytes = PAYLOAD_BYTES_MAX + 1;
-    let fat = transport::Message {
-        body: vec![0; bytes],
-        ..to(&jobs("build"))
-    };
+    let fat = transport::Message { body: vec![0; bytes], ..to(&jobs("build")) };
     let long = message(Exchange::Events, &"k".repeat(256));
     let outcome = broker.publish(vec![fat, long.clone()]).await;
     let (fat, long) = (bytes, long.body.len());
-    assert_eq!(
-        outcome,
-        [fat, long].map(|bytes| Err(PublishError::TooLarge { bytes }))
-    );
+    assert_eq!(outcome, [fat, long].map(|bytes| Err(PublishError::TooLarge { bytes })));
 }
 
 async fn each_message_of_a_batch_has_its_own_answer(broker: Broker) {
@@ -229,12 +214,7 @@ async fn events_are_heard_by_pattern(broker: Broker) {
     for exchange in [Exchange::Events, Exchange::Control] {
         let mut all = broker.subscribe(exchange, "#", endless()).await;
         let mut one = broker.subscribe(exchange, "ship.FB-1.*", endless()).await;
-        let keys = [
-            "ship.FB-1.started",
-            "ship.FB-2.started",
-            "promotion.CP-1.done",
-            "ship.FB-1.done",
-        ];
+        let keys = ["ship.FB-1.started", "ship.FB-2.started", "promotion.CP-1.done", "ship.FB-1.done"];
         let sent = keys.map(|key| message(exchange, key));
         publish(&broker, &sent).await;
         for expected in &sent {
@@ -271,10 +251,7 @@ async fn a_stopped_consumer_gets_nothing_new_and_settles_what_it_has(broker: Bro
     assert!(left.remove(&done));
     while !left.is_empty() {
         let delivery = next(&mut successor).await;
-        assert!(
-            left.remove(&delivery.id),
-            "came twice or came after its ack"
-        );
+        assert!(left.remove(&delivery.id), "came twice or came after its ack");
         assert!(delivery.ack().await);
     }
 }

@@ -1,9 +1,6 @@
 //! The transport through its public surface: one suite over both brokers, and `RabbitMQ`'s own failures.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on should stop where it is"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
 mod conformance;
 mod messages;

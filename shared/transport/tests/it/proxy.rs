@@ -45,10 +45,7 @@ impl Proxy {
             publishing: Arc::default(),
         };
         tokio::spawn(accept(listener, server.to_owned(), way.clone()));
-        Self {
-            url: format!("{start}@{address}/{vhost}"),
-            way,
-        }
+        Self { url: format!("{start}@{address}/{vhost}"), way }
     }
 
     /// Ends all connections and lets no new one through.

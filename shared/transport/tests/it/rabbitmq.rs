@@ -98,10 +98,7 @@ async fn a_silent_connection_is_given_up_and_rebuilt() {
 
         let unanswered = broker.publish(several(1, &jobs("build"))).await;
         assert!(
-            matches!(
-                unanswered[..],
-                [Err(PublishError::Unavailable(Outage::Silent(_)))]
-            ),
+            matches!(unanswered[..], [Err(PublishError::Unavailable(Outage::Silent(_)))]),
             "{unanswered:?}"
         );
         let sent = to(&jobs("build"));
@@ -154,10 +151,7 @@ async fn a_consumer_whose_queue_was_deleted_is_not_deaf() {
 
         let name = names.queue(&jobs("swap"));
         delete_queue(&name).await;
-        eventually("unattended", || {
-            broker.health().unattended == [name.as_str()]
-        })
-        .await;
+        eventually("unattended", || broker.health().unattended == [name.as_str()]).await;
         assert!(!broker.health().is_ready());
         let missing = format!("The queue {name} is missing; run `slipway topology apply`.");
         assert_eq!(broker.topology_check().await, Ok(vec![missing]));
@@ -195,9 +189,7 @@ async fn the_topology_check_names_everything_that_is_missing() {
         let queues = topology.queues.iter().map(|it| ("queue", &it.name));
         let sentences: Vec<_> = exchanges
             .chain(queues)
-            .map(|(kind, name)| {
-                format!("The {kind} {name} is missing; run `slipway topology apply`.")
-            })
+            .map(|(kind, name)| format!("The {kind} {name} is missing; run `slipway topology apply`."))
             .collect();
         assert_eq!(broker.topology_check().await, Ok(sentences));
         broker.topology_apply().await.unwrap();
@@ -213,13 +205,7 @@ async fn publishing_before_the_topology_is_applied_fails_and_later_works() {
         let broker = connect(&amqp_url(), names).await;
         let outcome = broker.publish(several(1, &jobs("build"))).await;
         assert!(
-            matches!(
-                outcome[..],
-                [Err(PublishError::Unavailable(Outage::Refused {
-                    code: 404,
-                    ..
-                }))]
-            ),
+            matches!(outcome[..], [Err(PublishError::Unavailable(Outage::Refused { code: 404, .. }))]),
             "{outcome:?}"
         );
         broker.topology_apply().await.unwrap();
@@ -287,10 +273,7 @@ async fn wrong_configuration_is_told_from_a_broker_that_is_away() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = silent.local_addr().unwrap();
     let silent = refusal(&format!("amqp://guest:guest@{address}/%2f")).await;
-    assert!(
-        matches!(silent, ConnectError::Unavailable(Outage::Silent(_))),
-        "{silent:?}"
-    );
+    assert!(matches!(silent, ConnectError::Unavailable(Outage::Silent(_))), "{silent:?}");
 }
 
 /// The promise of [`Broker::amqp`] is an answer within 10 seconds.

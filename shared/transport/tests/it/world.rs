@@ -43,8 +43,7 @@ pub(crate) async fn with_names(test: impl AsyncFnOnce(Names)) {
         deleted.await.unwrap();
     }
     for exchange in topology.exchanges {
-        let deleted =
-            channel.exchange_delete(exchange.name.into(), ExchangeDeleteOptions::default());
+        let deleted = channel.exchange_delete(exchange.name.into(), ExchangeDeleteOptions::default());
         deleted.await.unwrap();
     }
     if let Err(panic) = outcome {
@@ -93,16 +92,12 @@ pub(crate) async fn publish_until_taken(broker: &Broker, message: &Message) {
 
 pub(crate) async fn next(consumer: &mut Consumer) -> Delivery {
     let delivery = timeout(PATIENCE, consumer.next()).await;
-    delivery
-        .expect("no message came")
-        .expect("the consumer ended")
+    delivery.expect("no message came").expect("the consumer ended")
 }
 
 pub(crate) async fn heard(subscription: &mut Subscription) -> Message {
     let message = timeout(PATIENCE, subscription.next()).await;
-    message
-        .expect("nothing was heard")
-        .expect("the subscription ended")
+    message.expect("nothing was heard").expect("the subscription ended")
 }
 
 /// Waits for a state that, once there, stays.

@@ -28,10 +28,8 @@ async fn name_server(zone: &'static [(&'static str, Reply)]) -> SocketAddr {
             let (length, client) = socket.recv_from(&mut buffer).await.expect("receive");
             let question = &buffer[..length];
             let name = question_name(question);
-            let reply = zone
-                .iter()
-                .find(|(known, _)| *known == name)
-                .map_or(Reply::NoSuchName, |(_, reply)| *reply);
+            let reply =
+                zone.iter().find(|(known, _)| *known == name).map_or(Reply::NoSuchName, |(_, reply)| *reply);
             for packet in packets(question, reply) {
                 socket.send_to(&packet, client).await.expect("send");
             }
@@ -138,11 +136,9 @@ async fn names_become_addresses() {
 
 #[tokio::test]
 async fn a_silent_or_broken_server_is_passed_over_for_the_next() {
-    let good = name_server(&[
-        ("silent", Reply::Address([10, 0, 0, 1])),
-        ("cut", Reply::Address([10, 0, 0, 2])),
-    ])
-    .await;
+    let good =
+        name_server(&[("silent", Reply::Address([10, 0, 0, 1])), ("cut", Reply::Address([10, 0, 0, 2]))])
+            .await;
     let mut resolver = resolver().await;
     resolver.servers.push(good);
     for (host, last) in [("silent", 1), ("cut", 2)] {
@@ -157,14 +153,8 @@ fn the_system_files_are_read_as_docker_writes_them() {
         String::new(),
         "# Generated\nnameserver 127.0.0.11\nsearch a.example b.example\noptions ndots:0",
     );
-    assert_eq!(
-        resolver.servers,
-        ["127.0.0.11:53".parse().expect("address")]
-    );
-    assert_eq!(
-        resolver.candidates("db"),
-        ["db", "db.a.example", "db.b.example"]
-    );
+    assert_eq!(resolver.servers, ["127.0.0.11:53".parse().expect("address")]);
+    assert_eq!(resolver.candidates("db"), ["db", "db.a.example", "db.b.example"]);
 }
 
 #[test]

@@ -17,17 +17,12 @@ impl Data {
     /// Creates an empty database.
     pub(crate) fn empty() -> Self {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
-        let url = env::var("SLIPWAY_TEST_POSTGRES_URL").expect(
-            "SLIPWAY_TEST_POSTGRES_URL is not set; `cargo xtask test` starts Postgres and sets it",
-        );
+        let url = env::var("SLIPWAY_TEST_POSTGRES_URL")
+            .expect("SLIPWAY_TEST_POSTGRES_URL is not set; `cargo xtask test` starts Postgres and sets it");
         let server: Config = url.parse().expect("a Postgres URL");
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let name = format!("portal_test_{}_{number}", std::process::id());
-        let data = Self {
-            name,
-            server,
-            runtime: Runtime::new().expect("start a runtime"),
-        };
+        let data = Self { name, server, runtime: Runtime::new().expect("start a runtime") };
         data.execute_in(&data.server, &format!("create database {}", data.name));
         data
     }
@@ -54,17 +49,10 @@ impl Data {
     /// The first value of the first row.
     pub(crate) fn value(&self, sql: &str) -> String {
         self.runtime.block_on(async {
-            let messages = connect(self.config().dbname(&self.name))
-                .await
-                .simple_query(sql)
-                .await
-                .expect(sql);
+            let messages =
+                connect(self.config().dbname(&self.name)).await.simple_query(sql).await.expect(sql);
             let row = messages.iter().find_map(|message| {
-                if let SimpleQueryMessage::Row(row) = message {
-                    row.get(0).map(str::to_owned)
-                } else {
-                    None
-                }
+                if let SimpleQueryMessage::Row(row) = message { row.get(0).map(str::to_owned) } else { None }
             });
             row.expect("a row")
         })
@@ -84,9 +72,7 @@ impl Data {
     }
 
     fn execute_in(&self, config: &Config, sql: &str) {
-        self.runtime
-            .block_on(async { connect(config).await.batch_execute(sql).await })
-            .expect(sql);
+        self.runtime.block_on(async { connect(config).await.batch_execute(sql).await }).expect(sql);
     }
 }
 

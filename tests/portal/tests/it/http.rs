@@ -22,48 +22,23 @@ pub(crate) struct Answer {
 impl Server {
     /// Starts the tree's program and waits until it serves.
     pub(crate) fn start(tree: &Tree, data: &Data) -> Self {
-        let mut child = serve(tree, data)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("start the portal");
+        let mut child = serve(tree, data).stdout(Stdio::piped()).spawn().expect("start the portal");
         let mut output = BufReader::new(child.stdout.take().expect("its output"));
         let mut line = String::new();
         while !line.contains("serving build") {
             line.clear();
-            assert_ne!(
-                output.read_line(&mut line).expect("read its output"),
-                0,
-                "the portal ended early"
-            );
+            assert_ne!(output.read_line(&mut line).expect("read its output"), 0, "the portal ended early");
         }
-        let address = line
-            .trim()
-            .rsplit(' ')
-            .next()
-            .expect("an address")
-            .to_owned();
-        Self {
-            child,
-            output,
-            address,
-        }
+        let address = line.trim().rsplit(' ').next().expect("an address").to_owned();
+        Self { child, output, address }
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
         let mut stream = TcpStream::connect(&self.address).expect("connect to the portal");
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: portal\r\nConnection: close\r\n\r\n"
-        )
-        .expect("send");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: portal\r\nConnection: close\r\n\r\n").expect("send");
         let mut text = String::new();
         stream.read_to_string(&mut text).expect("receive");
-        let code = text
-            .split(' ')
-            .nth(1)
-            .expect("a status")
-            .parse()
-            .expect("a number");
+        let code = text.split(' ').nth(1).expect("a status").parse().expect("a number");
         let body = text.split_once("\r\n\r\n").expect("a body").1.to_owned();
         Answer { code, body }
     }
@@ -77,9 +52,7 @@ impl Server {
     pub(crate) fn stop(mut self, signal: &str) -> (ExitStatus, String) {
         send(signal, &self.child);
         let mut rest = String::new();
-        self.output
-            .read_to_string(&mut rest)
-            .expect("read its output");
+        self.output.read_to_string(&mut rest).expect("read its output");
         (self.child.wait().expect("wait for its end"), rest)
     }
 }
@@ -95,10 +68,7 @@ impl Drop for Server {
 /// The command that serves a tree on a free port.
 pub(crate) fn serve(tree: &Tree, data: &Data) -> Command {
     let mut command = tree.program();
-    command
-        .arg("serve")
-        .env("DATABASE_URL", data.url())
-        .env("PORT", "0");
+    command.arg("serve").env("DATABASE_URL", data.url()).env("PORT", "0");
     command
 }
 

@@ -10,8 +10,5 @@ mod tree;
 fn run(command: &mut std::process::Command) -> (Option<i32>, String) {
     let output = command.output().expect("start the program");
     let text = [output.stdout, output.stderr].concat();
-    (
-        output.status.code(),
-        String::from_utf8(text).expect("readable output"),
-    )
+    (output.status.code(), String::from_utf8(text).expect("readable output"))
 }

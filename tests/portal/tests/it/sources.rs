@@ -18,18 +18,12 @@ fn every_feature_changes_the_tree_as_a_sandbox_would() {
              D\tpages/offers.html\n\
              R100\tpages/news.html\tpages/updates.html\n",
         ),
-        (
-            "does-not-build",
-            "A\tmigrations/0005_create_vouchers.sql\nA\tpages/vouchers.html\n",
-        ),
+        ("does-not-build", "A\tmigrations/0005_create_vouchers.sql\nA\tpages/vouchers.html\n"),
         (
             "exits-at-start",
             "A\tmigrations/0006_create_payments.sql\nA\tpages/payments.html\nM\tsettings.json\n",
         ),
-        (
-            "breaks-data",
-            "A\tmigrations/0007_show_gross_prices.sql\nM\tpages/orders.html\n",
-        ),
+        ("breaks-data", "A\tmigrations/0007_show_gross_prices.sql\nM\tpages/orders.html\n"),
         ("never-healthy", "M\tsettings.json\n"),
         ("hangs", "M\tsettings.json\n"),
     ];
@@ -56,10 +50,7 @@ fn an_unpacked_tree_is_complete_and_can_be_unpacked_again() {
     tree.git(&["init", "--quiet"]);
     tree.git(&["add", "--all"]);
     let modes = tree.git(&["ls-files", "--stage", "bin", "Dockerfile"]);
-    assert!(
-        modes.starts_with("100644") && modes.contains("\n100755"),
-        "{modes}"
-    );
+    assert!(modes.starts_with("100644") && modes.contains("\n100755"), "{modes}");
     tree.git(&["commit", "--quiet", "--message", "Start"]);
 
     // The tree's own program is the one that writes it, while it runs.
@@ -73,21 +64,12 @@ fn a_build_names_every_file_and_every_flaw() {
     let (code, output) = run(Tree::with("good").program().arg("build"));
     assert_eq!(code, Some(0), "{output}");
     assert!(output.contains("ok    pages/updates.html\n"), "{output}");
-    assert!(
-        output.contains("ok    migrations/0004_create_loyalty_points.sql\n"),
-        "{output}"
-    );
+    assert!(output.contains("ok    migrations/0004_create_loyalty_points.sql\n"), "{output}");
 
     let (code, output) = run(Tree::with("does-not-build").program().arg("build"));
     assert_eq!(code, Some(1), "{output}");
-    assert!(
-        output.contains("wrong pages/vouchers.html:6: `{{` is never closed by `}}`\n"),
-        "{output}"
-    );
-    assert!(
-        output.ends_with("portal: the build failed: one file is wrong\n"),
-        "{output}"
-    );
+    assert!(output.contains("wrong pages/vouchers.html:6: `{{` is never closed by `}}`\n"), "{output}");
+    assert!(output.ends_with("portal: the build failed: one file is wrong\n"), "{output}");
 
     let tree = Tree::base();
     tree.write("migrations/5_more.sql", "select 1");
@@ -95,11 +77,9 @@ fn a_build_names_every_file_and_every_flaw() {
     tree.write("pages/Big.html", "{{title: Big}}");
     let (code, output) = run(portal().arg("build").arg(tree.path()));
     assert_eq!(code, Some(1), "{output}");
-    for flaw in [
-        "migrations/5_more.sql:1: a migration is",
-        "0009_nothing.sql:1: the",
-        "pages/Big.html:1: a page",
-    ] {
+    for flaw in
+        ["migrations/5_more.sql:1: a migration is", "0009_nothing.sql:1: the", "pages/Big.html:1: a page"]
+    {
         assert!(output.contains(flaw), "{output}");
     }
 }
@@ -107,16 +87,9 @@ fn a_build_names_every_file_and_every_flaw() {
 #[test]
 fn a_hanging_build_ends_at_once_when_told_to() {
     let tree = Tree::with("hangs");
-    let mut build = tree
-        .program()
-        .arg("build")
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("start the build");
+    let mut build = tree.program().arg("build").stdout(Stdio::piped()).spawn().expect("start the build");
     let mut line = String::new();
-    BufReader::new(build.stdout.take().expect("its output"))
-        .read_line(&mut line)
-        .expect("read its output");
+    BufReader::new(build.stdout.take().expect("its output")).read_line(&mut line).expect("read its output");
     assert_eq!(line, "portal: this build takes 3600 seconds\n");
     send("-TERM", &build);
     assert_eq!(build.wait().expect("wait for its end").code(), Some(1));
@@ -132,11 +105,7 @@ fn wrong_arguments_are_refused() {
             1,
             "portal: there is no feature `unheard-of`; `portal features` lists them\n",
         ),
-        (
-            &["seed", "--rows", "many"],
-            1,
-            "portal: --rows must be a number, not `many`",
-        ),
+        (&["seed", "--rows", "many"], 1, "portal: --rows must be a number, not `many`"),
     ];
     for (arguments, expected, message) in table {
         let (code, output) = run(portal().args(arguments));

@@ -49,10 +49,7 @@ impl Tree {
     /// Runs git in the tree and answers what it printed.
     pub(crate) fn git(&self, arguments: &[&str]) -> String {
         let identity = ["-c", "user.name=Test", "-c", "user.email=test@example.com"];
-        let (code, output) = run(Command::new("git")
-            .current_dir(self.path())
-            .args(identity)
-            .args(arguments));
+        let (code, output) = run(Command::new("git").current_dir(self.path()).args(identity).args(arguments));
         assert_eq!(code, Some(0), "{output}");
         output
     }

@@ -36,10 +36,7 @@ pub(super) async fn run(
     let (mut child, output) = spawn(program, arguments, working_folder, owner)
         .with_context(|| format!("start the build command {program}"))
         .map_err(BuildError::Unavailable)?;
-    let processes = Processes {
-        group: child.id().map(u32::cast_signed).and_then(Pid::from_raw),
-        owner,
-    };
+    let processes = Processes { group: child.id().map(u32::cast_signed).and_then(Pid::from_raw), owner };
     let mut last_lines = VecDeque::new();
     let status = follow(&mut child, processes, output, |line| {
         if last_lines.len() == QUOTED_LINES {
@@ -56,9 +53,7 @@ pub(super) async fn run(
     match status.code() {
         Some(0) => Ok(()),
         Some(_) => Err(BuildError::Source(Vec::from(last_lines).join("\n"))),
-        None => Err(BuildError::Unavailable(anyhow!(
-            "the build was killed ({status})"
-        ))),
+        None => Err(BuildError::Unavailable(anyhow!("the build was killed ({status})"))),
     }
 }
 
@@ -121,10 +116,7 @@ impl Drop for Processes<'_> {
             tracing::warn!(%error, "The build's processes could not be killed");
         }
         if let Err(error) = identity::kill_all(self.owner) {
-            tracing::warn!(
-                error = format!("{error:#}"),
-                "The build's processes could not be killed"
-            );
+            tracing::warn!(error = format!("{error:#}"), "The build's processes could not be killed");
         }
     }
 }

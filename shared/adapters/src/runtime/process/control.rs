@@ -112,10 +112,7 @@ async fn finish_interrupted_stop(folder: &InstanceFolder) -> Result<()> {
 
 /// Asks the keeper to stop the application and go; kills it if it does not.
 async fn end_keeper(folder: &InstanceFolder, keeper: Identity, patience: Duration) -> Result<()> {
-    for (signal, limit) in [
-        (Signal::TERM, patience + KEEPER_MARGIN),
-        (Signal::KILL, KEEPER_MARGIN),
-    ] {
+    for (signal, limit) in [(Signal::TERM, patience + KEEPER_MARGIN), (Signal::KILL, KEEPER_MARGIN)] {
         keeper.signal(signal)?;
         let end = Instant::now() + limit;
         while Instant::now() < end {

@@ -55,17 +55,10 @@ impl Identity {
     pub(super) fn signal(self, signal: Signal) -> Result<()> {
         let pid = Pid::from_raw(self.pid).context("a pid is positive")?;
         // The descriptor pins the process, so that the check and the signal mean the same one.
-        let sent = pidfd_open(pid, PidfdFlags::empty()).and_then(|process| {
-            if self.is_alive() {
-                pidfd_send_signal(process, signal)
-            } else {
-                Ok(())
-            }
-        });
+        let sent = pidfd_open(pid, PidfdFlags::empty())
+            .and_then(|process| if self.is_alive() { pidfd_send_signal(process, signal) } else { Ok(()) });
         match sent {
-            Err(error) if error != Errno::SRCH => {
-                Err(error).with_context(|| format!("signal process {pid}"))
-            }
+            Err(error) if error != Errno::SRCH => Err(error).with_context(|| format!("signal process {pid}")),
             _ => Ok(()),
         }
     }
@@ -73,9 +66,7 @@ impl Identity {
 
 /// Our environment as far as a started program may see it.
 pub(super) fn passed_on() -> impl Iterator<Item = (&'static str, std::ffi::OsString)> {
-    PASSED_ON
-        .into_iter()
-        .filter_map(|name| Some((name, std::env::var_os(name)?)))
+    PASSED_ON.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)))
 }
 
 /// Every process that was started for the folder and still runs.
@@ -87,9 +78,7 @@ fn belonging_to(folder: &Path) -> Result<Vec<Identity>> {
         let identity = Identity::of(pid)?;
         // Somebody else's process cannot be read, and was not started by us.
         let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
-        let bears_mark = environment
-            .split(|byte| *byte == 0)
-            .any(|variable| variable == mark.as_bytes());
+        let bears_mark = environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes());
         bears_mark.then_some(identity)
     });
     Ok(found.collect())
@@ -99,10 +88,8 @@ fn belonging_to(folder: &Path) -> Result<Vec<Identity>> {
 pub(super) fn kill_all(folder: &Path) -> Result<()> {
     let mut killed = HashSet::new();
     loop {
-        let fresh: Vec<_> = belonging_to(folder)?
-            .into_iter()
-            .filter(|process| killed.insert(*process))
-            .collect();
+        let fresh: Vec<_> =
+            belonging_to(folder)?.into_iter().filter(|process| killed.insert(*process)).collect();
         // A killed process starts no more others, so a look that finds nothing new is the last.
         if fresh.is_empty() {
             return Ok(());
@@ -115,11 +102,7 @@ pub(super) fn kill_all(folder: &Path) -> Result<()> {
 
 /// Ends every process that was started for the folder, and the `known` one, which may have dropped
 /// its mark: asks first, kills what is left after `patience`.
-pub(super) async fn end_all(
-    folder: &Path,
-    known: Option<Identity>,
-    patience: Duration,
-) -> Result<()> {
+pub(super) async fn end_all(folder: &Path, known: Option<Identity>, patience: Duration) -> Result<()> {
     let known = known.filter(|process| process.is_alive());
     for process in belonging_to(folder)?.into_iter().chain(known) {
         process.signal(Signal::TERM)?;
@@ -134,10 +117,7 @@ pub(super) async fn end_all(
     if gone(folder, known, KILL_LIMIT).await? {
         return Ok(());
     }
-    bail!(
-        "processes of {} are still there after they were killed",
-        folder.display()
-    )
+    bail!("processes of {} are still there after they were killed", folder.display())
 }
 
 /// Waits until nothing of the folder runs any more; `false` if that took longer than `limit`.

@@ -143,9 +143,7 @@ impl InstanceFolder {
 
     pub(super) fn is_held(&self) -> Result<bool> {
         let stopped = self.file("stopped");
-        stopped
-            .try_exists()
-            .with_context(|| format!("look for {}", stopped.display()))
+        stopped.try_exists().with_context(|| format!("look for {}", stopped.display()))
     }
 
     /// Becomes the instance's only keeper until the returned file is closed; `None` if another is.
@@ -167,22 +165,15 @@ impl InstanceFolder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened.context("open the instance's lock")?,
         };
-        let lock = fcntl_getlk(&file, &Flock::from(FlockType::WriteLock))
-            .context("ask who locks the instance")?;
+        let lock =
+            fcntl_getlk(&file, &Flock::from(FlockType::WriteLock)).context("ask who locks the instance")?;
         let Some(lock) = lock else { return Ok(None) };
-        let pid = lock
-            .pid
-            .context("the instance's keeper lives in another container and is out of reach")?;
+        let pid = lock.pid.context("the instance's keeper lives in another container and is out of reach")?;
         Ok(Identity::of(pid.as_raw_pid()))
     }
 
     fn lock_file(&self) -> io::Result<File> {
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(self.file("lock"))
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(self.file("lock"))
     }
 
     /// The output, opened for adding to it.
@@ -203,9 +194,7 @@ impl InstanceFolder {
         let length = fs::File::metadata(&file)?.len();
         file.seek(SeekFrom::Start(length.saturating_sub(TAIL_MAX)))?;
         let mut bytes = Vec::new();
-        file.take(TAIL_MAX)
-            .read_to_end(&mut bytes)
-            .context("read the output")?;
+        file.take(TAIL_MAX).read_to_end(&mut bytes).context("read the output")?;
         let text = String::from_utf8_lossy(&bytes);
         let all: Vec<_> = text.lines().collect();
         Ok(all[all.len().saturating_sub(lines)..].join("\n"))

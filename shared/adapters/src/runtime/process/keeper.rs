@@ -64,9 +64,7 @@ pub async fn keep(folder: &Path) -> Result<()> {
     if folder.is_held()? {
         return Ok(());
     }
-    let specification = folder
-        .specification()?
-        .context("the instance's folder does not say what to run")?;
+    let specification = folder.specification()?.context("the instance's folder does not say what to run")?;
     let mut keeper = Keeper {
         stop_timeout: Duration::from_secs(specification.stop_timeout_seconds),
         left_behind: folder.state()?.app,
@@ -151,12 +149,7 @@ impl Keeper {
     }
 
     fn spawn(&self) -> Result<Child> {
-        let Specification {
-            run,
-            working_folder,
-            env,
-            ..
-        } = &self.specification;
+        let Specification { run, working_folder, env, .. } = &self.specification;
         let (program, arguments) = run.split_first().context("no program to run is set")?;
         super::command(program, arguments, working_folder)
             .envs(env)
@@ -215,8 +208,6 @@ fn exit_code(status: ExitStatus) -> i64 {
 /// How often this machine killed a process for want of memory since its start.
 fn kills_for_memory() -> Option<u64> {
     let counters = fs::read_to_string("/proc/vmstat").ok()?;
-    let count = counters
-        .lines()
-        .find_map(|line| line.strip_prefix("oom_kill "))?;
+    let count = counters.lines().find_map(|line| line.strip_prefix("oom_kill "))?;
     count.parse().ok()
 }

@@ -12,8 +12,7 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
     };
-    let record =
-        serde_json::from_slice(&bytes).with_context(|| format!("understand {}", path.display()))?;
+    let record = serde_json::from_slice(&bytes).with_context(|| format!("understand {}", path.display()))?;
     Ok(Some(record))
 }
 

@@ -45,11 +45,7 @@ pub(super) fn remove(folder: &Path) -> Result<()> {
         // Nothing can be taken out of a sealed folder.
         change_modes(folder, |metadata| {
             let mode = metadata.permissions().mode();
-            if metadata.is_dir() {
-                mode | 0o700
-            } else {
-                mode
-            }
+            if metadata.is_dir() { mode | 0o700 } else { mode }
         })?;
         match fs::remove_dir_all(folder) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),

@@ -7,8 +7,7 @@ use adapters::change_set::{Flaw, Kind, Limits, Sandbox, TakeError, take};
 
 use super::sandbox::GitSandbox;
 
-const MISSING: &str =
-    "SLIPWAY_TEST_DOCKER_HOST names no Docker engine; start one with: cargo xtask test";
+const MISSING: &str = "SLIPWAY_TEST_DOCKER_HOST names no Docker engine; start one with: cargo xtask test";
 
 /// A container, made of a folder; removed with the value.
 struct Container {
@@ -31,11 +30,7 @@ impl Container {
     }
 
     fn sandbox(&self, path: &str) -> Sandbox {
-        Sandbox::Container {
-            host: Some(self.host.clone()),
-            id: self.id.clone(),
-            path: path.to_owned(),
-        }
+        Sandbox::Container { host: Some(self.host.clone()), id: self.id.clone(), path: path.to_owned() }
     }
 }
 
@@ -54,11 +49,7 @@ fn docker(host: &str) -> Command {
 
 fn run(command: &mut Command) -> String {
     let output = command.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{command:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
@@ -71,58 +62,24 @@ async fn a_containers_feature_is_the_same_as_a_folders() {
         .write("dir/ü b.sh", "x\n")
         .make_executable("dir/ü b.sh")
         .link("l", "a");
-    sandbox
-        .write("ignored/x", "x")
-        .link("ignored/abs", "/etc/passwd");
+    sandbox.write("ignored/x", "x").link("ignored/abs", "/etc/passwd");
     fs::hard_link(sandbox.path("a"), sandbox.path("hard")).unwrap();
     let folders = sandbox.take(None).await.unwrap();
     let container = Container::of(&sandbox);
     let into = sandbox.outside("out/of-container");
 
-    let set = take(&container.sandbox("/tree"), None, &Limits::default(), &into)
-        .await
-        .unwrap();
+    let set = take(&container.sandbox("/tree"), None, &Limits::default(), &into).await.unwrap();
 
     assert_eq!((&set.changes, &set.hash), (&folders.changes, &folders.hash));
-    assert!(
-        set.changes
-            .iter()
-            .any(|change| change.path == "hard" && change.kind == Kind::Added)
-    );
-    let limits = Limits {
-        sandbox_bytes: 1024,
-        ..Limits::default()
-    };
-    let result = take(
-        &container.sandbox("/tree"),
-        None,
-        &limits,
-        &sandbox.outside("out/limited"),
-    )
-    .await;
-    assert!(
-        matches!(
-            result,
-            Err(TakeError::Refused {
-                flaw: Flaw::TotalLarge(1024),
-                ..
-            })
-        ),
-        "{result:?}"
-    );
+    assert!(set.changes.iter().any(|change| change.path == "hard" && change.kind == Kind::Added));
+    let limits = Limits { sandbox_bytes: 1024, ..Limits::default() };
+    let result = take(&container.sandbox("/tree"), None, &limits, &sandbox.outside("out/limited")).await;
+    assert!(matches!(result, Err(TakeError::Refused { flaw: Flaw::TotalLarge(1024), .. })), "{result:?}");
     for path in ["/none", "relative", "/tree/a"] {
-        let result = take(
-            &container.sandbox(path),
-            None,
-            &Limits::default(),
-            &sandbox.outside("out/none"),
-        )
-        .await;
+        let result =
+            take(&container.sandbox(path), None, &Limits::default(), &sandbox.outside("out/none")).await;
         assert!(
-            matches!(
-                result,
-                Err(TakeError::Unusable(_) | TakeError::Unavailable(_))
-            ),
+            matches!(result, Err(TakeError::Unusable(_) | TakeError::Unavailable(_))),
             "{path}: {result:?}"
         );
     }
@@ -132,28 +89,10 @@ async fn a_containers_feature_is_the_same_as_a_folders() {
 async fn a_container_that_is_gone_or_cannot_exist_is_refused() {
     let host = std::env::var("SLIPWAY_TEST_DOCKER_HOST").expect(MISSING);
     let scratch = tempfile::tempdir().unwrap();
-    for id in [
-        "slipway-no-such-container",
-        "../images",
-        "a/../../x",
-        "",
-        "-x",
-    ] {
-        let sandbox = Sandbox::Container {
-            host: Some(host.clone()),
-            id: id.into(),
-            path: "/workspace".into(),
-        };
-        let result = take(
-            &sandbox,
-            None,
-            &Limits::default(),
-            &scratch.path().join("sealed"),
-        )
-        .await;
-        assert!(
-            matches!(result, Err(TakeError::Unusable(_))),
-            "{id}: {result:?}"
-        );
+    for id in ["slipway-no-such-container", "../images", "a/../../x", "", "-x"] {
+        let sandbox =
+            Sandbox::Container { host: Some(host.clone()), id: id.into(), path: "/workspace".into() };
+        let result = take(&sandbox, None, &Limits::default(), &scratch.path().join("sealed")).await;
+        assert!(matches!(result, Err(TakeError::Unusable(_))), "{id}: {result:?}");
     }
 }

@@ -16,9 +16,7 @@ struct Base {
 
 impl Base {
     fn new(files: &[(&str, &str)]) -> Self {
-        let base = Self {
-            scratch: tempfile::tempdir().unwrap(),
-        };
+        let base = Self { scratch: tempfile::tempdir().unwrap() };
         fs::create_dir(base.path("")).unwrap();
         for (path, content) in files {
             base.write(path, content);
@@ -45,10 +43,7 @@ impl Base {
     }
 
     async fn lay(&self, set: &ChangeSet) -> Result<Context, LayError> {
-        let stamp = Stamp {
-            build: "FB-00000001".into(),
-            promotion: "CP-00000001".into(),
-        };
+        let stamp = Stamp { build: "FB-00000001".into(), promotion: "CP-00000001".into() };
         set.lay_over(&self.path(""), &self.context(), &stamp).await
     }
 }
@@ -57,23 +52,14 @@ const FILES: &[(&str, &str)] = &[
     ("kept.txt", "kept\n"),
     ("edited.txt", "old\n"),
     ("dir/gone.txt", "gone\n"),
-    (
-        "moved.txt",
-        "a long enough text\nto be recognized\nafter a move\n",
-    ),
+    ("moved.txt", "a long enough text\nto be recognized\nafter a move\n"),
     ("tool.sh", "#!/bin/sh\n"),
 ];
 
 async fn feature() -> (GitSandbox, ChangeSet) {
     let sandbox = GitSandbox::new(FILES);
-    sandbox
-        .write("edited.txt", "new\n")
-        .remove("dir/gone.txt")
-        .make_executable("tool.sh");
-    sandbox
-        .rename("moved.txt", "to/there.txt")
-        .write("added/file.txt", "added\n")
-        .link("link", "kept.txt");
+    sandbox.write("edited.txt", "new\n").remove("dir/gone.txt").make_executable("tool.sh");
+    sandbox.rename("moved.txt", "to/there.txt").write("added/file.txt", "added\n").link("link", "kept.txt");
     let set = sandbox.take(None).await.unwrap();
     (sandbox, set)
 }
@@ -90,9 +76,7 @@ fn check_conflict(result: Result<Context, LayError>, expected: &str) {
 async fn the_context_is_the_base_with_the_feature() {
     let (_sandbox, set) = feature().await;
     let base = Base::new(FILES);
-    base.write(".git/config", "x")
-        .write("vendor/.git", "x")
-        .write("only in base.txt", "base\n");
+    base.write(".git/config", "x").write("vendor/.git", "x").write("only in base.txt", "base\n");
     base.write("slipway.json", "of the release before");
     fs::create_dir(base.path("empty")).unwrap();
     symlink("../kept.txt", base.path("dir/link")).unwrap();
@@ -101,15 +85,8 @@ async fn the_context_is_the_base_with_the_feature() {
     let context = base.lay(&set).await.unwrap();
 
     let paths: Vec<_> = context.manifest.keys().map(String::as_str).collect();
-    let expected =
-        "added/file.txt dir/link edited.txt kept.txt link only_in_base.txt to/there.txt tool.sh";
-    assert_eq!(
-        paths,
-        expected
-            .split(' ')
-            .map(|path| path.replace('_', " "))
-            .collect::<Vec<_>>()
-    );
+    let expected = "added/file.txt dir/link edited.txt kept.txt link only_in_base.txt to/there.txt tool.sh";
+    assert_eq!(paths, expected.split(' ').map(|path| path.replace('_', " ")).collect::<Vec<_>>());
     assert_eq!(base.read("edited.txt"), "new\n");
     assert_eq!(base.read("link"), "kept\n");
     assert_eq!(base.read("to/there.txt"), FILES[3].1);
@@ -117,26 +94,12 @@ async fn the_context_is_the_base_with_the_feature() {
         assert!(!base.context().join(gone).exists(), "{gone}");
     }
     assert!(base.context().join("empty").is_dir());
-    let mode = |path: &str| {
-        fs::metadata(base.context().join(path))
-            .unwrap()
-            .permissions()
-            .mode()
-            & 0o777
-    };
-    assert_eq!(
-        (mode("tool.sh"), mode("only in base.txt"), mode("kept.txt")),
-        (0o755, 0o755, 0o644)
-    );
+    let mode = |path: &str| fs::metadata(base.context().join(path)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("tool.sh"), mode("only in base.txt"), mode("kept.txt")), (0o755, 0o755, 0o644));
     let stamp: serde_json::Value = serde_json::from_str(&base.read("slipway.json")).unwrap();
     let expected = serde_json::json!({"build": "FB-00000001", "promotion": "CP-00000001", "source": context.source_hash});
     assert_eq!(stamp, expected);
-    assert_eq!(
-        fs::read_dir(base.context().parent().unwrap())
-            .unwrap()
-            .count(),
-        1
-    );
+    assert_eq!(fs::read_dir(base.context().parent().unwrap()).unwrap().count(), 1);
 }
 
 /// The path in conflict, and what makes it so.
@@ -191,10 +154,7 @@ async fn a_base_that_moved_on_where_the_feature_changes_it_is_a_conflict() {
         assert!(!base.context().exists());
         assert!(!base.path("dir/file.txt").exists());
     }
-    let sentence = LayError::Conflict {
-        path: "edited.txt".into(),
-    }
-    .to_string();
+    let sentence = LayError::Conflict { path: "edited.txt".into() }.to_string();
     assert_eq!(
         sentence,
         "This feature was built on an older version of edited.txt than the one in production; \
@@ -207,9 +167,7 @@ async fn a_base_that_has_the_feature_already_gives_the_same_source() {
     let (_sandbox, set) = feature().await;
     let base = Base::new(FILES);
     let first = base.lay(&set).await.unwrap();
-    let second = Base {
-        scratch: tempfile::tempdir().unwrap(),
-    };
+    let second = Base { scratch: tempfile::tempdir().unwrap() };
     fs::rename(base.context(), second.path("")).unwrap();
     assert_eq!(second.lay(&set).await.unwrap(), first);
 }
@@ -248,29 +206,14 @@ async fn a_repeat_keeps_the_context_and_replaces_a_damaged_one() {
 
 #[tokio::test]
 async fn files_and_folders_that_took_each_others_place_are_laid_over() {
-    let files = &[
-        ("file", "was a file\n"),
-        ("dir/a", "in a\n"),
-        ("dir/b", "in b\n"),
-    ];
+    let files = &[("file", "was a file\n"), ("dir/a", "in a\n"), ("dir/b", "in b\n")];
     let sandbox = GitSandbox::new(files);
-    sandbox
-        .remove("file")
-        .write("file/inner", "now a folder\n")
-        .remove("dir/a")
-        .remove("dir/b");
+    sandbox.remove("file").write("file/inner", "now a folder\n").remove("dir/a").remove("dir/b");
     fs::remove_dir(sandbox.path("dir")).unwrap();
-    let set = sandbox
-        .write("dir", "now a file\n")
-        .take(None)
-        .await
-        .unwrap();
+    let set = sandbox.write("dir", "now a file\n").take(None).await.unwrap();
     let base = Base::new(files);
     base.lay(&set).await.unwrap();
-    assert_eq!(
-        (base.read("dir"), base.read("file/inner")),
-        ("now a file\n".into(), "now a folder\n".into())
-    );
+    assert_eq!((base.read("dir"), base.read("file/inner")), ("now a file\n".into(), "now a folder\n".into()));
     let base = Base::new(files);
     check_conflict(base.write("dir/c", "only in base\n").lay(&set).await, "dir");
 }
@@ -315,12 +258,7 @@ async fn discarding_removes_the_context_and_leftovers_and_may_be_repeated() {
     symlink(base.path(""), leftover.join("link")).unwrap();
     for _ in 0..2 {
         discard(&base.context()).await.unwrap();
-        assert_eq!(
-            fs::read_dir(base.context().parent().unwrap())
-                .unwrap()
-                .count(),
-            0
-        );
+        assert_eq!(fs::read_dir(base.context().parent().unwrap()).unwrap().count(), 0);
     }
     assert!(base.path("kept.txt").exists());
 }

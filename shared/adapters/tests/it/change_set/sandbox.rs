@@ -21,18 +21,9 @@ impl GitSandbox {
 
     /// The same with the given object format.
     pub(super) fn with_format(format: &str, files: &[(&str, &str)]) -> Self {
-        let sandbox = Self {
-            scratch: tempfile::tempdir().unwrap(),
-        };
+        let sandbox = Self { scratch: tempfile::tempdir().unwrap() };
         fs::create_dir(sandbox.path("")).unwrap();
-        sandbox.git(&[
-            "init",
-            "--quiet",
-            "--template=",
-            "-b",
-            "main",
-            &format!("--object-format={format}"),
-        ]);
+        sandbox.git(&["init", "--quiet", "--template=", "-b", "main", &format!("--object-format={format}")]);
         for (path, content) in files {
             sandbox.write(path, content);
         }
@@ -55,9 +46,7 @@ impl GitSandbox {
 
     pub(super) fn beside_sealed(&self) -> Vec<String> {
         let entries = fs::read_dir(self.scratch.path().join("out")).unwrap();
-        entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect()
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
 
     pub(super) fn write(&self, path: &str, content: &str) -> &Self {
@@ -94,8 +83,7 @@ impl GitSandbox {
     }
 
     pub(super) fn commit(&self, message: &str) -> &Self {
-        self.git(&["add", "--all"])
-            .git(&["commit", "--quiet", "--allow-empty", "-m", message])
+        self.git(&["add", "--all"]).git(&["commit", "--quiet", "--allow-empty", "-m", message])
     }
 
     pub(super) fn git(&self, arguments: &[&str]) -> &Self {
@@ -116,13 +104,7 @@ impl GitSandbox {
         baseline: Option<&str>,
         limits: &Limits,
     ) -> Result<ChangeSet, TakeError> {
-        take(
-            &Sandbox::Directory(self.path("")),
-            baseline,
-            limits,
-            &self.sealed(),
-        )
-        .await
+        take(&Sandbox::Directory(self.path("")), baseline, limits, &self.sealed()).await
     }
 
     /// What git says.
@@ -138,14 +120,7 @@ impl GitSandbox {
 
     fn git_reading(&self, input: Stdio, arguments: &[&str]) -> String {
         let output = Command::new("git")
-            .args([
-                "-c",
-                "user.name=Ann",
-                "-c",
-                "user.email=ann@example.org",
-                "-c",
-                "gc.auto=0",
-            ])
+            .args(["-c", "user.name=Ann", "-c", "user.email=ann@example.org", "-c", "gc.auto=0"])
             .args(arguments)
             .current_dir(self.path(""))
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
@@ -155,11 +130,7 @@ impl GitSandbox {
             .stdin(input)
             .output()
             .unwrap();
-        assert!(
-            output.status.success(),
-            "git {arguments:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
 }
@@ -167,8 +138,5 @@ impl GitSandbox {
 /// The set's change at that path.
 #[track_caller]
 pub(super) fn change<'set>(set: &'set ChangeSet, path: &str) -> &'set Change {
-    set.changes
-        .iter()
-        .find(|change| change.path == path)
-        .unwrap()
+    set.changes.iter().find(|change| change.path == path).unwrap()
 }

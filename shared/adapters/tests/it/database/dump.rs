@@ -20,45 +20,32 @@ async fn a_backup_is_complete_and_recorded_and_made_once() {
     let world = World::shop().await;
     let mut seen = Vec::new();
     let target = world.target();
-    let dump = world
-        .database
-        .dump(&target, |bytes| seen.push(bytes))
-        .await
-        .unwrap();
+    let dump = world.database.dump(&target, |bytes| seen.push(bytes)).await.unwrap();
     let file = fs::metadata(&target).unwrap();
     assert_eq!(file.len(), dump.size_bytes);
     assert_eq!(file.permissions().mode() & 0o777, 0o600);
     assert_eq!(seen.last(), Some(&dump.size_bytes));
     assert!(seen.is_sorted());
-    assert_eq!(
-        dump.fingerprint,
-        world.database.fingerprint(&world.name).await.unwrap()
-    );
+    assert_eq!(dump.fingerprint, world.database.fingerprint(&world.name).await.unwrap());
     let record = fs::read(target.with_extension("dump.json")).unwrap();
     let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
     assert_eq!(record["dump"], serde_json::to_value(&dump).unwrap());
     let stored = format!("{dump:?} {}", record["dump"]);
-    assert!(
-        !stored.contains("canary"),
-        "an application's settings may be secret"
-    );
+    assert!(!stored.contains("canary"), "an application's settings may be secret");
     assert_eq!(files(&world).len(), 2, "{:?}", files(&world));
 
     let again = world.dump().await;
-    assert_eq!(
-        again, dump,
-        "the second call returns the first one's backup"
-    );
+    assert_eq!(again, dump, "the second call returns the first one's backup");
     world.database.verify(&dump).await.unwrap();
 }
 
 #[tokio::test]
 async fn an_interrupted_backup_is_begun_anew_and_a_finished_one_never_discarded() {
     let world = World::shop().await;
-    let partial = world.folder.path().join(format!(
-        "{}.partial",
-        world.target().file_name().unwrap().to_str().unwrap()
-    ));
+    let partial = world
+        .folder
+        .path()
+        .join(format!("{}.partial", world.target().file_name().unwrap().to_str().unwrap()));
     fs::write(&partial, "PGDMP and then the power went").unwrap();
     world.database.discard_partial(&world.target()).unwrap();
     assert!(!partial.exists());
@@ -72,9 +59,7 @@ async fn an_interrupted_backup_is_begun_anew_and_a_finished_one_never_discarded(
 #[tokio::test]
 async fn a_dropped_backup_stops_the_client_program() {
     let world = World::shop().await;
-    world
-        .run("CREATE TABLE big AS SELECT i, sha256(i::text::bytea) FROM generate_series(1, 300000) i")
-        .await;
+    world.run("CREATE TABLE big AS SELECT i, sha256(i::text::bytea) FROM generate_series(1, 300000) i").await;
     {
         // The first bytes come while most of the table is still to be read.
         let (started, begun) = tokio::sync::oneshot::channel();
@@ -130,22 +115,12 @@ async fn a_backup_that_would_not_fit_is_refused_with_the_numbers() {
     // No file system has less free space than this one.
     let target = Path::new("/proc/backup.dump");
     let error = world.database.dump(target, |_| {}).await.unwrap_err();
-    let DatabaseError::Space {
-        needed_bytes,
-        free_bytes,
-        folder,
-    } = &error
-    else {
+    let DatabaseError::Space { needed_bytes, free_bytes, folder } = &error else {
         panic!("{error:?}");
     };
     assert!(*needed_bytes > world.database.size_bytes().await.unwrap());
     assert_eq!((*free_bytes, folder.as_path()), (0, Path::new("/proc")));
-    assert!(
-        error
-            .to_string()
-            .contains("MB of free space in /proc, but only 0 bytes"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("MB of free space in /proc, but only 0 bytes"), "{error}");
 }
 
 #[tokio::test]
@@ -154,18 +129,9 @@ async fn a_backup_that_cannot_be_written_leaves_nothing() {
     let nowhere = world.folder.path().join("no such folder/x.dump");
     world.database.dump(&nowhere, |_| {}).await.unwrap_err();
     // Somebody who is not let in by the database's own rules.
-    world
-        .admin("ALTER DATABASE {database} WITH ALLOW_CONNECTIONS false")
-        .await;
-    let error = world
-        .database
-        .dump(&world.target(), |_| {})
-        .await
-        .unwrap_err();
-    assert!(
-        format!("{error:#?}").contains("not currently accepting"),
-        "{error:?}"
-    );
+    world.admin("ALTER DATABASE {database} WITH ALLOW_CONNECTIONS false").await;
+    let error = world.database.dump(&world.target(), |_| {}).await.unwrap_err();
+    assert!(format!("{error:#?}").contains("not currently accepting"), "{error:?}");
     assert!(files(&world).is_empty(), "{:?}", files(&world));
 }
 
@@ -181,11 +147,7 @@ pub(crate) fn truncate(path: &Path, length: usize) {
 }
 
 pub(crate) fn flip(path: &Path, at: usize) {
-    let file = fs::File::options()
-        .read(true)
-        .write(true)
-        .open(path)
-        .unwrap();
+    let file = fs::File::options().read(true).write(true).open(path).unwrap();
     let mut byte = [0];
     file.read_exact_at(&mut byte, at as u64).unwrap();
     file.write_all_at(&[byte[0] ^ 4], at as u64).unwrap();

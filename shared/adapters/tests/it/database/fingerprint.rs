@@ -5,84 +5,33 @@ use super::shop::FAILED_RELEASE;
 
 /// Changes, each with a part of the sentence that tells of it.
 const CHANGES: &[(&str, &str)] = &[
-    (
-        "UPDATE child SET price = price + 1 WHERE id = 7",
-        "public.child has as many rows",
-    ),
-    (
-        "INSERT INTO child (parent) VALUES (1)",
-        "public.child has 2001 rows, not 2000",
-    ),
-    (
-        "INSERT INTO events VALUES ('2026-11-23', '')",
-        "public.events_2026 has 4 rows",
-    ),
+    ("UPDATE child SET price = price + 1 WHERE id = 7", "public.child has as many rows"),
+    ("INSERT INTO child (parent) VALUES (1)", "public.child has 2001 rows, not 2000"),
+    ("INSERT INTO events VALUES ('2026-11-23', '')", "public.events_2026 has 4 rows"),
     ("CREATE TABLE extra ()", "public.extra is new, with 0 rows"),
     ("DROP TABLE extra", "public.extra is gone"),
-    (
-        "SELECT nextval('tickets')",
-        "sequence public.tickets stands at 114, not 107",
-    ),
-    (
-        "SELECT setval('tickets', 114, false)",
-        "sequence public.tickets",
-    ),
-    (
-        "SELECT lo_put(4711, 3, 'x')",
-        "large objects has as many objects",
-    ),
-    (
-        "SELECT lo_create(4713)",
-        "large objects has 3 objects, not 2",
-    ),
+    ("SELECT nextval('tickets')", "sequence public.tickets stands at 114, not 107"),
+    ("SELECT setval('tickets', 114, false)", "sequence public.tickets"),
+    ("SELECT lo_put(4711, 3, 'x')", "large objects has as many objects"),
+    ("SELECT lo_create(4713)", "large objects has 3 objects, not 2"),
     ("ALTER LARGE OBJECT 4713 OWNER TO {role}", "large objects"),
-    (
-        "ALTER TYPE mood ADD VALUE 'glad' BEFORE 'happy'",
-        "definitions of types",
-    ),
-    (
-        "ALTER TABLE child ALTER price SET DEFAULT 3",
-        "definitions of columns",
-    ),
-    (
-        "ALTER TABLE child ALTER price SET NOT NULL",
-        "definitions of columns",
-    ),
-    (
-        "ALTER TABLE child DROP CONSTRAINT cheap",
-        "definitions of constraints",
-    ),
+    ("ALTER TYPE mood ADD VALUE 'glad' BEFORE 'happy'", "definitions of types"),
+    ("ALTER TABLE child ALTER price SET DEFAULT 3", "definitions of columns"),
+    ("ALTER TABLE child ALTER price SET NOT NULL", "definitions of columns"),
+    ("ALTER TABLE child DROP CONSTRAINT cheap", "definitions of constraints"),
     ("DROP INDEX child_by_price", "definitions of indexes"),
-    (
-        "CREATE OR REPLACE VIEW happy AS SELECT id, name FROM parent",
-        "definitions of views",
-    ),
+    ("CREATE OR REPLACE VIEW happy AS SELECT id, name FROM parent", "definitions of views"),
     ("ALTER FUNCTION touch() COST 7", "definitions of functions"),
-    (
-        "ALTER TABLE parent DISABLE TRIGGER touch",
-        "definitions of triggers",
-    ),
+    ("ALTER TABLE parent DISABLE TRIGGER touch", "definitions of triggers"),
     ("GRANT DELETE ON child TO {role}", "definitions of tables"),
     ("ALTER TABLE child OWNER TO {role}", "definitions of tables"),
-    (
-        "REVOKE UPDATE (name) ON parent FROM {role}",
-        "definitions of columns",
-    ),
-    (
-        "ALTER POLICY own ON app.notes USING (true)",
-        "definitions of row policies",
-    ),
+    ("REVOKE UPDATE (name) ON parent FROM {role}", "definitions of columns"),
+    ("ALTER POLICY own ON app.notes USING (true)", "definitions of row policies"),
     ("ALTER SEQUENCE tickets CYCLE", "definitions of sequences"),
     ("DROP EXTENSION pgcrypto", "definitions of extensions"),
     ("COMMENT ON TABLE child IS 'new'", "definitions of tables"),
-    (
-        "ALTER DATABASE {database} SET work_mem TO '7MB'",
-        "definitions of the database itself",
-    ),
-    (
-        "REVOKE TEMPORARY ON DATABASE {database} FROM {role}",
-        "the database itself",
-    ),
+    ("ALTER DATABASE {database} SET work_mem TO '7MB'", "definitions of the database itself"),
+    ("REVOKE TEMPORARY ON DATABASE {database} FROM {role}", "the database itself"),
 ];
 
 #[tokio::test]
@@ -95,10 +44,7 @@ async fn every_change_is_seen_and_named() {
         assert_ne!(now.digest(), before.digest(), "{change}");
         let differences = before.differences(&now).join("\n");
         assert!(differences.contains(expected), "{change}: {differences}");
-        assert!(
-            world.database.changed_since(&before).await.unwrap(),
-            "{change}"
-        );
+        assert!(world.database.changed_since(&before).await.unwrap(), "{change}");
         before = now;
     }
     assert!(!world.database.changed_since(&before).await.unwrap());
@@ -132,8 +78,5 @@ async fn it_outlives_being_stored() {
     let world = World::shop().await;
     let before = world.database.fingerprint(&world.name).await.unwrap();
     let stored = serde_json::to_string(&before).unwrap();
-    assert_eq!(
-        serde_json::from_str::<adapters::database::Fingerprint>(&stored).unwrap(),
-        before
-    );
+    assert_eq!(serde_json::from_str::<adapters::database::Fingerprint>(&stored).unwrap(), before);
 }

@@ -78,11 +78,7 @@ async fn check(before: &Changes, meanwhile: &Changes, release: &Changes) {
     apply(&world, release).await;
     let released = world.database.fingerprint(&world.name).await.unwrap();
 
-    let restored = world
-        .database
-        .restore(PROMOTION, Source::Snapshot)
-        .await
-        .unwrap();
+    let restored = world.database.restore(PROMOTION, Source::Snapshot).await.unwrap();
     let now = world.database.fingerprint(&world.name).await.unwrap();
     assert_eq!(stopped.differences(&now), Vec::<String>::new());
     assert_eq!(stopped, now);
@@ -91,16 +87,9 @@ async fn check(before: &Changes, meanwhile: &Changes, release: &Changes) {
     let open = format!("ALTER DATABASE \"{failed}\" WITH ALLOW_CONNECTIONS true");
     world.admin(&open).await;
     let kept = world.database.fingerprint(failed).await.unwrap();
-    assert_eq!(
-        released.tables, kept.tables,
-        "what the release wrote is kept"
-    );
+    assert_eq!(released.tables, kept.tables, "what the release wrote is kept");
 
-    world
-        .database
-        .restore("CP-FFFFFFFF", Source::Dump(&dump))
-        .await
-        .unwrap();
+    world.database.restore("CP-FFFFFFFF", Source::Dump(&dump)).await.unwrap();
     let now = world.database.fingerprint(&world.name).await.unwrap();
     assert_eq!(dump.fingerprint.differences(&now), Vec::<String>::new());
 }

@@ -12,9 +12,7 @@ use super::{PROMOTION, World, client, url};
 /// The present state in both forms, and its fingerprint.
 async fn saved(world: &World) -> (Dump, Fingerprint) {
     let dump = world.dump().await;
-    world
-        .run("INSERT INTO parent (name) VALUES ('between backup and stop')")
-        .await;
+    world.run("INSERT INTO parent (name) VALUES ('between backup and stop')").await;
     world.database.snapshot(PROMOTION).await.unwrap();
     (dump, world.database.fingerprint(&world.name).await.unwrap())
 }
@@ -38,49 +36,23 @@ async fn a_failed_release_is_undone_from_the_backup() {
     let world = World::shop().await;
     let dump = world.dump().await;
     world.run(FAILED_RELEASE).await;
-    world
-        .admin("ALTER DATABASE {database} SET work_mem TO '1MB'")
-        .await;
-    assert!(
-        world
-            .database
-            .changed_since(&dump.fingerprint)
-            .await
-            .unwrap()
-    );
+    world.admin("ALTER DATABASE {database} SET work_mem TO '1MB'").await;
+    assert!(world.database.changed_since(&dump.fingerprint).await.unwrap());
     // A client in the middle of something is sent away, not waited for.
     let customer = client(&world.name).await;
-    customer
-        .batch_execute("BEGIN; LOCK TABLE parent")
-        .await
-        .unwrap();
+    customer.batch_execute("BEGIN; LOCK TABLE parent").await.unwrap();
 
-    let restored = world
-        .database
-        .restore(PROMOTION, Source::Dump(&dump))
-        .await
-        .unwrap();
+    let restored = world.database.restore(PROMOTION, Source::Dump(&dump)).await.unwrap();
     customer.batch_execute("SELECT 1").await.unwrap_err();
     let now = world.database.fingerprint(&world.name).await.unwrap();
     assert_eq!(dump.fingerprint.differences(&now), Vec::<String>::new());
     assert_eq!(dump.fingerprint, now);
-    assert_eq!(
-        world
-            .number("SELECT count(*) FROM parent WHERE name LIKE 'row%'")
-            .await,
-        0
-    );
+    assert_eq!(world.number("SELECT count(*) FROM parent WHERE name LIKE 'row%'").await, 0);
     check_failed_copy(&world, &restored.failed_database, &[]).await;
 
     // A late repeat, after the old version served customers again.
-    world
-        .run("INSERT INTO parent (name) VALUES ('after the rollback')")
-        .await;
-    let again = world
-        .database
-        .restore(PROMOTION, Source::Dump(&dump))
-        .await
-        .unwrap();
+    world.run("INSERT INTO parent (name) VALUES ('after the rollback')").await;
+    let again = world.database.restore(PROMOTION, Source::Dump(&dump)).await.unwrap();
     assert_eq!(again, restored);
     let after = "SELECT count(*) FROM parent WHERE name = 'after the rollback'";
     assert_eq!(world.number(after).await, 1);
@@ -96,22 +68,14 @@ async fn rows_written_until_the_stop_survive_a_restore_from_the_snapshot() {
     let world = World::shop().await;
     let (_, stopped) = saved(&world).await;
     world.run(FAILED_RELEASE).await;
-    let restored = world
-        .database
-        .restore(PROMOTION, Source::Snapshot)
-        .await
-        .unwrap();
+    let restored = world.database.restore(PROMOTION, Source::Snapshot).await.unwrap();
     let now = world.database.fingerprint(&world.name).await.unwrap();
     assert_eq!(stopped.differences(&now), Vec::<String>::new());
     assert_eq!(stopped, now);
     let between = "SELECT count(*) FROM parent WHERE name LIKE 'between%'";
     assert_eq!(world.number(between).await, 1);
     check_failed_copy(&world, &restored.failed_database, &[]).await;
-    let again = world
-        .database
-        .restore(PROMOTION, Source::Snapshot)
-        .await
-        .unwrap();
+    let again = world.database.restore(PROMOTION, Source::Snapshot).await.unwrap();
     assert_eq!(again, restored);
 }
 
@@ -132,11 +96,7 @@ async fn a_restore_that_fails_leaves_the_production_database_as_it_is() {
     let cases = [
         ("truncated", forged(|_| {}), "is damaged"),
         ("bit flipped", forged(|_| {}), "is damaged"),
-        (
-            "of another database",
-            forged(|it| it.database = "other".to_owned()),
-            "\"other\"",
-        ),
+        ("of another database", forged(|it| it.database = "other".to_owned()), "\"other\""),
         (
             "not what was backed up",
             forged(|it| it.fingerprint.tables.clear()),
@@ -153,43 +113,26 @@ async fn a_restore_that_fails_leaves_the_production_database_as_it_is() {
         check_untouched(&world, restored.unwrap_err(), expected).await;
         std::fs::write(&dump.path, &whole).unwrap();
     }
-    let missing = world
-        .database
-        .restore("CP-00000000", Source::Snapshot)
-        .await;
+    let missing = world.database.restore("CP-00000000", Source::Snapshot).await;
     check_untouched(&world, missing.unwrap_err(), "There is no database").await;
-    assert_eq!(
-        world.database.fingerprint(&world.name).await.unwrap(),
-        before
-    );
+    assert_eq!(world.database.fingerprint(&world.name).await.unwrap(), before);
 }
 
 #[tokio::test]
 async fn a_restore_that_fails_half_way_leaves_the_production_database_as_it_is() {
     let world = World::shop().await;
-    world
-        .run("CREATE ROLE {role}_two; CREATE TABLE zzz (); ALTER TABLE zzz OWNER TO {role}_two")
-        .await;
+    world.run("CREATE ROLE {role}_two; CREATE TABLE zzz (); ALTER TABLE zzz OWNER TO {role}_two").await;
     let dump = world.dump().await;
-    world
-        .run("DROP OWNED BY {role}_two; DROP ROLE {role}_two")
-        .await;
+    world.run("DROP OWNED BY {role}_two; DROP ROLE {role}_two").await;
     let before = world.database.fingerprint(&world.name).await.unwrap();
     let restored = world.database.restore(PROMOTION, Source::Dump(&dump)).await;
     let two = format!("role \"{}_two\" does not exist", world.role);
     check_untouched(&world, restored.unwrap_err(), &two).await;
     assert!(world.copies().await.is_empty());
-    assert_eq!(
-        world.database.fingerprint(&world.name).await.unwrap(),
-        before
-    );
+    assert_eq!(world.database.fingerprint(&world.name).await.unwrap(), before);
 
     world.run("CREATE ROLE {role}_two").await;
-    world
-        .database
-        .restore(PROMOTION, Source::Dump(&dump))
-        .await
-        .unwrap();
+    world.database.restore(PROMOTION, Source::Dump(&dump)).await.unwrap();
     let now = world.database.fingerprint(&world.name).await.unwrap();
     assert_eq!(dump.fingerprint.differences(&now), Vec::<String>::new());
 }
@@ -204,11 +147,7 @@ async fn a_restore_that_cannot_swap_leaves_the_production_database_open() {
     let restored = owner.restore(PROMOTION, Source::Snapshot).await;
     check_untouched(&world, restored.unwrap_err(), "terminate").await;
     superuser.batch_execute("DELETE FROM parent").await.unwrap();
-    world
-        .database
-        .restore(PROMOTION, Source::Snapshot)
-        .await
-        .unwrap();
+    world.database.restore(PROMOTION, Source::Snapshot).await.unwrap();
     assert_eq!(world.number("SELECT count(*) FROM parent").await, 1);
 }
 
@@ -216,23 +155,12 @@ async fn check_untouched(world: &World, error: DatabaseError, expected: &str) {
     let DatabaseError::NotRestored { source, .. } = &error else {
         panic!("{error:?}");
     };
-    assert!(
-        error
-            .to_string()
-            .contains("was not touched and can be used"),
-        "{error}"
-    );
-    assert!(
-        format!("{source} {source:?}").contains(expected),
-        "{expected}: {error:?}"
-    );
+    assert!(error.to_string().contains("was not touched and can be used"), "{error}");
+    assert!(format!("{source} {source:?}").contains(expected), "{expected}: {error:?}");
     assert!(world.is_open(&world.name).await);
     assert!(world.number("SELECT count(*) FROM parent").await > 0);
     let copies = world.copies().await;
-    assert!(
-        copies.iter().all(|it| it.starts_with("__pre_")),
-        "{copies:?}"
-    );
+    assert!(copies.iter().all(|it| it.starts_with("__pre_")), "{copies:?}");
 }
 
 #[tokio::test]
@@ -241,20 +169,13 @@ async fn a_restore_interrupted_anywhere_is_finished_by_the_next() {
     let dump = world.dump().await;
     world.run(FAILED_RELEASE).await;
     // Killed with the copy half-filled and the production database closed.
-    world
-        .admin(&format!(
-            "CREATE DATABASE \"{}__restore_{PROMOTION}\"",
-            world.name
-        ))
-        .await;
+    world.admin(&format!("CREATE DATABASE \"{}__restore_{PROMOTION}\"", world.name)).await;
     client(&format!("{}__restore_{PROMOTION}", world.name))
         .await
         .batch_execute("CREATE TABLE parent (half text)")
         .await
         .unwrap();
-    world
-        .admin("ALTER DATABASE {database} WITH ALLOW_CONNECTIONS false")
-        .await;
+    world.admin("ALTER DATABASE {database} WITH ALLOW_CONNECTIONS false").await;
 
     // Dropped as soon as its own copy is there, while the client program fills it.
     {
@@ -263,13 +184,7 @@ async fn a_restore_interrupted_anywhere_is_finished_by_the_next() {
                        WHERE datname LIKE '%\\_\\_restore\\_%' AND starts_with(datname, $1)";
         let admin = client("postgres").await;
         let begun = async {
-            while admin
-                .query_one(filling, &[&world.name])
-                .await
-                .unwrap()
-                .get::<_, i64>(0)
-                == 0
-            {
+            while admin.query_one(filling, &[&world.name]).await.unwrap().get::<_, i64>(0) == 0 {
                 tokio::task::yield_now().await;
             }
         };
@@ -278,15 +193,8 @@ async fn a_restore_interrupted_anywhere_is_finished_by_the_next() {
             () = begun => {}
         }
     }
-    let restored = world
-        .database
-        .restore(PROMOTION, Source::Dump(&dump))
-        .await
-        .unwrap();
-    assert_eq!(
-        world.database.fingerprint(&world.name).await.unwrap(),
-        dump.fingerprint
-    );
+    let restored = world.database.restore(PROMOTION, Source::Dump(&dump)).await.unwrap();
+    assert_eq!(world.database.fingerprint(&world.name).await.unwrap(), dump.fingerprint);
     check_failed_copy(&world, &restored.failed_database, &[]).await;
 }
 
@@ -299,10 +207,7 @@ async fn the_instructions_work_when_pasted() {
     let config: tokio_postgres::Config = url("postgres").parse().unwrap();
     let password = String::from_utf8(config.get_password().unwrap().to_vec()).unwrap();
     assert!(!instructions.contains("PGPASSWORD"));
-    assert!(
-        !instructions.contains(&format!(":{password}@")),
-        "{instructions}"
-    );
+    assert!(!instructions.contains(&format!(":{password}@")), "{instructions}");
     // Applications keep secrets in settings of their own.
     assert!(!instructions.contains("canary"), "{instructions}");
 
@@ -334,30 +239,19 @@ async fn paste(instructions: &str, password: &str, works: bool) {
 #[tokio::test]
 async fn names_that_need_quoting_or_shortening_work() {
     let mark = world_mark();
-    let names = [
-        format!("{mark} it's a \\ \"shop\"; --"),
-        format!("{mark}{}", "é".repeat((63 - mark.len()) / 2)),
-    ];
+    let names =
+        [format!("{mark} it's a \\ \"shop\"; --"), format!("{mark}{}", "é".repeat((63 - mark.len()) / 2))];
     for name in names {
         let quoted = name.replace('"', "\"\"");
         let admin = client("postgres").await;
-        admin
-            .batch_execute(&format!("CREATE DATABASE \"{quoted}\""))
-            .await
-            .unwrap();
+        admin.batch_execute(&format!("CREATE DATABASE \"{quoted}\"")).await.unwrap();
         round_trip(&name).await;
         let rows = admin
-            .query(
-                "SELECT datname FROM pg_database WHERE starts_with(datname, $1)",
-                &[&mark],
-            )
+            .query("SELECT datname FROM pg_database WHERE starts_with(datname, $1)", &[&mark])
             .await
             .unwrap();
         assert_eq!(rows.len(), 1, "{rows:?}");
-        admin
-            .batch_execute(&format!("DROP DATABASE \"{quoted}\""))
-            .await
-            .unwrap();
+        admin.batch_execute(&format!("DROP DATABASE \"{quoted}\"")).await.unwrap();
     }
 }
 
@@ -373,56 +267,21 @@ async fn round_trip(name: &str) {
         write!(text, "%{byte:02x}").unwrap();
         text
     });
-    let database = Database::connect(DatabaseSettings {
-        url: url(&encoded),
-        tools: None,
-    })
-    .await
-    .unwrap();
+    let database = Database::connect(DatabaseSettings { url: url(&encoded), tools: None }).await.unwrap();
     let folder = tempfile::TempDir::new().unwrap();
-    client(name)
-        .await
-        .batch_execute("CREATE TABLE x AS SELECT 1 AS n")
-        .await
-        .unwrap();
-    let dump = database
-        .dump(&folder.path().join("it's a dump"), |_| {})
-        .await
-        .unwrap();
+    client(name).await.batch_execute("CREATE TABLE x AS SELECT 1 AS n").await.unwrap();
+    let dump = database.dump(&folder.path().join("it's a dump"), |_| {}).await.unwrap();
     database.snapshot("CP-00000001").await.unwrap();
-    client(name)
-        .await
-        .batch_execute("DROP TABLE x")
-        .await
-        .unwrap();
-    database
-        .restore("CP-00000001", Source::Snapshot)
-        .await
-        .unwrap();
+    client(name).await.batch_execute("DROP TABLE x").await.unwrap();
+    database.restore("CP-00000001", Source::Snapshot).await.unwrap();
     assert_eq!(database.fingerprint(name).await.unwrap(), dump.fingerprint);
-    client(name)
-        .await
-        .batch_execute("DROP TABLE x")
-        .await
-        .unwrap();
-    database
-        .restore("CP-00000002", Source::Dump(&dump))
-        .await
-        .unwrap();
+    client(name).await.batch_execute("DROP TABLE x").await.unwrap();
+    database.restore("CP-00000002", Source::Dump(&dump)).await.unwrap();
     assert_eq!(database.fingerprint(name).await.unwrap(), dump.fingerprint);
     let config: tokio_postgres::Config = url("postgres").parse().unwrap();
     let password = String::from_utf8(config.get_password().unwrap().to_vec()).unwrap();
-    client(name)
-        .await
-        .batch_execute("DROP TABLE x")
-        .await
-        .unwrap();
-    paste(
-        &database.restore_instructions(&dump).unwrap(),
-        &password,
-        true,
-    )
-    .await;
+    client(name).await.batch_execute("DROP TABLE x").await.unwrap();
+    paste(&database.restore_instructions(&dump).unwrap(), &password, true).await;
     assert_eq!(database.fingerprint(name).await.unwrap(), dump.fingerprint);
     database.drop_failed("CP-00000001").await.unwrap();
     database.drop_failed("CP-00000002").await.unwrap();
@@ -430,8 +289,5 @@ async fn round_trip(name: &str) {
     let admin = client("postgres").await;
     let replaced: String = admin.query_one(replaced, &[&name]).await.unwrap().get(0);
     let replaced = replaced.replace('"', "\"\"");
-    admin
-        .batch_execute(&format!("DROP DATABASE \"{replaced}\""))
-        .await
-        .unwrap();
+    admin.batch_execute(&format!("DROP DATABASE \"{replaced}\"")).await.unwrap();
 }

@@ -6,10 +6,7 @@ use super::{PROMOTION, World, client};
 async fn a_snapshot_ends_every_session_and_leaves_the_database_open() {
     let world = World::shop().await;
     let customer = client(&world.name).await;
-    customer
-        .batch_execute("BEGIN; LOCK TABLE parent")
-        .await
-        .unwrap();
+    customer.batch_execute("BEGIN; LOCK TABLE parent").await.unwrap();
     let before = world.database.snapshot(PROMOTION).await.unwrap();
     customer.batch_execute("SELECT 1").await.unwrap_err();
     assert_eq!(before.database, format!("{}__pre_{PROMOTION}", world.name));
@@ -17,9 +14,7 @@ async fn a_snapshot_ends_every_session_and_leaves_the_database_open() {
     assert!(world.is_open(&world.name).await);
     assert!(!world.is_open(&before.database).await);
 
-    world
-        .run("INSERT INTO parent (name) VALUES ('later')")
-        .await;
+    world.run("INSERT INTO parent (name) VALUES ('later')").await;
     let again = world.database.snapshot(PROMOTION).await.unwrap();
     assert_eq!(again, before, "the second call adopts the first one's copy");
     assert_eq!(world.copies().await, [format!("__pre_{PROMOTION}")]);
@@ -61,10 +56,7 @@ async fn a_snapshot_that_cannot_be_made_leaves_the_database_open() {
 #[tokio::test]
 async fn two_at_once_make_one_copy() {
     let world = World::shop().await;
-    let (one, other) = tokio::join!(
-        world.database.snapshot(PROMOTION),
-        world.database.snapshot(PROMOTION)
-    );
+    let (one, other) = tokio::join!(world.database.snapshot(PROMOTION), world.database.snapshot(PROMOTION));
     assert_eq!(one.unwrap(), other.unwrap());
     assert!(world.is_open(&world.name).await);
 }
@@ -85,9 +77,6 @@ async fn a_snapshot_dropped_in_the_middle_is_waited_for_by_the_next_move() {
         }
     }
     world.database.drop_snapshot(PROMOTION).await.unwrap();
-    assert!(
-        world.copies().await.is_empty(),
-        "no copy turns up afterwards"
-    );
+    assert!(world.copies().await.is_empty(), "no copy turns up afterwards");
     assert!(world.is_open(&world.name).await);
 }

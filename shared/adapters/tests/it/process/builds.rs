@@ -39,11 +39,7 @@ async fn a_build_runs_in_a_copy_of_the_context_and_is_sealed() {
     let world = building("cat version >built; echo to stdout; echo to stderr >&2; printf last");
     let (built, lines) = build(&world).await;
     assert_eq!(lines, ["to stdout", "to stderr", "last"]);
-    let app = world
-        .root()
-        .join("releases")
-        .join(built.unwrap())
-        .join("app");
+    let app = world.root().join("releases").join(built.unwrap()).join("app");
     assert_eq!(fs::read_to_string(app.join("built")).unwrap(), "two");
     for path in [app.clone(), app.join("built"), app.join("version")] {
         let mode = fs::metadata(&path).unwrap().permissions().mode();
@@ -90,10 +86,7 @@ async fn a_build_that_could_not_run_or_was_killed_may_be_tried_again() {
         let command = command.iter().map(ToString::to_string).collect();
         let world = World::with(|settings| settings.build = command);
         let (built, _lines) = build(&world).await;
-        assert!(
-            matches!(built, Err(BuildError::Unavailable(_))),
-            "{built:?}"
-        );
+        assert!(matches!(built, Err(BuildError::Unavailable(_))), "{built:?}");
         assert_eq!(releases(&world), 0);
     }
 }
@@ -108,10 +101,7 @@ async fn a_build_sees_no_secrets() {
     for line in lines {
         let name = line.split('=').next().unwrap();
         let set_by_shell = ["PWD", "OLDPWD", "SHLVL", "_", "SLIPWAY_BELONGS_TO"];
-        assert!(
-            allowed.contains(&name) || set_by_shell.contains(&name),
-            "{name} reaches the build"
-        );
+        assert!(allowed.contains(&name) || set_by_shell.contains(&name), "{name} reaches the build");
     }
 }
 
@@ -152,11 +142,8 @@ async fn a_build_whose_worker_was_killed_is_cleared_away_by_the_next() {
     let world = building("echo built");
     let stale = world.root().join("releases/.building-cp-0000000b-x");
     fs::create_dir(&stale).unwrap();
-    let mut left = tokio::process::Command::new("sleep")
-        .arg("600")
-        .env("SLIPWAY_BELONGS_TO", &stale)
-        .spawn()
-        .unwrap();
+    let mut left =
+        tokio::process::Command::new("sleep").arg("600").env("SLIPWAY_BELONGS_TO", &stale).spawn().unwrap();
     let (built, _lines) = build(&world).await;
     built.unwrap();
     assert!(!left.wait().await.unwrap().success());
@@ -169,10 +156,7 @@ async fn a_settings_value_never_shows_in_its_debug_form() {
     let shown = format!("{:?}", Runtime::clone(&world.runtime));
     assert!(shown.contains("APP_SECRET") && !shown.contains("opensesame"));
     world.install(&[("version", "one")]).await;
-    for pid in [
-        world.pid_of("base", "keeper").unwrap(),
-        world.pid_of("base", "app").unwrap(),
-    ] {
+    for pid in [world.pid_of("base", "keeper").unwrap(), world.pid_of("base", "app").unwrap()] {
         let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap();
         assert!(!String::from_utf8_lossy(&arguments).contains("opensesame"));
     }

@@ -20,10 +20,7 @@ fn kill(pid: i32) {
 async fn kill_keeper_of_base(world: &World) -> i32 {
     let keeper = world.pid_of("base", "keeper").unwrap();
     kill(keeper);
-    eventually("the keeper is gone", || async {
-        (!is_running(keeper)).then_some(())
-    })
-    .await;
+    eventually("the keeper is gone", || async { (!is_running(keeper)).then_some(()) }).await;
     world.pid_of("base", "app").unwrap()
 }
 
@@ -95,9 +92,7 @@ async fn an_orphan_that_dropped_its_mark_is_found_by_what_was_written_down() {
         settings.run = ["env", "-i", &app].map(str::to_owned).to_vec();
         settings.stop_timeout_seconds = 1;
     });
-    world
-        .install(&[("ignore-term", ""), ("version", "one")])
-        .await;
+    world.install(&[("ignore-term", ""), ("version", "one")]).await;
     world.ask("base", "version").await;
     assert_eq!(world.processes(), NONE, "the mark is gone");
     let swap = world.prepare(CP, &[("version", "two")]).await;
@@ -118,16 +113,12 @@ async fn a_dead_orphan_that_nobody_waits_for_does_not_hold_up_a_stop() {
     world.install(&[("version", "one")]).await;
     let orphan = kill_keeper_of_base(&world).await;
     kill(orphan);
-    let mut dead = std::process::Command::new("sleep")
-        .arg("600")
-        .spawn()
-        .unwrap();
+    let mut dead = std::process::Command::new("sleep").arg("600").spawn().unwrap();
     let pid = dead.id();
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let started = stat.split(' ').nth(21).unwrap();
     let path = world.root().join("instances/base/state.json");
-    let mut state: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let mut state: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     state["app"]["pid"] = pid.into();
     state["app"]["started_ticks"] = started.parse::<u64>().unwrap().into();
     std::fs::write(&path, state.to_string()).unwrap();
@@ -153,11 +144,7 @@ async fn a_pid_that_another_process_got_is_left_alone() {
 
     let swap = world.prepare(CP, &[("version", "two")]).await;
     world.runtime.stop_old(&swap).await.unwrap();
-    assert_eq!(
-        stranger.try_wait().unwrap(),
-        None,
-        "the stranger still runs"
-    );
+    assert_eq!(stranger.try_wait().unwrap(), None, "the stranger still runs");
     stranger.kill().await.unwrap();
 }
 

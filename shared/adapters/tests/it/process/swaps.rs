@@ -179,10 +179,7 @@ async fn a_version_that_ignores_the_order_to_stop_is_killed() {
 async fn what_a_version_started_does_not_outlive_it() {
     let world = World::new();
     world.install(&[("leave-child", "")]).await;
-    eventually("its child runs too", || async {
-        (world.processes().len() == 2).then_some(())
-    })
-    .await;
+    eventually("its child runs too", || async { (world.processes().len() == 2).then_some(()) }).await;
     let swap = world.prepare(CP, &[("version", "two")]).await;
     world.runtime.stop_old(&swap).await.unwrap();
     assert_eq!(world.processes(), NONE);
@@ -191,9 +188,7 @@ async fn what_a_version_started_does_not_outlive_it() {
 #[tokio::test]
 async fn a_stop_that_was_cut_off_is_finished_before_the_next_start() {
     let world = World::with(|settings| settings.stop_timeout_seconds = 2);
-    world
-        .install(&[("ignore-term", ""), ("version", "one")])
-        .await;
+    world.install(&[("ignore-term", ""), ("version", "one")]).await;
     world.ask("base", "version").await;
     let old = world.pid_of("base", "app").unwrap();
     let swap = world.prepare(CP, &[("version", "two")]).await;
@@ -218,10 +213,7 @@ async fn two_that_start_the_same_version_start_one_process() {
     for promotion in ["CP-00000001", "CP-00000002", "CP-00000003"] {
         let swap = world.prepare(promotion, &[("version", "two")]).await;
         world.runtime.stop_old(&swap).await.unwrap();
-        let (first, second) = tokio::join!(
-            world.runtime.start_new(&swap),
-            world.runtime.start_new(&swap)
-        );
+        let (first, second) = tokio::join!(world.runtime.start_new(&swap), world.runtime.start_new(&swap));
         first.unwrap();
         second.unwrap();
         assert_eq!(world.processes().len(), 1);
@@ -233,11 +225,7 @@ async fn two_that_start_the_same_version_start_one_process() {
 async fn finish_keeps_as_many_earlier_releases_as_it_is_told() {
     let world = World::new();
     world.install(&[("version", "0")]).await;
-    for (promotion, version) in [
-        ("CP-00000001", "1"),
-        ("CP-00000002", "2"),
-        ("CP-00000003", "3"),
-    ] {
+    for (promotion, version) in [("CP-00000001", "1"), ("CP-00000002", "2"), ("CP-00000003", "3")] {
         let swap = world.prepare(promotion, &[("version", version)]).await;
         world.runtime.stop_old(&swap).await.unwrap();
         world.runtime.start_new(&swap).await.unwrap();

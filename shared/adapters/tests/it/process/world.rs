@@ -42,11 +42,7 @@ impl World {
         let mut settings = settings(folder.path());
         adjust(&mut settings);
         let process = Process::new(settings).unwrap();
-        Self {
-            folder,
-            runtime: Runtime::Process(process.clone()),
-            process,
-        }
+        Self { folder, runtime: Runtime::Process(process.clone()), process }
     }
 
     pub(super) fn root(&self) -> PathBuf {
@@ -122,9 +118,7 @@ impl Drop for World {
         let process = self.process.clone();
         // A thread of its own, because a runtime cannot wait inside another.
         let down = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(process.down())
         });
         let ended = down.join().unwrap();
@@ -164,10 +158,7 @@ pub(super) fn release(promotion: &str) -> Release {
 pub(super) fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let program = test.ancestors().nth(2).unwrap().join("examples").join(name);
-    assert!(
-        program.exists(),
-        "{name} is missing, build it with: cargo build -p adapters --examples"
-    );
+    assert!(program.exists(), "{name} is missing, build it with: cargo build -p adapters --examples");
     program
 }
 

@@ -1,0 +1,30 @@
+//! What a job leaves in the records for later jobs of the same run, which other workers do.
+
+use serde::{Deserialize, Serialize};
+
+/// Left by Validate: how the running version was before anything was done. A rollback is judged by it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// Whether it met the health rule.
+    pub healthy: bool,
+    /// The build that answered, where the rule says where it stands.
+    pub build: Option<String>,
+    /// What was wrong, for people.
+    pub problem: Option<String>,
+}
+
+/// Left by Source extraction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extracted {
+    /// Hash of the sealed change set, hex.
+    pub change_set: String,
+    /// Hash of everything that goes into the image, hex.
+    pub source_hash: String,
+}
+
+/// Left by Image build.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Built {
+    /// The image, by id.
+    pub image: String,
+}
