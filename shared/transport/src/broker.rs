@@ -12,7 +12,7 @@ use crate::{
     TopologyError,
 };
 
-/// A message broker. Cheap to clone: clones share connections.
+/// A message broker. Cheap to clone: clones share connections, which end with the last of them.
 #[derive(Clone, Debug)]
 pub enum Broker {
     /// `RabbitMQ`, shared by any number of processes.
