@@ -11,7 +11,7 @@ use crate::{
     ConnectError, Consumer, Exchange, Message, Names, PublishError, Queue, Subscription, TopologyError,
 };
 
-/// A message broker. Cheap to clone: clones share connections.
+/// A message broker. Cheap to clone: clones share connections, which end with the last of them.
 #[derive(Clone, Debug)]
 pub enum Broker {
     /// `RabbitMQ`, shared by any number of processes.

@@ -95,3 +95,17 @@ impl Message {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Exchange, UnknownExchange};
+
+    #[test]
+    fn what_the_outbox_stored_is_read_back() {
+        for exchange in Exchange::ALL {
+            assert_eq!(exchange.as_str().parse(), Ok(exchange));
+        }
+        let unknown = UnknownExchange("slipway.jobs".to_owned());
+        assert_eq!("slipway.jobs".parse::<Exchange>(), Err(unknown));
+    }
+}

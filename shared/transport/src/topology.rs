@@ -246,7 +246,32 @@ fn dead_plan(names: &Names, queue: &Queue) -> QueuePlan {
 
 #[cfg(test)]
 mod tests {
-    use super::Routing;
+    use super::{Names, Queue, Routing};
+    use crate::Exchange;
+
+    /// Programs outside rely on the first three; operators and their dashboards on all.
+    #[test]
+    fn the_names_stay_as_they_are() {
+        let names = Names::default();
+        let jobs = Queue::Jobs("build".to_owned());
+        let undo = Queue::Undo("swap".to_owned());
+        for (name, expected) in [
+            (names.exchange(Exchange::Ship), "slipway.ship"),
+            (names.exchange(Exchange::Events), "slipway.events"),
+            (names.queue(&Queue::Intake), "slipway.intake"),
+            (names.exchange(Exchange::Jobs), "slipway.jobs"),
+            (names.exchange(Exchange::Undo), "slipway.undo"),
+            (names.exchange(Exchange::Control), "slipway.control"),
+            (names.dead_exchange(), "slipway.dead"),
+            (names.queue(&jobs), "slipway.jobs.build"),
+            (names.queue(&undo), "slipway.undo.swap"),
+            (names.dead_queue(&Queue::Intake), "slipway.dead.intake"),
+            (names.dead_queue(&jobs), "slipway.dead.jobs.build"),
+            (names.dead_queue(&undo), "slipway.dead.undo.swap"),
+        ] {
+            assert_eq!(name, expected);
+        }
+    }
 
     #[test]
     fn a_topic_pattern_admits_the_keys_that_amqp_says_it_admits() {

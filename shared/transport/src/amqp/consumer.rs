@@ -29,7 +29,7 @@ use crate::topology::SUBSCRIPTION_LENGTH_MAX;
 use crate::{Names, Outage, Queue};
 
 /// How often the broker is asked whether the queue still has a consumer.
-const WATCHDOG_EVERY: Duration = Duration::from_secs(15);
+const WATCHDOG_EVERY: Duration = Duration::from_secs(5);
 
 /// A stop asked for by the consumer's owner, or by the broker's.
 #[derive(Clone, Debug)]

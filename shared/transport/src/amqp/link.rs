@@ -24,6 +24,10 @@ use crate::{ConnectError, Outage};
 /// Longest wait for a connection, handshake included; leaves room below the promised 10 seconds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);
 
+/// Longest wait for the answer to a goodbye. Short, because it delays the next connection, and because a
+/// connection that is given up is usually past answering; its heartbeat ends it then.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Heartbeat asked of the broker in seconds: a peer that vanished is noticed after two of them.
 const HEARTBEAT_SECONDS: u16 = 10;
 
@@ -187,6 +191,14 @@ impl Link {
         live.ok_or(Outage::Disconnected)
     }
 
+    /// Waits until the broker stops taking messages.
+    pub(super) async fn blocked(&self) -> Outage {
+        let mut state = self.0.clone();
+        let found = state.wait_for(|state| state.blocked.is_some()).await;
+        let reason = found.ok().and_then(|state| state.blocked.clone());
+        reason.map_or(Outage::Disconnected, |blocked| Outage::Blocked(blocked.reason))
+    }
+
     /// The connection, as soon as there is one.
     pub(super) async fn live(&mut self) -> Result<Live, Outage> {
         let found = self.0.wait_for(|state| state.live.as_ref().is_some_and(Live::is_sound));
@@ -260,7 +272,7 @@ async fn close(connection: &Connection) {
     if !connection.status().connected() {
         return;
     }
-    let goodbye = timeout(ANSWER_TIMEOUT, connection.close(200, "closing".into())).await;
+    let goodbye = timeout(GOODBYE_TIMEOUT, connection.close(200, "closing".into())).await;
     if !matches!(goodbye, Ok(Ok(()))) {
         tracing::debug!("the connection ended without a goodbye");
     }

@@ -4,6 +4,7 @@
 //! unroutable messages too. After any silence or channel error the channel is given up, and the next call
 //! opens another.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -27,11 +28,11 @@ const WINDOW: usize = 256;
 #[derive(Debug)]
 pub(super) struct Publisher {
     link: Link,
-    lane: Mutex<Option<Lane>>,
+    lane: Mutex<Option<Arc<Lane>>>,
 }
 
 /// A channel in confirm mode and the connection it is on.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Lane {
     channel: Channel,
     live: Live,
@@ -61,7 +62,7 @@ impl Publisher {
         };
         let mut answers = Vec::with_capacity(messages.len());
         for window in messages.chunks(WINDOW) {
-            let sent = window.iter().map(|message| send(&lane, message, deadline));
+            let sent = window.iter().map(|message| self.send(&lane, message, deadline));
             answers.extend(join_all(sent).await);
         }
         self.give_up_if_broken(&lane, &answers).await;
@@ -69,35 +70,65 @@ impl Publisher {
     }
 
     /// The channel in use, or a new one.
-    async fn lane(&self) -> Result<Lane, Outage> {
+    async fn lane(&self) -> Result<Arc<Lane>, Outage> {
         let live = self.link.live_now()?;
         let mut current = self.lane.lock().await;
         if let Some(lane) = current.as_ref().filter(|lane| lane.is_sound()) {
-            return Ok(lane.clone());
+            return Ok(Arc::clone(lane));
         }
         let channel = live.channel().await?;
         let confirming = channel.confirm_select(ConfirmSelectOptions::default());
         live.answer(confirming).await?;
-        Ok(current.insert(Lane { channel, live }).clone())
+        let lane = Arc::new(Lane { channel, live });
+        Ok(Arc::clone(current.insert(lane)))
     }
 
-    /// A channel that failed or fell silent is not used again; others that still wait on it keep it until then.
-    async fn give_up_if_broken(&self, lane: &Lane, answers: &[Result<(), PublishError>]) {
-        let is_silent =
-            answers.iter().any(|answer| matches!(answer, Err(PublishError::Unavailable(Outage::Silent(_)))));
-        if lane.is_sound() && !is_silent {
+    async fn send(
+        &self,
+        lane: &Lane,
+        message: &Result<Packet, PublishError>,
+        deadline: Instant,
+    ) -> Result<(), PublishError> {
+        let packet = message.as_ref().map_err(PublishError::clone)?;
+        let confirmed = timeout_at(deadline, confirm(&lane.channel, packet));
+        let confirmed = tokio::select! {
+            biased;
+            confirmed = lane.live.until_over(confirmed) => confirmed,
+            outage = self.link.blocked() => Err(outage),
+        };
+        let Ok(confirmed) = confirmed.map_err(PublishError::Unavailable)? else {
+            return Err(PublishError::Unavailable(Outage::Silent(PUBLISH_TIMEOUT)));
+        };
+        match confirmed.map_err(|error| PublishError::Unavailable(Outage::from(error)))? {
+            Confirmation::Ack(None) => Ok(()),
+            Confirmation::Ack(Some(_returned)) => Err(packet.unroutable()),
+            // Confirms are always asked for, so an answer without one is as bad as none.
+            Confirmation::Nack(_) | Confirmation::NotRequested => Err(PublishError::Rejected),
+        }
+    }
+
+    /// A channel with unanswered messages is not used again; a silent connection is rebuilt.
+    async fn give_up_if_broken(&self, lane: &Arc<Lane>, answers: &[Result<(), PublishError>]) {
+        let mut outages = answers.iter().filter_map(outage).peekable();
+        if outages.peek().is_none() {
             return;
         }
         let mut current = self.lane.lock().await;
-        if current.as_ref().is_some_and(|it| it.channel.id() == lane.channel.id()) {
+        if current.as_ref().is_some_and(|it| Arc::ptr_eq(it, lane)) {
             *current = None;
         }
         drop(current);
-        let is_blocked = self.link.state().blocked.is_some();
-        if is_silent && !is_blocked {
+        if outages.any(|outage| matches!(outage, Outage::Silent(_))) {
             lane.live.give_up();
         }
     }
+}
+
+fn outage(answer: &Result<(), PublishError>) -> Option<&Outage> {
+    if let Err(PublishError::Unavailable(outage)) = answer {
+        return Some(outage);
+    }
+    None
 }
 
 fn refuse_all(messages: Vec<Result<Packet, PublishError>>, outage: &Outage) -> Vec<Result<(), PublishError>> {
@@ -105,31 +136,15 @@ fn refuse_all(messages: Vec<Result<Packet, PublishError>>, outage: &Outage) -> V
     messages.into_iter().map(|message| message.and_then(refuse)).collect()
 }
 
-async fn send(
-    lane: &Lane,
-    message: &Result<Packet, PublishError>,
-    deadline: Instant,
-) -> Result<(), PublishError> {
-    let packet = message.as_ref().map_err(PublishError::clone)?;
+/// Sends one message and waits for what the broker says to it.
+async fn confirm(channel: &Channel, packet: &Packet) -> lapin::Result<Confirmation> {
     let options = BasicPublishOptions { mandatory: packet.is_mandatory, immediate: false };
-    let confirmed = async {
-        let sent = lane.channel.basic_publish(
-            packet.exchange.clone(),
-            packet.routing_key.clone(),
-            options,
-            &packet.body,
-            packet.properties.clone(),
-        );
-        sent.await?.await
-    };
-    let confirmed = lane.live.until_over(timeout_at(deadline, confirmed)).await;
-    let Ok(confirmed) = confirmed.map_err(PublishError::Unavailable)? else {
-        return Err(PublishError::Unavailable(Outage::Silent(PUBLISH_TIMEOUT)));
-    };
-    match confirmed.map_err(|error| PublishError::Unavailable(Outage::from(error)))? {
-        Confirmation::Ack(None) => Ok(()),
-        Confirmation::Ack(Some(_returned)) => Err(packet.unroutable()),
-        // Confirms are always asked for, so an answer without one is as bad as none.
-        Confirmation::Nack(_) | Confirmation::NotRequested => Err(PublishError::Rejected),
-    }
+    let sent = channel.basic_publish(
+        packet.exchange.clone(),
+        packet.routing_key.clone(),
+        options,
+        &packet.body,
+        packet.properties.clone(),
+    );
+    sent.await?.await
 }

@@ -1,9 +1,10 @@
 //! A way to `RabbitMQ` that can be cut, silenced and restored, and that can raise a memory alarm.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
@@ -20,11 +21,11 @@ struct Way {
     cut: Arc<std::sync::Mutex<CancellationToken>>,
     /// How many connections, counted from the first, hear nothing more.
     silenced: watch::Sender<u32>,
-    /// The client's ends of publishing connections.
-    publishing: Arc<Mutex<Vec<Client>>>,
+    /// The client's ends of publishing connections; whoever carries a connection owns its end.
+    publishing: Arc<Mutex<Vec<Weak<Client>>>>,
 }
 
-type Client = Arc<Mutex<tokio::net::tcp::OwnedWriteHalf>>;
+type Client = Mutex<OwnedWriteHalf>;
 
 pub(crate) struct Proxy {
     pub(crate) url: String,
@@ -67,7 +68,8 @@ impl Proxy {
     /// Tells the publishing connections what `RabbitMQ` tells them in a memory alarm, or at its end.
     pub(crate) async fn set_memory_alarm(&self, is_on: bool) {
         let frame = if is_on { BLOCKED } else { UNBLOCKED };
-        for client in self.way.publishing.lock().await.iter() {
+        let publishing = self.way.publishing.lock().await;
+        for client in publishing.iter().filter_map(Weak::upgrade) {
             client.lock().await.write_all(frame).await.unwrap();
         }
     }
@@ -96,7 +98,7 @@ async fn carry(client: TcpStream, server: TcpStream, number: u32, way: Way) {
     let forth = async {
         while let Some(bytes) = read(&mut from_client).await {
             if bytes.windows(12).any(|text| text == b"(publishing)") {
-                way.publishing.lock().await.push(Arc::clone(&to_client));
+                way.publishing.lock().await.push(Arc::downgrade(&to_client));
             }
             hold_if_silenced(&silenced, number).await;
             write(&mut to_server, &bytes).await;
