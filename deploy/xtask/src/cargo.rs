@@ -1,1 +1,55 @@
+//! This workspace, and `cargo` in it.
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::interrupt::Interrupt;
+
+/// The target that a static binary has to name, so that its flags do not reach build scripts.
+const STATIC_TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// The workspace's folder.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A `cargo` command line in this workspace.
+pub(crate) fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new("cargo");
+    command.args(arguments).current_dir(root());
+    command
+}
+
+/// Builds the sample application as one static file, which runs in an otherwise empty image.
+pub(crate) fn build_portal(interrupt: &Interrupt) -> Result<PathBuf> {
+    let folder = root().join("target/static");
+    let status = interrupt.run(
+        command(&["build", "--package", "portal", "--target", STATIC_TARGET, "--target-dir"])
+            .arg(&folder)
+            .env("RUSTFLAGS", "-C target-feature=+crt-static"),
+    )?;
+    if !status.success() {
+        bail!("the sample application does not build");
+    }
+    canonical(&folder.join(STATIC_TARGET).join("debug/portal"))
+}
+
+/// Builds all programs of the workspace.
+///
+/// Without optimization: it builds several times faster, and the programs mostly wait for others.
+pub(crate) fn build_slipway(interrupt: &Interrupt) -> Result<PathBuf> {
+    let status = interrupt.run(&mut command(&["build", "--package", "slipway"]))?;
+    if !status.success() {
+        bail!("slipway does not build");
+    }
+    canonical(&root().join("target/debug/slipway"))
+}
+
+fn canonical(path: &Path) -> Result<PathBuf> {
+    match path.canonicalize() {
+        Ok(path) => Ok(path),
+        Err(error) => bail!("{} was not built: {error}", path.display()),
+    }
+}

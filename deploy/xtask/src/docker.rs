@@ -82,8 +82,7 @@ impl Docker {
             Self::Private(engine) => Ok(engine.bridge.gateway),
             Self::Existing { .. } => {
                 let format = "{{range .IPAM.Config}}{{.Gateway}}{{end}}";
-                let output = self
-                    .command()
+                let output = command(self.host())
                     .args(["network", "inspect", "bridge", "--format", format])
                     .output()
                     .context("run docker network inspect")?;
@@ -91,11 +90,6 @@ impl Docker {
                 text.trim().parse().context("read the gateway of Docker's default network")
             }
         }
-    }
-
-    /// A `docker` command line for this engine.
-    pub(crate) fn command(&self) -> Command {
-        command(self.host())
     }
 
     pub(crate) fn daemon(&mut self) -> Option<&mut Daemon> {
@@ -197,7 +191,8 @@ fn ip(arguments: &[&str]) -> Result<String> {
     output(Command::new(program).args(arguments))
 }
 
-fn command(host: &str) -> Command {
+/// A `docker` command line for the engine at `host`.
+pub(crate) fn command(host: &str) -> Command {
     let mut command = Command::new("docker");
     // The classic builder needs no plug-in; a person's own context must not win over the address.
     command.env("DOCKER_HOST", host).env("DOCKER_BUILDKIT", "0").env_remove("DOCKER_CONTEXT");

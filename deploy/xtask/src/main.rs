@@ -1,11 +1,12 @@
 //! Tasks of this workspace: `cargo xtask test`, `demo`, `up`, `servers`, `sqlx`.
 //!
-//! The tests and the local system need a Postgres, a RabbitMQ and a Docker engine. Each task starts
+//! The tests and the local system need a Postgres, a `RabbitMQ` and a Docker engine. Each task starts
 //! private ones: own folder, own free ports on the loopback address, no change to the machine's own
 //! services or firewall. A server never outlives the task that started it.
 //!
 //! This crate knows no other crate of the workspace, so that it compiles in seconds.
 
+mod application;
 mod cargo;
 mod daemon;
 mod demo;

@@ -1,4 +1,4 @@
-//! A private PostgreSQL server.
+//! A private Postgres server.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -14,7 +14,7 @@ use crate::{packages, port, secret};
 
 /// Where Debian and Ubuntu keep the programs, one folder per major version.
 const VERSIONS: &str = "/usr/lib/postgresql";
-/// PostgreSQL refuses to run as root; the distribution's packages make this account.
+/// Postgres refuses to run as root; the distribution's packages make this account.
 const ACCOUNT: &str = "postgres";
 
 /// A running server with the superuser `slipway`.

@@ -1,4 +1,4 @@
-//! A private RabbitMQ node.
+//! A private `RabbitMQ` node.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -33,10 +33,14 @@ impl Servers {
         let docker = Docker::start()?;
         let postgres = Postgres::start(&Purpose { is_durable: false, also_on: None })?;
         let mut servers = Self { rabbitmq, docker, postgres };
-        servers.postgres.wait_until_ready(interrupt)?;
-        servers.docker.wait_until_ready(interrupt)?;
-        servers.rabbitmq.wait_until_ready(interrupt)?;
+        servers.wait_until_ready(interrupt)?;
         Ok(servers)
+    }
+
+    pub(crate) fn wait_until_ready(&mut self, interrupt: &Interrupt) -> Result<()> {
+        self.postgres.wait_until_ready(interrupt)?;
+        self.docker.wait_until_ready(interrupt)?;
+        self.rabbitmq.wait_until_ready(interrupt)
     }
 
     /// How tests find them.
