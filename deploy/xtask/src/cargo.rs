@@ -7,9 +7,6 @@ use anyhow::{Result, bail};
 
 use crate::interrupt::Interrupt;
 
-/// The target that a static binary has to name, so that its flags do not reach build scripts.
-const STATIC_TARGET: &str = "x86_64-unknown-linux-gnu";
-
 /// The workspace's folder.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -24,16 +21,18 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
 
 /// Builds the sample application as one static file, which runs in an otherwise empty image.
 pub(crate) fn build_portal(interrupt: &Interrupt) -> Result<PathBuf> {
+    // Naming the target, though it is this machine's, keeps the flags away from build scripts.
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let folder = root().join("target/static");
     let status = interrupt.run(
-        command(&["build", "--package", "portal", "--target", STATIC_TARGET, "--target-dir"])
+        command(&["build", "--package", "portal", "--target", &target, "--target-dir"])
             .arg(&folder)
             .env("RUSTFLAGS", "-C target-feature=+crt-static"),
     )?;
     if !status.success() {
         bail!("the sample application does not build");
     }
-    canonical(&folder.join(STATIC_TARGET).join("debug/portal"))
+    canonical(&folder.join(&target).join("debug/portal"))
 }
 
 /// Builds all programs of the workspace.

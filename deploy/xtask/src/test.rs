@@ -40,7 +40,8 @@ fn all(stages: &mut Stages<'_>) -> Result<()> {
     if packages::find("docker-compose").is_some() {
         stages.run("compose file", |interrupt| {
             let mut command = Command::new("docker-compose");
-            succeed(interrupt, command.args(["config", "--quiet"]).current_dir(cargo::root()))
+            let arguments = ["--env-file", "deploy/bootstrap/env.example", "config", "--quiet"];
+            succeed(interrupt, command.args(arguments).current_dir(cargo::root()))
         })?;
     } else {
         stages.leave_out("compose file: docker-compose is not installed");
