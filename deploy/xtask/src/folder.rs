@@ -1,13 +1,15 @@
 //! The private folder of a server.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-/// An empty folder of its own under `/tmp`, removed with everything in it when dropped.
+/// An empty folder of its own under `/tmp`, closed to others, removed with everything in it
+/// when dropped.
 ///
 /// Not under `target/`: a server that runs under another account cannot reach a clone in somebody's
 /// home, and the path of a socket ends at 107 bytes.
@@ -18,7 +20,7 @@ impl Folder {
         let process = std::process::id();
         for attempt in 0.. {
             let path = PathBuf::from(format!("/tmp/slipway-{noun}-{process}-{attempt}"));
-            match fs::create_dir(&path) {
+            match DirBuilder::new().mode(0o700).create(&path) {
                 Ok(()) => return Ok(Self(path)),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error).with_context(|| format!("create {}", path.display())),

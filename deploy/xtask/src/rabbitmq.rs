@@ -1,14 +1,14 @@
 //! A private `RabbitMQ` node.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
 use crate::daemon::{Daemon, End, Terms};
 use crate::folder::Folder;
 use crate::interrupt::Interrupt;
-use crate::{packages, port, secret};
+use crate::{port, secret};
 
 /// Debian's own `rabbitmq-server` in the path insists on the system's folders; this one behind it does not.
 const SCRIPT: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
@@ -71,9 +71,9 @@ impl RabbitMq {
 }
 
 /// The program that starts a node.
-pub(crate) fn script() -> Option<PathBuf> {
+pub(crate) fn script() -> Option<&'static Path> {
     let script = Path::new(SCRIPT);
-    script.is_file().then(|| script.to_owned()).or_else(|| packages::find("rabbitmq-server"))
+    script.is_file().then_some(script)
 }
 
 fn configuration(port: u16, password: &str) -> String {

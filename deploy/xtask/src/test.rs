@@ -30,7 +30,7 @@ fn all(stages: &mut Stages<'_>) -> Result<()> {
     stages.tests(&servers, &[])?;
     stages.run("documentation", |interrupt| {
         let mut command = cargo::command(&["doc", "--workspace", "--no-deps", "--document-private-items"]);
-        succeed(interrupt, command.env("RUSTDOCFLAGS", "-D warnings").env("SQLX_OFFLINE", "true"))
+        succeed(interrupt, command.env("RUSTDOCFLAGS", "-D warnings"))
     })?;
     if packages::find("cargo-deny").is_some() {
         stages.cargo("licenses and sources", &["deny", "check", "bans", "licenses", "sources"])?;
@@ -96,7 +96,7 @@ impl Stages<'_> {
     }
 
     fn cargo(&mut self, name: &str, arguments: &[&str]) -> Result<()> {
-        self.run(name, |interrupt| succeed(interrupt, cargo::command(arguments).env("SQLX_OFFLINE", "true")))
+        self.run(name, |interrupt| succeed(interrupt, &mut cargo::command(arguments)))
     }
 
     fn tests(&mut self, servers: &Servers, filters: &[String]) -> Result<()> {
@@ -108,7 +108,6 @@ impl Stages<'_> {
                 command.args(["--all-targets", "--"]).args(filters);
             }
             command
-                .env("SQLX_OFFLINE", "true")
                 .env("SLIPWAY_TEST_PORTAL", portal)
                 .env("SLIPWAY_TEST_BINARY", slipway)
                 .envs(servers.variables());
