@@ -37,9 +37,9 @@ pub(crate) fn build_portal(interrupt: &Interrupt) -> Result<PathBuf> {
     canonical(&folder.join(&target).join("debug/portal"))
 }
 
-/// Builds all programs of the workspace.
+/// Builds the program.
 ///
-/// Without optimization: it builds several times faster, and the programs mostly wait for others.
+/// Without optimization: it builds several times faster, and mostly waits for others.
 pub(crate) fn build_slipway(interrupt: &Interrupt) -> Result<PathBuf> {
     let status = interrupt.run(&mut command(&["build", "--package", "slipway"]))?;
     if !status.success() {
