@@ -1,2 +1,80 @@
-//! xtask
-fn main() {}
+//! Tasks of this workspace: `cargo xtask test`, `demo`, `up`, `servers`, `sqlx`.
+//!
+//! The tests and the local system need a Postgres, a `RabbitMQ` and a Docker engine. Each task starts
+//! private ones: own folder, own free ports on the loopback address, no change to the machine's own
+//! services or firewall. A server never outlives the task that started it.
+//!
+//! This crate knows no other crate of the workspace, so that it compiles in seconds.
+
+mod application;
+mod cargo;
+mod daemon;
+mod demo;
+mod docker;
+mod folder;
+mod interrupt;
+mod packages;
+mod port;
+mod postgres;
+mod rabbitmq;
+mod secret;
+mod servers;
+mod sqlx;
+mod test;
+mod up;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::interrupt::Interrupt;
+
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", about = "Tasks of the Slipway workspace")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Checks everything on private servers; with FILTER, runs only the tests whose names contain one.
+    Test { filters: Vec<String> },
+    /// Ships two features to a sample application on this machine and shows what happens.
+    Demo {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Runs the distributed system on this machine, one process per role, until Ctrl-C.
+    Up,
+    /// Starts the servers that the tests need and prints how tests find them, until Ctrl-C.
+    Servers,
+    /// Writes the query data of the store crate anew from its migrations.
+    Sqlx {
+        /// Changes nothing; fails when the stored query data is out of date.
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<ExitCode> {
+    let interrupt = Interrupt::register()?;
+    match task {
+        Task::Test { filters } => test::run(&interrupt, &filters).map(|()| ExitCode::SUCCESS),
+        Task::Demo { arguments } => demo::run(&interrupt, &arguments),
+        Task::Up => up::run(&interrupt).map(|()| ExitCode::SUCCESS),
+        Task::Servers => servers::run(&interrupt).map(|()| ExitCode::SUCCESS),
+        Task::Sqlx { check } => sqlx::run(&interrupt, check).map(|()| ExitCode::SUCCESS),
+    }
+}

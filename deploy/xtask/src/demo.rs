@@ -1,0 +1,20 @@
+//! `cargo xtask demo`: builds what the demo needs and runs it.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::Result;
+
+use crate::cargo;
+use crate::interrupt::Interrupt;
+use crate::packages::{self, Need};
+
+/// Runs `slipway demo` with further arguments and gives its exit code back.
+pub(crate) fn run(interrupt: &Interrupt, arguments: &[String]) -> Result<ExitCode> {
+    packages::ensure(&[Need::Postgres, Need::Git])?;
+    let portal = cargo::build_portal(interrupt)?;
+    let slipway = cargo::build_slipway(interrupt)?;
+    let status =
+        interrupt.run(Command::new(slipway).arg("demo").arg("--portal").arg(portal).args(arguments))?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+}

@@ -1,0 +1,66 @@
+//! The private folder of a server.
+
+use std::fs::{self, DirBuilder};
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+/// An empty folder of its own under `/tmp`, closed to others, removed with everything in it
+/// when dropped.
+///
+/// Not under `target/`: a server that runs under another account cannot reach a clone in somebody's
+/// home, and the path of a socket ends at 107 bytes.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn create(noun: &str) -> Result<Self> {
+        let process = std::process::id();
+        for attempt in 0.. {
+            let path = PathBuf::from(format!("/tmp/slipway-{noun}-{process}-{attempt}"));
+            match DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => return Ok(Self(path)),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error).with_context(|| format!("create {}", path.display())),
+            }
+        }
+        bail!("no free name for the folder of {noun}")
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, content: &str) -> Result<PathBuf> {
+        let path = self.join(name);
+        fs::write(&path, content).with_context(|| format!("write {}", path.display()))?;
+        Ok(path)
+    }
+
+    /// Gives the folder and what is in it to another account.
+    pub(crate) fn give_to(&self, account: &str) -> Result<()> {
+        let status = Command::new("chown")
+            .args(["-R", &format!("{account}:")])
+            .arg(&self.0)
+            .status()
+            .context("run chown")?;
+        if !status.success() {
+            bail!("cannot give {} to the account {account}", self.0.display());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            eprintln!("warning: {} stays behind: {error}", self.0.display());
+        }
+    }
+}
