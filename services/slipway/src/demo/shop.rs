@@ -1,0 +1,136 @@
+//! The demo's production: a small web shop with customers and orders in its database.
+
+use std::path::{Path, PathBuf};
+
+use adapters::database::{Database, DatabaseError};
+use adapters::installation::{Application, Installation};
+use adapters::runtime::Process;
+use anyhow::{Context, Result, anyhow};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use super::cluster::{Cluster, free_port, succeed};
+
+/// Customers that the shop starts with; three orders each.
+const CUSTOMERS: &str = "40";
+
+/// The running shop.
+pub(super) struct Shop {
+    portal: PathBuf,
+    folder: PathBuf,
+    port: u16,
+    description: Value,
+}
+
+impl Shop {
+    /// Makes the shop's source, database and data.
+    pub(super) async fn prepare(portal: &Path, folder: &Path, cluster: &Cluster) -> Result<Self> {
+        let source = folder.join("source");
+        run(portal, ["unpack"], &[&source]).await?;
+        cluster.create("shop").await?;
+        let url = cluster.url("shop");
+        let secret = folder.join("shop-database-url");
+        std::fs::write(&secret, &url).context("write the shop's database URL")?;
+        let mut seed = Command::new(portal);
+        seed.args(["seed", "--rows", CUSTOMERS]).env("DATABASE_URL", &url).current_dir(&source);
+        succeed(seed, "fill the shop with customers and orders").await?;
+        let port = free_port()?;
+        let description = json!({
+            "name": "shop",
+            "base_source": source,
+            "backup_dir": folder.join("backups"),
+            "application": { "process": {
+                "root": folder.join("application"),
+                "build": ["./bin/portal", "build"],
+                "run": ["./bin/portal", "serve"],
+                "env": { "PORT": port.to_string() },
+                "secrets": { "DATABASE_URL": { "file": secret } },
+            } },
+            "database": { "url": { "file": secret } },
+            "health": {
+                "url": format!("http://127.0.0.1:{port}/api/health"),
+                "interval_ms": 300,
+                "within_seconds": 10,
+                "build": "/build",
+            },
+        });
+        Ok(Self { portal: portal.to_owned(), folder: folder.to_owned(), port, description })
+    }
+
+    /// Writes the description as its operator would keep it, and answers the file's path.
+    pub(super) fn save_description(&self) -> Result<String> {
+        let file = self.folder.join("shop.toml");
+        std::fs::write(&file, toml::to_string(&self.description)?).context("write the shop's description")?;
+        file.into_os_string().into_string().map_err(|_| anyhow!("the demo's folder has an unreadable name"))
+    }
+
+    /// The shop's address.
+    pub(super) fn address(&self) -> String {
+        format!("http://127.0.0.1:{}/", self.port)
+    }
+
+    /// Starts the first version.
+    pub(super) async fn open(&self) -> Result<()> {
+        let installation = self.installation()?;
+        self.process(&installation)?.install(&installation.base_source).await?;
+        Ok(())
+    }
+
+    /// Stops whatever version runs.
+    pub(super) async fn close(&self) -> Result<()> {
+        self.process(&self.installation()?)?.down().await
+    }
+
+    /// A digest of everything that the shop's database holds.
+    pub(super) async fn fingerprint(&self) -> Result<String> {
+        let database: Result<Database, DatabaseError> = self.installation()?.database().await;
+        let database = database?;
+        Ok(database.fingerprint(database.name()).await?.digest())
+    }
+
+    /// A developer's sandbox with the feature in it, and the ship message for it.
+    pub(super) async fn develop(&self, feature: &str, build: &str, title: &str) -> Result<PathBuf> {
+        let sandbox = self.folder.join("sandboxes").join(feature);
+        run(&self.portal, ["unpack"], &[&sandbox]).await?;
+        let commit =
+            ["-c", "user.name=Demo", "-c", "user.email=demo@localhost", "commit", "-q", "-m", "Base"];
+        for arguments in [&["init", "-q"][..], &["add", "-A"], &commit] {
+            let mut git = Command::new("git");
+            git.arg("-C").arg(&sandbox).args(arguments);
+            succeed(git, "make the sandbox a git work tree").await?;
+        }
+        run(&self.portal, ["feature", feature], &[&sandbox]).await?;
+        let message = json!({
+            "specversion": "1.0",
+            "type": "slipway.ship.requested.v1",
+            "data": {
+                "build": build,
+                "title": title,
+                "installation": "shop",
+                "sandbox": { "directory": sandbox },
+                "requested_by": "build-studio",
+            },
+        });
+        let file = self.folder.join(format!("{feature}.json"));
+        std::fs::write(&file, message.to_string()).context("write the ship message")?;
+        Ok(file)
+    }
+
+    fn installation(&self) -> Result<Installation> {
+        Installation::parse(&self.description)
+            .map_err(|problems| anyhow!("the demo's installation: {problems:?}"))
+    }
+
+    fn process(&self, installation: &Installation) -> Result<Process> {
+        match &installation.application {
+            Application::Process(process) => Process::new(process.settings(&installation.name)?),
+            Application::Docker(_) => Err(anyhow!("the demo's shop runs as a process")),
+        }
+    }
+}
+
+async fn run<const N: usize>(program: &Path, arguments: [&str; N], paths: &[&Path]) -> Result<()> {
+    let mut command = Command::new(program);
+    command.args(arguments).args(paths);
+    succeed(command, "prepare the sample application").await
+}
