@@ -80,8 +80,9 @@ impl Application {
         let text = format!(
             r#"name = "{NAME}"
 base_source = "{source}"
+backup_dir = "{backups}"
 
-[docker]
+[application.docker]
 host = "{host}"
 container = "{CONTAINER}"
 image = "{NAME}"
@@ -91,9 +92,8 @@ url = {{ env = "{DATABASE_VARIABLE}" }}
 
 [health]
 url = "{url}/api/health"
-
-[backups]
-folder = "{backups}"
+build = "/build"
+within_seconds = 20
 "#,
             source = self.source().display(),
             host = docker.host(),

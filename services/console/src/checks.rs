@@ -111,6 +111,10 @@ async fn runtime(engine: &Engine, installation: &Installation) -> Check {
             format!("{version} answers, but the application does not run there"),
             "Start it.",
         ),
+        // The engine's socket is as good as root: where the roles are apart, only those that need it get it.
+        Err(_) if engine.config.amqp_url.is_some() => {
+            fine("application", "the console has no way to where it runs; the workers do".into())
+        }
         Err(error) => wrong(
             "application",
             format!("the place where it runs does not answer: {error:#}"),

@@ -114,8 +114,8 @@ impl Probe {
         match answer.await {
             Ok((status, body)) if status.is_success() => Answer::Good { build: self.build_in(&body) },
             Ok((status, body)) => {
-                let excerpt = &body[..body.floor_char_boundary(EXCERPT_BYTES_MAX)];
-                Answer::Bad(format!("it answered {status}: {}", excerpt.trim()))
+                tracing::debug!(%status, body, "an application is not well");
+                Answer::Bad(format!("it answered that it is not well ({})", problem_in(&body, status)))
             }
             Err(error) if error.is_timeout() => Answer::Silent("it did not answer in time".into()),
             Err(error) if error.is_connect() => Answer::Silent("nothing answers at its address".into()),
@@ -127,6 +127,18 @@ impl Probe {
         let pointer = self.rule.build.as_deref()?;
         let body: Value = serde_json::from_str(body).ok()?;
         Some(body.pointer(pointer)?.as_str()?.to_owned())
+    }
+}
+
+/// What an answer says is wrong, in the words of the application where it has some.
+fn problem_in(body: &str, status: reqwest::StatusCode) -> String {
+    let said: Option<Value> = serde_json::from_str(body).ok();
+    let text = said.as_ref().and_then(|body| {
+        ["problem", "detail", "message", "error"].iter().find_map(|field| body.get(field)?.as_str())
+    });
+    match text {
+        Some(text) => text[..text.floor_char_boundary(EXCERPT_BYTES_MAX)].to_owned(),
+        None => status.to_string(),
     }
 }
 
