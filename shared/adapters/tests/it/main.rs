@@ -4,4 +4,5 @@
 
 mod change_set;
 mod database;
+mod docker;
 mod process;

@@ -1,0 +1,317 @@
+//! The swap of one container for its successor, and back.
+//!
+//! Where things stand is read from the engine: which of the two ids exist, run, and bear which
+//! name. So each move can be repeated, and can be taken up after a crash between any two calls.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use bollard::query_parameters::{ListContainersOptionsBuilder, TagImageOptionsBuilder};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::build::Untag;
+use super::connection::{CALL_LIMIT, within};
+use super::container::Container;
+use super::record::Record;
+use super::specification::{Specification, endpoints};
+use super::{Docker, keep_of, label};
+use crate::runtime::{Release, StartError, Swap};
+
+/// Long enough for a program that cannot read its configuration to give up; the health check
+/// watches for longer.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
+
+/// Lines of output that explain an early end.
+const TAIL_LINES: usize = 20;
+
+/// The engine's exit codes for a command that cannot be run or cannot be found.
+const BAD_COMMAND: [i64; 2] = [126, 127];
+
+/// The engine's words for a user that the image does not have.
+const BAD_USER: &str = "unable to find user";
+
+impl Docker {
+    pub(in crate::runtime) async fn prepare(&self, release: &Release, image: &str) -> Result<Swap> {
+        let promotion = &release.promotion;
+        let name = &self.settings.container;
+        let live = self
+            .named(name)
+            .await?
+            .with_context(|| format!("no application named {name} is there"))?;
+        let recorded = self.records.load(promotion).await?;
+        if let Some(swap) = recorded
+            .as_ref()
+            .and_then(|it| it.swap.clone())
+            .filter(|it| it.new == live.id())
+        {
+            return Ok(swap);
+        }
+        self.refuse_what_cannot_return(&live).await?;
+        // The first record counts: a later look may see what stopping has changed already.
+        let mut record = match recorded.filter(|it| it.container.id() == live.id()) {
+            Some(record) => record,
+            None => self.record(promotion, live).await?,
+        };
+        let old = &record.container;
+        self.keep_image(old.image(), promotion).await?;
+        let old_image = self
+            .image(old.image())
+            .await?
+            .context("the running application's image is gone")?;
+        let new_image = self
+            .image(image)
+            .await?
+            .with_context(|| format!("the image {image} is gone"))?;
+        let new_image = new_image["Id"]
+            .as_str()
+            .context("an image without an id")?
+            .to_owned();
+        let labels = [
+            (label::PROMOTION, promotion.as_str()),
+            (label::BUILD, &release.build),
+            (label::SOURCE, &release.source_hash),
+            (label::INSTALLATION, name),
+        ];
+        let wanted = Specification::following(old, &old_image["Config"], &new_image, &labels);
+        let swap = Swap {
+            promotion: promotion.clone(),
+            old: old.id().to_owned(),
+            old_image: old.image().to_owned(),
+            new: self.candidate(promotion, &new_image, &wanted).await?,
+            new_image,
+        };
+        record.swap = Some(swap.clone());
+        self.records.save(&record).await?;
+        Ok(swap)
+    }
+
+    pub(in crate::runtime) async fn unprepare(&self, promotion: &str) -> Result<()> {
+        if let Some(candidate) = self.named(&self.next_name(promotion)).await? {
+            self.discard(&candidate).await?;
+        }
+        self.untag(&self.keep_tag(promotion), Untag::Always).await?;
+        self.records.remove(promotion).await
+    }
+
+    pub(in crate::runtime) async fn stop_old(&self, swap: &Swap) -> Result<()> {
+        let Some(old) = self.container(&swap.old).await? else {
+            return Ok(());
+        };
+        // Before the stop: a crash or a restart of the engine in between must not revive it.
+        self.set_restart_policy(&old, &json!({ "Name": "no", "MaximumRetryCount": 0 }))
+            .await?;
+        self.halt(&swap.old).await
+    }
+
+    pub(in crate::runtime) async fn start_new(&self, swap: &Swap) -> Result<(), StartError> {
+        // Before the start: others find it by name from its first moment, and the engine fails
+        // to rename a container that ends at the same time.
+        self.hand_over_name(swap)
+            .await
+            .map_err(StartError::Unavailable)?;
+        if let Err(error) = self.start(&swap.new).await {
+            let after = self
+                .container(&swap.new)
+                .await
+                .map_err(StartError::Unavailable)?;
+            let message = error.to_string();
+            let is_final =
+                after.is_some_and(|it| !it.is_up() && BAD_COMMAND.contains(&it.exit_code()));
+            return if is_final || message.contains(BAD_USER) {
+                Err(StartError::Exited(message))
+            } else {
+                Err(StartError::Unavailable(error.into()))
+            };
+        }
+        self.first_look(&swap.new).await
+    }
+
+    pub(in crate::runtime) async fn stop_new(&self, swap: &Swap) -> Result<()> {
+        let Some(new) = self.container(&swap.new).await? else {
+            return Ok(());
+        };
+        self.set_restart_policy(&new, &json!({ "Name": "no", "MaximumRetryCount": 0 }))
+            .await?;
+        self.halt(&swap.new).await?;
+        self.discard(&new).await
+    }
+
+    pub(in crate::runtime) async fn start_old(&self, swap: &Swap) -> Result<()> {
+        let old = self
+            .container(&swap.old)
+            .await?
+            .context("the previous version's container is gone")?;
+        let name = &self.settings.container;
+        if old.name() != name {
+            self.rename(&swap.old, name).await?;
+        }
+        let Some(record) = self.records.load(&swap.promotion).await? else {
+            // A late repeat: the record goes only after everything is as before.
+            ensure!(
+                old.is_up(),
+                "the previous version's saved specification is gone"
+            );
+            return Ok(());
+        };
+        self.set_restart_policy(&old, record.container.restart_policy())
+            .await?;
+        self.connect_networks(&old, &endpoints(&record.container))
+            .await?;
+        self.start(&swap.old)
+            .await
+            .context("starting the previous version")
+    }
+
+    /// Some containers could never be brought back: better to know before anything is touched.
+    async fn refuse_what_cannot_return(&self, live: &Container) -> Result<()> {
+        ensure!(
+            !live.is_ephemeral(),
+            "the application is set to remove itself when it stops, so it could not be brought back"
+        );
+        let client = self.engine.client()?;
+        let options = ListContainersOptionsBuilder::new().all(true).build();
+        let others = within(CALL_LIMIT, client.list_containers(Some(options)))
+            .await
+            .context("listing containers")?;
+        let shared = format!("container:{}", live.id());
+        for other in others {
+            let mode = other.host_config.and_then(|it| it.network_mode);
+            if mode.as_deref() == Some(&shared) {
+                let names = other.names.unwrap_or_default().join(", ");
+                bail!("{names} shares the application's network and would lose it in a swap");
+            }
+        }
+        Ok(())
+    }
+
+    async fn record(&self, promotion: &str, container: Container) -> Result<Record> {
+        let record = Record {
+            promotion: promotion.to_owned(),
+            installation: self.settings.container.clone(),
+            saved_at: Timestamp::now(),
+            container,
+            swap: None,
+        };
+        self.records.save(&record).await?;
+        Ok(record)
+    }
+
+    /// Tags by id: the tag that the image has now may move to another image at any time.
+    async fn keep_image(&self, image: &str, promotion: &str) -> Result<()> {
+        let client = self.engine.client()?;
+        let options = TagImageOptionsBuilder::new()
+            .repo(&self.settings.image)
+            .tag(&keep_of(promotion))
+            .build();
+        within(CALL_LIMIT, client.tag_image(image, Some(options)))
+            .await
+            .context("keeping the running application's image")
+    }
+
+    /// The container made to this specification: the one that is there if it fits, else a new one.
+    async fn candidate(
+        &self,
+        promotion: &str,
+        image: &str,
+        wanted: &Specification,
+    ) -> Result<String> {
+        let name = self.next_name(promotion);
+        let mut found = self.named(&name).await?;
+        if let Some(other) = found.take_if(|it| !is_made_to(it, wanted, image)) {
+            self.discard(&other).await?;
+        }
+        if found.is_none() {
+            let path = format!("/containers/create?name={name}");
+            self.engine
+                .post(&path, &wanted.document)
+                .await
+                .context("creating the new version's container")?;
+            found = self.named(&name).await?;
+        }
+        let candidate = found.context("the engine has lost the container it just created")?;
+        ensure!(
+            candidate.image() == image,
+            "the new version's container was made from another image"
+        );
+        self.connect_networks(&candidate, &wanted.networks).await?;
+        Ok(candidate.id().to_owned())
+    }
+
+    /// Connects the container to those of the networks that it is not connected to.
+    async fn connect_networks(
+        &self,
+        container: &Container,
+        wanted: &Map<String, Value>,
+    ) -> Result<()> {
+        let current = container.networks();
+        for (network, endpoint) in wanted
+            .iter()
+            .filter(|(name, _)| !current.contains_key(*name))
+        {
+            let request = json!({ "Container": container.id(), "EndpointConfig": endpoint });
+            let connected = self
+                .engine
+                .post(&format!("/networks/{network}/connect"), &request)
+                .await;
+            connected.with_context(|| format!("connecting the network {network}"))?;
+        }
+        Ok(())
+    }
+
+    /// Gives the application's name to the new container.
+    async fn hand_over_name(&self, swap: &Swap) -> Result<()> {
+        let name = &self.settings.container;
+        if self
+            .container(&swap.old)
+            .await?
+            .is_some_and(|it| it.name() == name)
+        {
+            self.rename(&swap.old, &self.old_name(&swap.promotion))
+                .await?;
+        }
+        if self
+            .container(&swap.new)
+            .await?
+            .is_some_and(|it| it.name() != name)
+        {
+            self.rename(&swap.new, name).await?;
+        }
+        Ok(())
+    }
+
+    /// Watches the first moments: most of what cannot run ends within them.
+    async fn first_look(&self, id: &str) -> Result<(), StartError> {
+        let until = tokio::time::Instant::now() + FIRST_LOOK;
+        loop {
+            let seen = self.container(id).await.map_err(StartError::Unavailable)?;
+            let Some(seen) = seen else {
+                return Err(StartError::Unavailable(anyhow::anyhow!(
+                    "the new version's container is gone"
+                )));
+            };
+            if !seen.is_up() || seen.is_restarting() || seen.restarts() > 0 {
+                let output = self
+                    .last_output(id, TAIL_LINES)
+                    .await
+                    .unwrap_or_else(|error| format!("no output: {error:#}"));
+                return Err(StartError::Exited(format!(
+                    "exit code {}\n{output}",
+                    seen.exit_code()
+                )));
+            }
+            if tokio::time::Instant::now() >= until {
+                return Ok(());
+            }
+            tokio::time::sleep(super::moves::POLL_EVERY).await;
+        }
+    }
+}
+
+/// A container that has been started already is not fresh any more.
+fn is_made_to(candidate: &Container, wanted: &Specification, image: &str) -> bool {
+    let is_fresh = candidate.instance().started_at.is_none();
+    is_fresh
+        && candidate.image() == image
+        && candidate.label(label::SPECIFICATION) == Some(&wanted.fingerprint)
+}
