@@ -86,18 +86,13 @@ impl Docker {
     pub fn connect(settings: DockerSettings) -> Result<Self> {
         let engine = Engine::at(settings.host.as_deref())?;
         let records = Records::new(&settings.state_dir);
-        Ok(Self {
-            engine,
-            records,
-            settings: Arc::new(settings),
-        })
+        Ok(Self { engine, records, settings: Arc::new(settings) })
     }
 
     pub(super) async fn version(&self) -> Result<String> {
         let client = self.engine.client()?;
-        let version = within(CALL_LIMIT, client.version())
-            .await
-            .context("asking the Docker engine for its version")?;
+        let version =
+            within(CALL_LIMIT, client.version()).await.context("asking the Docker engine for its version")?;
         let (Some(engine), Some(api)) = (version.version, version.api_version) else {
             bail!("the Docker engine does not tell its version");
         };
@@ -105,10 +100,7 @@ impl Docker {
     }
 
     pub(super) async fn live(&self) -> Result<Option<Instance>> {
-        Ok(self
-            .named(&self.settings.container)
-            .await?
-            .map(|it| it.instance()))
+        Ok(self.named(&self.settings.container).await?.map(|it| it.instance()))
     }
 
     pub(super) async fn instance(&self, id: &str) -> Result<Option<Instance>> {
@@ -117,26 +109,17 @@ impl Docker {
 
     pub(super) async fn last_output(&self, id: &str, lines: usize) -> Result<String> {
         let client = self.engine.client()?;
-        let options = LogsOptionsBuilder::new()
-            .stdout(true)
-            .stderr(true)
-            .tail(&lines.to_string())
-            .build();
-        let chunks = client
-            .logs(id, Some(options))
-            .map_ok(bollard::container::LogOutput::into_bytes);
-        let chunks: Vec<_> = within(CALL_LIMIT, chunks.try_collect())
-            .await
-            .context("reading the application's output")?;
+        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&lines.to_string()).build();
+        let chunks = client.logs(id, Some(options)).map_ok(bollard::container::LogOutput::into_bytes);
+        let chunks: Vec<_> =
+            within(CALL_LIMIT, chunks.try_collect()).await.context("reading the application's output")?;
         Ok(String::from_utf8_lossy(&chunks.concat()).into_owned())
     }
 
     /// The container with this id, if it is there.
     async fn container(&self, id: &str) -> Result<Option<Container>> {
         let found = self.engine.fetch(&format!("/containers/{id}/json")).await;
-        Ok(found
-            .context("looking at a container")?
-            .map(Container::from))
+        Ok(found.context("looking at a container")?.map(Container::from))
     }
 
     /// The container with this name. The engine takes prefixes of ids for names, too.
@@ -146,20 +129,12 @@ impl Docker {
 
     /// Name under which the successor waits.
     fn next_name(&self, promotion: &str) -> String {
-        format!(
-            "{}--next-{}",
-            self.settings.container,
-            promotion.to_lowercase()
-        )
+        format!("{}--next-{}", self.settings.container, promotion.to_lowercase())
     }
 
     /// Name under which the predecessor waits.
     fn old_name(&self, promotion: &str) -> String {
-        format!(
-            "{}--old-{}",
-            self.settings.container,
-            promotion.to_lowercase()
-        )
+        format!("{}--old-{}", self.settings.container, promotion.to_lowercase())
     }
 
     /// Tag of the image built for the promotion.

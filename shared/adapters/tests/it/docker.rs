@@ -18,8 +18,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-const MISSING: &str =
-    "SLIPWAY_TEST_DOCKER_HOST is not set: run `cargo xtask test`, which starts the servers";
+const MISSING: &str = "SLIPWAY_TEST_DOCKER_HOST is not set: run `cargo xtask test`, which starts the servers";
 
 /// One test's corner of the engine.
 struct Site {
@@ -36,13 +35,7 @@ impl Site {
         let name = format!("t{}", &uuid::Uuid::new_v4().simple().to_string()[..10]);
         let dir = TempDir::new().expect("folder");
         let runtime = runtime(&host, &name, dir.path());
-        Self {
-            http: client(&host),
-            name,
-            host,
-            dir,
-            runtime,
-        }
+        Self { http: client(&host), name, host, dir, runtime }
     }
 
     /// A site whose application runs: the default image, started with `changes` to the request.
@@ -52,8 +45,7 @@ impl Site {
         let mut request = json!({ "Image": format!("{}:old", site.name) });
         merge(&mut request, changes);
         site.create(&site.name, request).await;
-        site.post(&format!("/containers/{}/start", site.name), json!({}))
-            .await;
+        site.post(&format!("/containers/{}/start", site.name), json!({})).await;
         site
     }
 
@@ -64,11 +56,7 @@ impl Site {
     /// The promotion with this number.
     fn release(&self, number: u32) -> Release {
         let build = format!("FB-{number:08X}");
-        Release {
-            promotion: self.promotion(number),
-            build,
-            source_hash: format!("{number:064x}"),
-        }
+        Release { promotion: self.promotion(number), build, source_hash: format!("{number:064x}") }
     }
 
     /// Promotion ids differ between sites, like names.
@@ -78,10 +66,7 @@ impl Site {
 
     /// A build context with the probe and these lines of its Dockerfile.
     fn context(&self, lines: &str) -> PathBuf {
-        let context = self
-            .dir
-            .path()
-            .join(format!("context-{}", uuid::Uuid::new_v4()));
+        let context = self.dir.path().join(format!("context-{}", uuid::Uuid::new_v4()));
         std::fs::create_dir(&context).expect("context");
         std::fs::copy(probe(), context.join("probe")).expect("copy the probe");
         // Layers of one site's own: removing another's must not take a cached one away.
@@ -120,10 +105,7 @@ impl Site {
     /// Builds the new version and prepares its swap.
     async fn prepared(&self, number: u32, lines: &str) -> Swap {
         let image = self.build(number, lines).await;
-        self.runtime
-            .prepare(&self.release(number), &image)
-            .await
-            .expect("prepare")
+        self.runtime.prepare(&self.release(number), &image).await.expect("prepare")
     }
 
     /// Ships the release from end to end.
@@ -139,14 +121,8 @@ impl Site {
     async fn roll_back(&self, swap: &Swap) {
         self.runtime.stop_new(swap).await.expect("stop_new");
         self.runtime.start_old(swap).await.expect("start_old");
-        self.runtime
-            .unprepare(&swap.promotion)
-            .await
-            .expect("unprepare");
-        self.runtime
-            .discard_image(&swap.promotion)
-            .await
-            .expect("discard_image");
+        self.runtime.unprepare(&swap.promotion).await.expect("unprepare");
+        self.runtime.discard_image(&swap.promotion).await.expect("discard_image");
     }
 
     /// Builds an image outside of any release, tagged with the site's name.
@@ -157,29 +133,18 @@ impl Site {
         let tar = tar.into_inner().expect("pack");
         eventually(async || {
             let path = format!("http://docker/build?t={}:{tag}", self.name);
-            let request = self
-                .http
-                .post(path)
-                .header("Content-Type", "application/x-tar");
+            let request = self.http.post(path).header("Content-Type", "application/x-tar");
             let answer = request.body(tar.clone()).send().await.expect("build");
             let output = answer.text().await.expect("build");
             output.contains("Successfully tagged").then_some(())
         })
         .await;
-        self.get(&format!("/images/{}:{tag}/json", self.name)).await["Id"]
-            .as_str()
-            .expect("id")
-            .to_owned()
+        self.get(&format!("/images/{}:{tag}/json", self.name)).await["Id"].as_str().expect("id").to_owned()
     }
 
     async fn create(&self, name: &str, mut request: Value) -> String {
-        merge(
-            &mut request,
-            json!({ "Labels": { "test.site": self.name } }),
-        );
-        let answer = self
-            .post(&format!("/containers/create?name={name}"), request)
-            .await;
+        merge(&mut request, json!({ "Labels": { "test.site": self.name } }));
+        let answer = self.post(&format!("/containers/create?name={name}"), request).await;
         answer["Id"].as_str().expect("id").to_owned()
     }
 
@@ -199,10 +164,7 @@ impl Site {
 
     async fn names(&self) -> Vec<String> {
         let all = self
-            .get(&format!(
-                "/containers/json?all=1&filters={{\"label\":[\"test.site={}\"]}}",
-                self.name
-            ))
+            .get(&format!("/containers/json?all=1&filters={{\"label\":[\"test.site={}\"]}}", self.name))
             .await;
         let names = all
             .as_array()
@@ -216,11 +178,7 @@ impl Site {
 
     /// Nothing but the application itself is left.
     async fn assert_alone(&self, name: &str) {
-        assert_eq!(
-            self.names().await,
-            std::slice::from_ref(&self.name),
-            "{name}"
-        );
+        assert_eq!(self.names().await, std::slice::from_ref(&self.name), "{name}");
     }
 
     async fn exists(&self, path: &str) -> bool {
@@ -228,9 +186,7 @@ impl Site {
     }
 
     async fn get(&self, path: &str) -> Value {
-        self.call(Method::GET, path, &Value::Null)
-            .await
-            .expect(path)
+        self.call(Method::GET, path, &Value::Null).await.expect(path)
     }
 
     async fn post(&self, path: &str, body: Value) -> Value {
@@ -238,9 +194,7 @@ impl Site {
     }
 
     async fn delete(&self, path: &str) {
-        self.call(Method::DELETE, path, &Value::Null)
-            .await
-            .expect(path);
+        self.call(Method::DELETE, path, &Value::Null).await.expect(path);
     }
 
     async fn call(&self, method: Method, path: &str, body: &Value) -> Result<Value, String> {
@@ -252,10 +206,7 @@ impl Drop for Site {
     fn drop(&mut self) {
         let (host, name) = (self.host.clone(), self.name.clone());
         let cleaned = std::thread::spawn(move || {
-            let rt = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("runtime");
+            let rt = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
             rt.block_on(clean(&client(&host), &name));
         });
         cleaned.join().expect("clean up");
@@ -271,43 +222,28 @@ async fn clean(http: &reqwest::Client, name: &str) {
             .map(|it| it[key].as_str().unwrap_or_default().to_owned())
             .collect()
     };
-    let get = async |path: &str| {
-        call(http, Method::GET, path, &Value::Null)
-            .await
-            .unwrap_or_default()
-    };
+    let get = async |path: &str| call(http, Method::GET, path, &Value::Null).await.unwrap_or_default();
     let delete = async |path: String| drop(call(http, Method::DELETE, &path, &Value::Null).await);
     let containers = get("/containers/json?all=1").await;
     let all = containers.as_array().cloned().unwrap_or_default();
     let made_up = all.iter().filter(|it| it.to_string().contains(name));
     let made_up = made_up.flat_map(|it| it["Mounts"].as_array().cloned().unwrap_or_default());
-    let volumes: Vec<_> = made_up
-        .filter_map(|it| it["Name"].as_str().map(str::to_owned))
-        .collect();
+    let volumes: Vec<_> = made_up.filter_map(|it| it["Name"].as_str().map(str::to_owned)).collect();
     for id in own(containers, "Id") {
         delete(format!("/containers/{id}?force=1&v=1")).await;
     }
     for volume in volumes {
         delete(format!("/volumes/{volume}")).await;
     }
-    for image in get("/images/json")
-        .await
-        .as_array()
-        .cloned()
-        .unwrap_or_default()
-    {
+    for image in get("/images/json").await.as_array().cloned().unwrap_or_default() {
         for tag in image["RepoTags"].as_array().cloned().unwrap_or_default() {
-            if let Some(tag) = tag
-                .as_str()
-                .filter(|it| it.starts_with(&format!("{name}:")))
-            {
+            if let Some(tag) = tag.as_str().filter(|it| it.starts_with(&format!("{name}:"))) {
                 delete(format!("/images/{tag}?force=1")).await;
             }
         }
     }
-    let layers = format!(
-        "/images/json?filters={{\"dangling\":[\"true\"],\"label\":[\"test.layer={name}\"]}}"
-    );
+    let layers =
+        format!("/images/json?filters={{\"dangling\":[\"true\"],\"label\":[\"test.layer={name}\"]}}");
     for layer in own(get(&layers).await, "Id") {
         delete(format!("/images/{layer}?force=1")).await;
     }
@@ -333,33 +269,16 @@ fn runtime(host: &str, name: &str, dir: &Path) -> Runtime {
 }
 
 fn client(host: &str) -> reqwest::Client {
-    let socket = host
-        .strip_prefix("unix://")
-        .expect("the tests reach their engine by a socket");
-    reqwest::Client::builder()
-        .unix_socket(socket)
-        .pool_max_idle_per_host(0)
-        .build()
-        .expect("client")
+    let socket = host.strip_prefix("unix://").expect("the tests reach their engine by a socket");
+    reqwest::Client::builder().unix_socket(socket).pool_max_idle_per_host(0).build().expect("client")
 }
 
-async fn call(
-    http: &reqwest::Client,
-    method: Method,
-    path: &str,
-    body: &Value,
-) -> Result<Value, String> {
-    let request = http
-        .request(method, format!("http://docker{path}"))
-        .json(body);
+async fn call(http: &reqwest::Client, method: Method, path: &str, body: &Value) -> Result<Value, String> {
+    let request = http.request(method, format!("http://docker{path}")).json(body);
     let answer = request.send().await.expect("the engine answers");
     let is_accepted = answer.status().is_success() || answer.status() == 304;
     let text = answer.text().await.expect("answer");
-    if is_accepted {
-        Ok(serde_json::from_str(&text).unwrap_or_default())
-    } else {
-        Err(text)
-    }
+    if is_accepted { Ok(serde_json::from_str(&text).unwrap_or_default()) } else { Err(text) }
 }
 
 /// The program for the images, compiled once.
@@ -377,11 +296,7 @@ fn probe() -> &'static Path {
             source,
             "-o",
         ];
-        let status = Command::new("rustc")
-            .args(arguments)
-            .arg(&path)
-            .status()
-            .expect("rustc");
+        let status = Command::new("rustc").args(arguments).arg(&path).status().expect("rustc");
         assert!(status.success());
         (dir, path)
     });
@@ -401,10 +316,7 @@ async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
         if let Some(seen) = look().await {
             return seen;
         }
-        assert!(
-            tokio::time::Instant::now() < until,
-            "it did not come to pass in 20 s"
-        );
+        assert!(tokio::time::Instant::now() < until, "it did not come to pass in 20 s");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
 }

@@ -68,36 +68,26 @@ impl Docker {
             let missing = anyhow::anyhow!("the build context {} is not there", context.display());
             return Err(BuildError::Unavailable(missing));
         }
-        let mut output = Output {
-            log,
-            is_heard: true,
-            line: String::new(),
-            tail: VecDeque::new(),
-            layer: None,
-        };
+        let mut output =
+            Output { log, is_heard: true, line: String::new(), tail: VecDeque::new(), layer: None };
         let built = within(BUILD_LIMIT, async {
-            let response = self
-                .build_request(release, context)
-                .send()
-                .await
-                .map_err(transport)?;
+            let response = self.build_request(release, context).send().await.map_err(transport)?;
             follow(accepted(response).await?, &mut output).await
         });
         let failure = match built.await {
             Ok(failure) => failure,
-            Err(Error::DockerResponseServerError {
-                status_code,
-                message,
-            }) if status_code == 400 || message.contains("Dockerfile") => Some(message),
+            Err(Error::DockerResponseServerError { status_code, message })
+                if status_code == 400 || message.contains("Dockerfile") =>
+            {
+                Some(message)
+            }
             Err(error) => return Err(BuildError::Unavailable(error.into())),
         };
         if let Some(failure) = failure {
             return Err(self.failed(output, &failure).await);
         }
         let image = self.built(release).await.map_err(BuildError::Unavailable)?;
-        image
-            .context("the engine has lost the image it just built")
-            .map_err(BuildError::Unavailable)
+        image.context("the engine has lost the image it just built").map_err(BuildError::Unavailable)
     }
 
     pub(in crate::runtime) async fn discard_image(&self, promotion: &str) -> Result<()> {
@@ -110,11 +100,8 @@ impl Docker {
             ],
         )]);
         let options = ListImagesOptionsBuilder::new().filters(&filters).build();
-        let images = within(CALL_LIMIT, client.list_images(Some(options)))
-            .await
-            .context("listing images")?;
-        self.untag(&self.built_tag(promotion), Untag::IfUnused)
-            .await?;
+        let images = within(CALL_LIMIT, client.list_images(Some(options))).await.context("listing images")?;
+        self.untag(&self.built_tag(promotion), Untag::IfUnused).await?;
         for image in images {
             // What still bears a tag, such as one that keeps it for a rollback, has another use.
             if self
@@ -162,31 +149,20 @@ impl Docker {
             let is_ours = labels[label::PROMOTION] == release.promotion.as_str()
                 && labels[label::SOURCE] == release.source_hash.as_str()
                 && labels[label::INSTALLATION] == self.settings.container.as_str();
-            is_ours
-                .then(|| it["Id"].as_str().map(str::to_owned))
-                .flatten()
+            is_ours.then(|| it["Id"].as_str().map(str::to_owned)).flatten()
         }))
     }
 
     /// The image with this id or tag as the engine describes it.
     pub(super) async fn image(&self, reference: &str) -> Result<Option<Value>> {
-        self.engine
-            .fetch(&format!("/images/{reference}/json"))
-            .await
-            .context("looking at an image")
+        self.engine.fetch(&format!("/images/{reference}/json")).await.context("looking at an image")
     }
 
     /// Removes a tag, and the image with it if that was its last one and no container uses it.
     pub(super) async fn untag(&self, reference: &str, when: Untag) -> Result<()> {
         let client = self.engine.client()?;
-        let options = RemoveImageOptionsBuilder::new()
-            .force(when == Untag::Always)
-            .build();
-        let removed = within(
-            CALL_LIMIT,
-            client.remove_image(reference, Some(options), None),
-        )
-        .await;
+        let options = RemoveImageOptionsBuilder::new().force(when == Untag::Always).build();
+        let removed = within(CALL_LIMIT, client.remove_image(reference, Some(options), None)).await;
         if when == Untag::UnlessUsed && removed.as_ref().is_err_and(is_conflict) {
             tracing::debug!(reference, "an image is in use and stays");
             return Ok(());
@@ -209,22 +185,14 @@ impl Docker {
         ];
         if let Some(bytes) = self.settings.build_memory_bytes {
             // The second one is memory and swap together: equal means no swap.
-            query.extend([
-                ("memory", bytes.to_string()),
-                ("memswap", bytes.to_string()),
-            ]);
+            query.extend([("memory", bytes.to_string()), ("memswap", bytes.to_string())]);
         }
         if let Some(millicpus) = self.settings.build_millicpus {
             let quota = u64::from(millicpus) * CPU_PERIOD / 1000;
-            query.extend([
-                ("cpuperiod", CPU_PERIOD.to_string()),
-                ("cpuquota", quota.to_string()),
-            ]);
+            query.extend([("cpuperiod", CPU_PERIOD.to_string()), ("cpuquota", quota.to_string())]);
         }
         let request = self.engine.request(Method::POST, "/build").query(&query);
-        request
-            .header("Content-Type", "application/x-tar")
-            .body(archive(context.to_owned()))
+        request.header("Content-Type", "application/x-tar").body(archive(context.to_owned()))
     }
 }
 
@@ -308,17 +276,13 @@ impl Output<'_> {
             }
         }
         // Downloads report many times a second how far they are; their stages are enough.
-        if let (Some(status), None) = (
-            progress.status,
-            progress.progress_detail.and_then(|it| it.current),
-        ) {
+        if let (Some(status), None) = (progress.status, progress.progress_detail.and_then(|it| it.current)) {
             self.line.push_str(&status);
             self.flush();
         }
-        progress.error_detail.map(|it| {
-            it.message
-                .unwrap_or_else(|| "the build failed without a reason".to_owned())
-        })
+        progress
+            .error_detail
+            .map(|it| it.message.unwrap_or_else(|| "the build failed without a reason".to_owned()))
     }
 
     fn flush(&mut self) {

@@ -41,20 +41,14 @@ pub(super) struct Engine {
 impl Engine {
     /// The engine at this host, or at `DOCKER_HOST`, or at the usual socket.
     pub(super) fn at(host: Option<&str>) -> Result<Self> {
-        let host = host
-            .map(str::to_owned)
-            .or_else(|| env::var("DOCKER_HOST").ok());
+        let host = host.map(str::to_owned).or_else(|| env::var("DOCKER_HOST").ok());
         let address = parse(host.as_deref().unwrap_or(DEFAULT_HOST))?;
-        let builder = reqwest::Client::builder()
-            .no_proxy()
-            .pool_max_idle_per_host(0);
+        let builder = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
         let builder = match &address {
             Address::Socket(path) => builder.unix_socket(path.as_path()),
             Address::Loopback(_) => builder,
         };
-        let http = builder
-            .build()
-            .context("setting up the connection to the Docker engine")?;
+        let http = builder.build().context("setting up the connection to the Docker engine")?;
         Ok(Self { address, http })
     }
 
@@ -92,8 +86,7 @@ impl Engine {
 
     /// Posts a document and returns the answer; an empty answer is `Null`.
     pub(super) async fn post(&self, path: &str, document: &Value) -> Result<Value, Error> {
-        self.exchange(self.request(Method::POST, path).json(document))
-            .await
+        self.exchange(self.request(Method::POST, path).json(document)).await
     }
 
     async fn exchange(&self, request: RequestBuilder) -> Result<Value, Error> {
@@ -110,8 +103,7 @@ impl Engine {
 }
 
 fn parse(host: &str) -> Result<Address> {
-    let url =
-        Url::parse(host).with_context(|| format!("the Docker host {host:?} is not an address"))?;
+    let url = Url::parse(host).with_context(|| format!("the Docker host {host:?} is not an address"))?;
     match url.scheme() {
         "unix" => Ok(Address::Socket(PathBuf::from(url.path()))),
         "tcp" | "http" => {
@@ -123,9 +115,7 @@ fn parse(host: &str) -> Result<Address> {
                     "the Docker host {host:?} is another machine; an open engine may only be reached on this one"
                 );
             }
-            Ok(Address::Loopback(
-                url.as_str().trim_end_matches('/').to_owned(),
-            ))
+            Ok(Address::Loopback(url.as_str().trim_end_matches('/').to_owned()))
         }
         _ => bail!("the Docker host {host:?} must start with unix:// or tcp://"),
     }
@@ -139,22 +129,13 @@ pub(super) async fn accepted(response: Response) -> Result<Response, Error> {
     }
     let text = response.text().await.map_err(transport)?;
     let message = serde_json::from_str::<Value>(&text).ok();
-    let message = message
-        .as_ref()
-        .and_then(|it| it["message"].as_str())
-        .unwrap_or(&text)
-        .to_owned();
-    Err(Error::DockerResponseServerError {
-        status_code: status.as_u16(),
-        message,
-    })
+    let message = message.as_ref().and_then(|it| it["message"].as_str()).unwrap_or(&text).to_owned();
+    Err(Error::DockerResponseServerError { status_code: status.as_u16(), message })
 }
 
 /// A failure on the way, as bollard has it.
 pub(super) fn transport(error: reqwest::Error) -> Error {
-    Error::IOError {
-        err: std::io::Error::other(error),
-    }
+    Error::IOError { err: std::io::Error::other(error) }
 }
 
 /// Waits for the engine, but no longer than `limit`.
@@ -162,18 +143,12 @@ pub(super) async fn within<T>(
     limit: Duration,
     call: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    tokio::time::timeout(limit, call)
-        .await
-        .unwrap_or(Err(Error::RequestTimeoutError))
+    tokio::time::timeout(limit, call).await.unwrap_or(Err(Error::RequestTimeoutError))
 }
 
 /// What the engine refused with, if it was the engine that refused.
 pub(super) fn status(error: &Error) -> Option<u16> {
-    if let Error::DockerResponseServerError { status_code, .. } = error {
-        Some(*status_code)
-    } else {
-        None
-    }
+    if let Error::DockerResponseServerError { status_code, .. } = error { Some(*status_code) } else { None }
 }
 
 pub(super) fn is_missing(error: &Error) -> bool {

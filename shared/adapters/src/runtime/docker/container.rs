@@ -67,10 +67,7 @@ impl Container {
         if mode == "host" || mode == "none" || mode.starts_with("container:") {
             return Map::new();
         }
-        self.document["NetworkSettings"]["Networks"]
-            .as_object()
-            .cloned()
-            .unwrap_or_default()
+        self.document["NetworkSettings"]["Networks"].as_object().cloned().unwrap_or_default()
     }
 
     pub(super) fn network_mode(&self) -> &str {
@@ -122,8 +119,7 @@ impl Container {
             running: self.is_up() && !self.is_restarting(),
             restarts: self.restarts(),
             started_at: started_at.map(str::to_owned),
-            exit_code: (was_up && (!self.is_up() || self.is_restarting()))
-                .then(|| self.exit_code()),
+            exit_code: (was_up && (!self.is_up() || self.is_restarting())).then(|| self.exit_code()),
             out_of_memory: self.state()["OOMKilled"] == true,
         }
     }
@@ -133,10 +129,7 @@ impl Container {
     }
 
     fn text(&self, pointer: &str) -> &str {
-        self.document
-            .pointer(pointer)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
+        self.document.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use bollard::errors::Error;
 use bollard::query_parameters::{
-    KillContainerOptions, RemoveContainerOptionsBuilder, RemoveVolumeOptions,
-    RenameContainerOptionsBuilder, StartContainerOptions, StopContainerOptionsBuilder,
+    KillContainerOptions, RemoveContainerOptionsBuilder, RemoveVolumeOptions, RenameContainerOptionsBuilder,
+    StartContainerOptions, StopContainerOptionsBuilder,
 };
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -32,11 +32,7 @@ impl Docker {
         let mut attempt = 1;
         loop {
             // The engine answers "not modified" for one that is up, which is fine.
-            let started = within(
-                CALL_LIMIT,
-                client.start_container(id, None::<StartContainerOptions>),
-            )
-            .await;
+            let started = within(CALL_LIMIT, client.start_container(id, None::<StartContainerOptions>)).await;
             match started {
                 Err(error) if attempt <= PORT_ATTEMPTS && is_port_taken(&error) => {
                     sleep(PORT_RETRY_AFTER).await;
@@ -51,32 +47,25 @@ impl Docker {
     pub(super) async fn halt(&self, id: &str) -> Result<()> {
         let client = self.engine.client()?;
         let grace = Duration::from_secs(self.settings.stop_timeout_seconds.into());
-        let seconds = i32::try_from(self.settings.stop_timeout_seconds)
-            .context("the stop timeout is too long")?;
-        if self.is_down(id).await? {
+        let seconds =
+            i32::try_from(self.settings.stop_timeout_seconds).context("the stop timeout is too long")?;
+        if is_down(self.container(id).await?.as_ref()) {
             return Ok(());
         }
         let options = StopContainerOptionsBuilder::new().t(seconds).build();
-        let asked = within(
-            grace + ENGINE_GRACE,
-            client.stop_container(id, Some(options)),
-        )
-        .await;
+        let asked = within(grace + ENGINE_GRACE, client.stop_container(id, Some(options))).await;
         if let Err(error) = gone(asked) {
             // Engines are known to report a failure although the process ends; the state decides.
             tracing::warn!(id, %error, "a container did not stop when asked");
-            if !self.is_down(id).await? {
-                let killed = within(
-                    CALL_LIMIT,
-                    client.kill_container(id, None::<KillContainerOptions>),
-                )
-                .await;
+            if !is_down(self.container(id).await?.as_ref()) {
+                let killed =
+                    within(CALL_LIMIT, client.kill_container(id, None::<KillContainerOptions>)).await;
                 if let Err(error) = gone(killed) {
                     tracing::warn!(id, %error, "a container could not be killed");
                 }
             }
         }
-        if !self.becomes(ENGINE_GRACE, || self.is_down(id)).await? {
+        if !self.becomes(id, ENGINE_GRACE, is_down).await? {
             bail!("the container {id} does not stop; the engine may need a restart");
         }
         Ok(())
@@ -88,11 +77,7 @@ impl Docker {
         self.remove(container.id()).await?;
         let client = self.engine.client()?;
         for (volume, _, _) in container.anonymous_volumes() {
-            let removed = within(
-                CALL_LIMIT,
-                client.remove_volume(volume, None::<RemoveVolumeOptions>),
-            )
-            .await;
+            let removed = within(CALL_LIMIT, client.remove_volume(volume, None::<RemoveVolumeOptions>)).await;
             if removed.as_ref().is_err_and(is_conflict) {
                 continue;
             }
@@ -104,21 +89,13 @@ impl Docker {
     /// Removes the container without any of its volumes. Returns when it is gone.
     pub(super) async fn remove(&self, id: &str) -> Result<()> {
         let client = self.engine.client()?;
-        let options = RemoveContainerOptionsBuilder::new()
-            .force(true)
-            .v(false)
-            .build();
+        let options = RemoveContainerOptionsBuilder::new().force(true).v(false).build();
         let removed = within(CALL_LIMIT, client.remove_container(id, Some(options))).await;
         // A conflict says that another removal is on its way.
         if !removed.as_ref().is_err_and(is_conflict) {
             gone(removed).context("removing a container")?;
         }
-        if !self
-            .becomes(ENGINE_GRACE, async || {
-                Ok(self.container(id).await?.is_none())
-            })
-            .await?
-        {
+        if !self.becomes(id, ENGINE_GRACE, |found| found.is_none()).await? {
             bail!("the container {id} cannot be removed; the engine may need a restart");
         }
         Ok(())
@@ -131,38 +108,28 @@ impl Docker {
         renamed.with_context(|| format!("giving the name {name} to a container"))
     }
 
-    pub(super) async fn set_restart_policy(
-        &self,
-        container: &Container,
-        policy: &Value,
-    ) -> Result<()> {
+    pub(super) async fn set_restart_policy(&self, container: &Container, policy: &Value) -> Result<()> {
         let current = container.restart_policy();
         let is_none = |it: &Value| it["Name"] == "no" || it["Name"] == "";
         if current == policy || is_none(current) && is_none(policy) {
             return Ok(());
         }
         let request = json!({ "RestartPolicy": policy });
-        let updated = self
-            .engine
-            .post(&format!("/containers/{}/update", container.id()), &request)
-            .await;
+        let updated = self.engine.post(&format!("/containers/{}/update", container.id()), &request).await;
         updated.context("changing when a container restarts")?;
         Ok(())
     }
 
-    async fn is_down(&self, id: &str) -> Result<bool> {
-        Ok(self.container(id).await?.is_none_or(|it| !it.is_up()))
-    }
-
-    /// Waits until the level is reached; returns whether it was.
+    /// Waits until the container is as wanted; returns whether it came to that.
     async fn becomes(
         &self,
+        id: &str,
         limit: Duration,
-        is_reached: impl AsyncFn() -> Result<bool>,
+        is_reached: fn(Option<&Container>) -> bool,
     ) -> Result<bool> {
         let until = Instant::now() + limit;
         loop {
-            if is_reached().await? {
+            if is_reached(self.container(id).await?.as_ref()) {
                 return Ok(true);
             }
             if Instant::now() >= until {
@@ -171,6 +138,10 @@ impl Docker {
             sleep(POLL_EVERY).await;
         }
     }
+}
+
+fn is_down(found: Option<&Container>) -> bool {
+    found.is_none_or(|container| !container.is_up())
 }
 
 fn is_port_taken(error: &Error) -> bool {

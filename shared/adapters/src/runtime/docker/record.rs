@@ -34,16 +34,12 @@ pub(super) struct Records {
 
 impl Records {
     pub(super) fn new(dir: &Path) -> Self {
-        Self {
-            dir: dir.to_owned(),
-        }
+        Self { dir: dir.to_owned() }
     }
 
     pub(super) async fn load(&self, promotion: &str) -> Result<Option<Record>> {
         let path = self.path(promotion)?;
-        run(move || read(&path))
-            .await
-            .context("reading the saved specification")
+        run(move || read(&path)).await.context("reading the saved specification")
     }
 
     /// Writes the record so that after a crash the file is either the former or this one.
@@ -52,10 +48,7 @@ impl Records {
         let dir = self.dir.clone();
         let text = serde_json::to_vec_pretty(record)?;
         run(move || {
-            std::fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(&dir)?;
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
             let mut file = NamedTempFile::new_in(&dir)?;
             file.write_all(&text)?;
             file.as_file().sync_all()?;
@@ -81,22 +74,15 @@ impl Records {
     /// All records of the installation, newest first.
     pub(super) async fn of(&self, installation: &str) -> Result<Vec<Record>> {
         let dir = self.dir.clone();
-        let mut records = run(move || read_all(&dir))
-            .await
-            .context("reading the saved specifications")?;
+        let mut records = run(move || read_all(&dir)).await.context("reading the saved specifications")?;
         records.retain(|it| it.installation == installation);
         records.sort_by_key(|it| std::cmp::Reverse(it.saved_at));
         Ok(records)
     }
 
     fn path(&self, promotion: &str) -> Result<PathBuf> {
-        let plain = promotion
-            .bytes()
-            .all(|it| it.is_ascii_alphanumeric() || it == b'-');
-        ensure!(
-            plain && !promotion.is_empty(),
-            "{promotion:?} is not the id of a promotion"
-        );
+        let plain = promotion.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-');
+        ensure!(plain && !promotion.is_empty(), "{promotion:?} is not the id of a promotion");
         Ok(self.dir.join(format!("{promotion}.json")))
     }
 }
@@ -125,7 +111,5 @@ fn read_all(dir: &Path) -> Result<Vec<Record>> {
 
 /// Files are read and written off the async threads, since a flush may take its time.
 async fn run<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .context("a file task was ended")?
+    tokio::task::spawn_blocking(work).await.context("a file task was ended")?
 }

@@ -29,45 +29,29 @@ pub(super) struct Specification {
 impl Specification {
     /// The specification that makes `image` (an id) follow `old`, whose image has the
     /// configuration `defaults`; `labels` are Slipway's own.
-    pub(super) fn following(
-        old: &Container,
-        defaults: &Value,
-        image: &str,
-        labels: &[(&str, &str)],
-    ) -> Self {
+    pub(super) fn following(old: &Container, defaults: &Value, image: &str, labels: &[(&str, &str)]) -> Self {
         let mut document = overrides(old, defaults);
         let networks = endpoints(old);
         document.insert("Image".to_owned(), image.into());
         document.insert("HostConfig".to_owned(), host_config(old));
         if let Some((name, endpoint)) = primary(old).and_then(|it| networks.get_key_value(&it)) {
             // Engines before API 1.44 take only one network here; the others are connected later.
-            document.insert(
-                "NetworkingConfig".to_owned(),
-                json!({ "EndpointsConfig": { name: endpoint } }),
-            );
+            document.insert("NetworkingConfig".to_owned(), json!({ "EndpointsConfig": { name: endpoint } }));
         }
-        let mut own: Map<String, Value> = labels
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).into()))
-            .collect();
+        let mut own: Map<String, Value> =
+            labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())).collect();
         let fingerprint = fingerprint(&json!([document, networks, own]));
         own.insert(label::SPECIFICATION.to_owned(), fingerprint.as_str().into());
         if let Value::Object(all) = document.entry("Labels").or_insert_with(|| json!({})) {
             all.append(&mut own);
         }
-        Self {
-            document: document.into(),
-            networks,
-            fingerprint,
-        }
+        Self { document: document.into(), networks, fingerprint }
     }
 }
 
 fn fingerprint(document: &Value) -> String {
     let digest = Sha256::digest(document.to_string());
-    digest
-        .iter()
-        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    digest.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 /// The old configuration without what came from its image.
@@ -79,10 +63,7 @@ fn overrides(old: &Container, defaults: &Value) -> Map<String, Value> {
     own.remove("OnBuild");
     subtract_commands(&mut own, defaults);
     for key in ["User", "WorkingDir", "StopSignal", "Shell"] {
-        if own
-            .get(key)
-            .is_some_and(|it| *it == defaults[key] || it == "")
-        {
+        if own.get(key).is_some_and(|it| *it == defaults[key] || it == "") {
             own.remove(key);
         }
     }
@@ -95,10 +76,7 @@ fn overrides(old: &Container, defaults: &Value) -> Map<String, Value> {
         }
     }
     if let Some(Value::Array(variables)) = own.get_mut("Env") {
-        let inherited = defaults["Env"]
-            .as_array()
-            .map(Vec::as_slice)
-            .unwrap_or_default();
+        let inherited = defaults["Env"].as_array().map(Vec::as_slice).unwrap_or_default();
         variables.retain(|it| !inherited.contains(it));
     }
     if let Some(Value::Object(labels)) = own.get_mut("Labels") {
@@ -115,11 +93,7 @@ fn subtract_commands(own: &mut Map<String, Value>, defaults: &Value) {
     let hides_command = command.is_null() && !defaults["Cmd"].is_null();
     if entrypoint != defaults["Entrypoint"] || hides_command {
         // An entry point of one empty word is how the engine is told "none".
-        let given = if entrypoint.is_null() {
-            json!([""])
-        } else {
-            entrypoint
-        };
+        let given = if entrypoint.is_null() { json!([""]) } else { entrypoint };
         own.insert("Entrypoint".to_owned(), given);
         own.insert("Cmd".to_owned(), command);
     } else if command != defaults["Cmd"] {
@@ -146,19 +120,13 @@ fn host_config(old: &Container) -> Value {
     let mut host = old.host_config().clone();
     for (name, path, is_writable) in old.anonymous_volumes() {
         let mounts = host["Mounts"].as_array_mut();
-        let declared = mounts.and_then(|list| {
-            list.iter_mut()
-                .find(|it| it["Target"] == path && it["Type"] == "volume")
-        });
+        let declared =
+            mounts.and_then(|list| list.iter_mut().find(|it| it["Target"] == path && it["Type"] == "volume"));
         if let Some(mount) = declared {
             mount["Source"] = name.into();
             continue;
         }
-        let bind = if is_writable {
-            format!("{name}:{path}")
-        } else {
-            format!("{name}:{path}:ro")
-        };
+        let bind = if is_writable { format!("{name}:{path}") } else { format!("{name}:{path}:ro") };
         if !host["Binds"].is_array() {
             host["Binds"] = json!([]);
         }
@@ -175,10 +143,8 @@ pub(super) fn endpoints(old: &Container) -> Map<String, Value> {
     for endpoint in networks.values_mut() {
         if let Some(fields) = endpoint.as_object_mut() {
             fields.retain(|key, value| {
-                let is_chosen = matches!(
-                    key.as_str(),
-                    "IPAMConfig" | "Links" | "Aliases" | "DriverOpts" | "GwPriority"
-                );
+                let is_chosen =
+                    matches!(key.as_str(), "IPAMConfig" | "Links" | "Aliases" | "DriverOpts" | "GwPriority");
                 is_chosen && !value.is_null()
             });
             if let Some(Value::Array(aliases)) = fields.get_mut("Aliases") {
@@ -196,8 +162,6 @@ fn primary(old: &Container) -> Option<String> {
         mode => mode,
     };
     let networks = old.networks();
-    let named = networks
-        .iter()
-        .find(|(name, endpoint)| *name == mode || endpoint["NetworkID"] == mode);
+    let named = networks.iter().find(|(name, endpoint)| *name == mode || endpoint["NetworkID"] == mode);
     named.map(|(name, _)| name.clone())
 }

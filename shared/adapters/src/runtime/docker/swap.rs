@@ -35,15 +35,10 @@ impl Docker {
     pub(in crate::runtime) async fn prepare(&self, release: &Release, image: &str) -> Result<Swap> {
         let promotion = &release.promotion;
         let name = &self.settings.container;
-        let live = self
-            .named(name)
-            .await?
-            .with_context(|| format!("no application named {name} is there"))?;
+        let live =
+            self.named(name).await?.with_context(|| format!("no application named {name} is there"))?;
         let recorded = self.records.load(promotion).await?;
-        if let Some(swap) = recorded
-            .as_ref()
-            .and_then(|it| it.swap.clone())
-            .filter(|it| it.new == live.id())
+        if let Some(swap) = recorded.as_ref().and_then(|it| it.swap.clone()).filter(|it| it.new == live.id())
         {
             return Ok(swap);
         }
@@ -55,18 +50,9 @@ impl Docker {
         };
         let old = &record.container;
         self.keep_image(old.image(), promotion).await?;
-        let old_image = self
-            .image(old.image())
-            .await?
-            .context("the running application's image is gone")?;
-        let new_image = self
-            .image(image)
-            .await?
-            .with_context(|| format!("the image {image} is gone"))?;
-        let new_image = new_image["Id"]
-            .as_str()
-            .context("an image without an id")?
-            .to_owned();
+        let old_image = self.image(old.image()).await?.context("the running application's image is gone")?;
+        let new_image = self.image(image).await?.with_context(|| format!("the image {image} is gone"))?;
+        let new_image = new_image["Id"].as_str().context("an image without an id")?.to_owned();
         let labels = [
             (label::PROMOTION, promotion.as_str()),
             (label::BUILD, &release.build),
@@ -99,25 +85,18 @@ impl Docker {
             return Ok(());
         };
         // Before the stop: a crash or a restart of the engine in between must not revive it.
-        self.set_restart_policy(&old, &json!({ "Name": "no", "MaximumRetryCount": 0 }))
-            .await?;
+        self.set_restart_policy(&old, &json!({ "Name": "no", "MaximumRetryCount": 0 })).await?;
         self.halt(&swap.old).await
     }
 
     pub(in crate::runtime) async fn start_new(&self, swap: &Swap) -> Result<(), StartError> {
         // Before the start: others find it by name from its first moment, and the engine fails
         // to rename a container that ends at the same time.
-        self.hand_over_name(swap)
-            .await
-            .map_err(StartError::Unavailable)?;
+        self.hand_over_name(swap).await.map_err(StartError::Unavailable)?;
         if let Err(error) = self.start(&swap.new).await {
-            let after = self
-                .container(&swap.new)
-                .await
-                .map_err(StartError::Unavailable)?;
+            let after = self.container(&swap.new).await.map_err(StartError::Unavailable)?;
             let message = error.to_string();
-            let is_final =
-                after.is_some_and(|it| !it.is_up() && BAD_COMMAND.contains(&it.exit_code()));
+            let is_final = after.is_some_and(|it| !it.is_up() && BAD_COMMAND.contains(&it.exit_code()));
             return if is_final || message.contains(BAD_USER) {
                 Err(StartError::Exited(message))
             } else {
@@ -131,36 +110,25 @@ impl Docker {
         let Some(new) = self.container(&swap.new).await? else {
             return Ok(());
         };
-        self.set_restart_policy(&new, &json!({ "Name": "no", "MaximumRetryCount": 0 }))
-            .await?;
+        self.set_restart_policy(&new, &json!({ "Name": "no", "MaximumRetryCount": 0 })).await?;
         self.halt(&swap.new).await?;
         self.discard(&new).await
     }
 
     pub(in crate::runtime) async fn start_old(&self, swap: &Swap) -> Result<()> {
-        let old = self
-            .container(&swap.old)
-            .await?
-            .context("the previous version's container is gone")?;
+        let old = self.container(&swap.old).await?.context("the previous version's container is gone")?;
         let name = &self.settings.container;
         if old.name() != name {
             self.rename(&swap.old, name).await?;
         }
         let Some(record) = self.records.load(&swap.promotion).await? else {
             // A late repeat: the record goes only after everything is as before.
-            ensure!(
-                old.is_up(),
-                "the previous version's saved specification is gone"
-            );
+            ensure!(old.is_up(), "the previous version's saved specification is gone");
             return Ok(());
         };
-        self.set_restart_policy(&old, record.container.restart_policy())
-            .await?;
-        self.connect_networks(&old, &endpoints(&record.container))
-            .await?;
-        self.start(&swap.old)
-            .await
-            .context("starting the previous version")
+        self.set_restart_policy(&old, record.container.restart_policy()).await?;
+        self.connect_networks(&old, &endpoints(&record.container)).await?;
+        self.start(&swap.old).await.context("starting the previous version")
     }
 
     /// Some containers could never be brought back: better to know before anything is touched.
@@ -171,9 +139,8 @@ impl Docker {
         );
         let client = self.engine.client()?;
         let options = ListContainersOptionsBuilder::new().all(true).build();
-        let others = within(CALL_LIMIT, client.list_containers(Some(options)))
-            .await
-            .context("listing containers")?;
+        let others =
+            within(CALL_LIMIT, client.list_containers(Some(options))).await.context("listing containers")?;
         let shared = format!("container:{}", live.id());
         for other in others {
             let mode = other.host_config.and_then(|it| it.network_mode);
@@ -200,22 +167,15 @@ impl Docker {
     /// Tags by id: the tag that the image has now may move to another image at any time.
     async fn keep_image(&self, image: &str, promotion: &str) -> Result<()> {
         let client = self.engine.client()?;
-        let options = TagImageOptionsBuilder::new()
-            .repo(&self.settings.image)
-            .tag(&keep_of(promotion))
-            .build();
+        let options =
+            TagImageOptionsBuilder::new().repo(&self.settings.image).tag(&keep_of(promotion)).build();
         within(CALL_LIMIT, client.tag_image(image, Some(options)))
             .await
             .context("keeping the running application's image")
     }
 
     /// The container made to this specification: the one that is there if it fits, else a new one.
-    async fn candidate(
-        &self,
-        promotion: &str,
-        image: &str,
-        wanted: &Specification,
-    ) -> Result<String> {
+    async fn candidate(&self, promotion: &str, image: &str, wanted: &Specification) -> Result<String> {
         let name = self.next_name(promotion);
         let mut found = self.named(&name).await?;
         if let Some(other) = found.take_if(|it| !is_made_to(it, wanted, image)) {
@@ -230,30 +190,17 @@ impl Docker {
             found = self.named(&name).await?;
         }
         let candidate = found.context("the engine has lost the container it just created")?;
-        ensure!(
-            candidate.image() == image,
-            "the new version's container was made from another image"
-        );
+        ensure!(candidate.image() == image, "the new version's container was made from another image");
         self.connect_networks(&candidate, &wanted.networks).await?;
         Ok(candidate.id().to_owned())
     }
 
     /// Connects the container to those of the networks that it is not connected to.
-    async fn connect_networks(
-        &self,
-        container: &Container,
-        wanted: &Map<String, Value>,
-    ) -> Result<()> {
+    async fn connect_networks(&self, container: &Container, wanted: &Map<String, Value>) -> Result<()> {
         let current = container.networks();
-        for (network, endpoint) in wanted
-            .iter()
-            .filter(|(name, _)| !current.contains_key(*name))
-        {
+        for (network, endpoint) in wanted.iter().filter(|(name, _)| !current.contains_key(*name)) {
             let request = json!({ "Container": container.id(), "EndpointConfig": endpoint });
-            let connected = self
-                .engine
-                .post(&format!("/networks/{network}/connect"), &request)
-                .await;
+            let connected = self.engine.post(&format!("/networks/{network}/connect"), &request).await;
             connected.with_context(|| format!("connecting the network {network}"))?;
         }
         Ok(())
@@ -262,19 +209,10 @@ impl Docker {
     /// Gives the application's name to the new container.
     async fn hand_over_name(&self, swap: &Swap) -> Result<()> {
         let name = &self.settings.container;
-        if self
-            .container(&swap.old)
-            .await?
-            .is_some_and(|it| it.name() == name)
-        {
-            self.rename(&swap.old, &self.old_name(&swap.promotion))
-                .await?;
+        if self.container(&swap.old).await?.is_some_and(|it| it.name() == name) {
+            self.rename(&swap.old, &self.old_name(&swap.promotion)).await?;
         }
-        if self
-            .container(&swap.new)
-            .await?
-            .is_some_and(|it| it.name() != name)
-        {
+        if self.container(&swap.new).await?.is_some_and(|it| it.name() != name) {
             self.rename(&swap.new, name).await?;
         }
         Ok(())
@@ -286,19 +224,14 @@ impl Docker {
         loop {
             let seen = self.container(id).await.map_err(StartError::Unavailable)?;
             let Some(seen) = seen else {
-                return Err(StartError::Unavailable(anyhow::anyhow!(
-                    "the new version's container is gone"
-                )));
+                return Err(StartError::Unavailable(anyhow::anyhow!("the new version's container is gone")));
             };
             if !seen.is_up() || seen.is_restarting() || seen.restarts() > 0 {
                 let output = self
                     .last_output(id, TAIL_LINES)
                     .await
                     .unwrap_or_else(|error| format!("no output: {error:#}"));
-                return Err(StartError::Exited(format!(
-                    "exit code {}\n{output}",
-                    seen.exit_code()
-                )));
+                return Err(StartError::Exited(format!("exit code {}\n{output}", seen.exit_code())));
             }
             if tokio::time::Instant::now() >= until {
                 return Ok(());

@@ -12,30 +12,15 @@ async fn an_image_bears_the_release_and_its_log_comes_line_by_line() {
     let site = Site::new();
     let (log, mut lines) = unbounded_channel();
     let release = site.release(1);
-    let image = site
-        .try_build(&release, &site.context("ENV COLOR=blue"), &log)
-        .await
-        .expect("build");
+    let image = site.try_build(&release, &site.context("ENV COLOR=blue"), &log).await.expect("build");
     drop(log);
     let mut seen = Vec::new();
     while let Some(line) = lines.recv().await {
         seen.push(line);
     }
-    assert!(
-        seen.iter().any(|it| it.ends_with(" : ENV COLOR=blue")),
-        "{seen:?}"
-    );
-    assert!(
-        seen.iter().all(|it| !it.contains('\n') && !it.is_empty()),
-        "{seen:?}"
-    );
-    let found = site
-        .get(&format!(
-            "/images/{}:{}/json",
-            site.name,
-            release.promotion.to_lowercase()
-        ))
-        .await;
+    assert!(seen.iter().any(|it| it.ends_with(" : ENV COLOR=blue")), "{seen:?}");
+    assert!(seen.iter().all(|it| !it.contains('\n') && !it.is_empty()), "{seen:?}");
+    let found = site.get(&format!("/images/{}:{}/json", site.name, release.promotion.to_lowercase())).await;
     assert_eq!(found["Id"], image.as_str());
     let labels = &found["Config"]["Labels"];
     assert_eq!(labels["slipway.promotion"], release.promotion.as_str());
@@ -49,44 +34,23 @@ async fn the_same_source_is_built_once_and_another_source_anew() {
     let site = Site::new();
     let (log, mut lines) = unbounded_channel();
     let first = site.build(1, "ENV COLOR=blue").await;
-    let again = site
-        .try_build(&site.release(1), &site.context("ENV COLOR=red"), &log)
-        .await
-        .expect("build");
+    let again = site.try_build(&site.release(1), &site.context("ENV COLOR=red"), &log).await.expect("build");
     assert_eq!(first, again);
-    assert!(
-        lines.try_recv().is_err(),
-        "nothing was built, so nothing was logged"
-    );
-    let other = adapters::runtime::Release {
-        source_hash: "f".repeat(64),
-        ..site.release(1)
-    };
-    let rebuilt = site
-        .try_build(&other, &site.context("ENV COLOR=red"), &log)
-        .await
-        .expect("build");
+    assert!(lines.try_recv().is_err(), "nothing was built, so nothing was logged");
+    let other = adapters::runtime::Release { source_hash: "f".repeat(64), ..site.release(1) };
+    let rebuilt = site.try_build(&other, &site.context("ENV COLOR=red"), &log).await.expect("build");
     assert_ne!(first, rebuilt);
     for _ in 0..2 {
-        site.runtime
-            .discard_image(&other.promotion)
-            .await
-            .expect("discard");
+        site.runtime.discard_image(&other.promotion).await.expect("discard");
     }
     for image in [first, rebuilt] {
-        assert!(
-            !site.exists(&format!("/images/{image}/json")).await,
-            "{image} is left"
-        );
+        assert!(!site.exists(&format!("/images/{image}/json")).await, "{image} is left");
     }
 }
 
 /// How many layers of the site's builds belong to no image.
 async fn layers(site: &Site) -> usize {
-    let filters = format!(
-        "{{\"dangling\":[\"true\"],\"label\":[\"test.layer={}\"]}}",
-        site.name
-    );
+    let filters = format!("{{\"dangling\":[\"true\"],\"label\":[\"test.layer={}\"]}}", site.name);
     let list = site.get(&format!("/images/json?filters={filters}")).await;
     list.as_array().expect("list").len()
 }
@@ -95,16 +59,8 @@ async fn layers(site: &Site) -> usize {
 async fn a_fault_of_the_source_is_final_and_shows_the_last_lines() {
     let site = Site::new();
     for (name, lines, expected) in [
-        (
-            "a command fails",
-            r#"RUN ["/probe", "exit", "7"]"#,
-            "returned a non-zero code: 7",
-        ),
-        (
-            "a command's output is shown",
-            r#"RUN ["/probe", "exit", "8"]"#,
-            "to the second stream",
-        ),
+        ("a command fails", r#"RUN ["/probe", "exit", "7"]"#, "returned a non-zero code: 7"),
+        ("a command's output is shown", r#"RUN ["/probe", "exit", "8"]"#, "to the second stream"),
         ("a command does not exist", r#"RUN ["/absent"]"#, "/absent"),
         ("there is no shell", "RUN true", "/bin/sh"),
         ("a file is missing", "COPY absent /absent", "absent"),
@@ -165,13 +121,8 @@ async fn an_engine_that_is_away_is_no_fault_of_the_source() {
     };
     let runtime = Runtime::Docker(Docker::connect(settings).expect("settings"));
     let (log, _keep) = unbounded_channel();
-    let failed = runtime
-        .build(&site.release(1), &site.context(""), &log)
-        .await;
-    assert!(
-        matches!(failed, Err(BuildError::Unavailable(_))),
-        "{failed:?}"
-    );
+    let failed = runtime.build(&site.release(1), &site.context(""), &log).await;
+    assert!(matches!(failed, Err(BuildError::Unavailable(_))), "{failed:?}");
     assert!(runtime.version().await.is_err());
     assert!(runtime.live().await.is_err());
 }
@@ -185,16 +136,11 @@ async fn a_dropped_build_ends_at_the_engine_and_leaves_no_container() {
     let context = site.context(&format!("RUN [\"/probe\", \"rest\", \"{mark}\"]"));
     let runtime = site.runtime.clone();
     let build = tokio::spawn(async move { runtime.build(&release, &context, &log).await });
-    while lines
-        .recv()
-        .await
-        .is_some_and(|it| !it.contains("Running in"))
-    {}
+    while lines.recv().await.is_some_and(|it| !it.contains("Running in")) {}
     let intermediate = async || {
         let all = site.get("/containers/json?all=1").await;
         let all = all.as_array().expect("list").clone();
-        all.into_iter()
-            .find(|it| it["Command"].as_str().unwrap_or_default().contains(&mark))
+        all.into_iter().find(|it| it["Command"].as_str().unwrap_or_default().contains(&mark))
     };
     eventually(async || intermediate().await.filter(|it| it["State"] == "running")).await;
     build.abort();
@@ -225,11 +171,5 @@ async fn only_engines_of_this_machine_are_accepted() {
         };
         assert_eq!(Docker::connect(settings).is_ok(), accepted, "{host}");
     }
-    assert!(
-        site.runtime
-            .version()
-            .await
-            .expect("version")
-            .starts_with("Docker ")
-    );
+    assert!(site.runtime.version().await.expect("version").starts_with("Docker "));
 }

@@ -72,44 +72,28 @@ async fn a_candidate_that_fits_is_adopted_and_any_other_replaced() {
     let site = Site::new();
     let (one, two) = (format!("{}-one", site.name), format!("{}-two", site.name));
     for network in [&one, &two] {
-        site.post("/networks/create", json!({ "Name": network }))
-            .await;
+        site.post("/networks/create", json!({ "Name": network })).await;
     }
     site.image("old", "").await;
-    let request =
-        json!({ "Image": format!("{}:old", site.name), "HostConfig": { "NetworkMode": one } });
+    let request = json!({ "Image": format!("{}:old", site.name), "HostConfig": { "NetworkMode": one } });
     site.create(&site.name, request).await;
-    site.post(
-        &format!("/networks/{two}/connect"),
-        json!({ "Container": site.name }),
-    )
-    .await;
-    site.post(&format!("/containers/{}/start", site.name), json!({}))
-        .await;
+    site.post(&format!("/networks/{two}/connect"), json!({ "Container": site.name })).await;
+    site.post(&format!("/containers/{}/start", site.name), json!({})).await;
     let image = site.build(1, "").await;
     let (runtime, release) = (&site.runtime, site.release(1));
     let swap = runtime.prepare(&release, &image).await.expect("prepare");
 
     // A crash after the creation, before the second network.
-    site.post(
-        &format!("/networks/{two}/disconnect"),
-        json!({ "Container": swap.new }),
-    )
-    .await;
+    site.post(&format!("/networks/{two}/disconnect"), json!({ "Container": swap.new })).await;
     let again = runtime.prepare(&release, &image).await.expect("prepare");
     assert_eq!(again, swap, "adopted");
     let networks = site.inspect(&swap.new).await["NetworkSettings"]["Networks"].clone();
-    assert!(
-        networks[&one].is_object() && networks[&two].is_object(),
-        "{networks}"
-    );
+    assert!(networks[&one].is_object() && networks[&two].is_object(), "{networks}");
 
     // A stranger under the candidate's name.
     let name = format!("{}--next-{}", site.name, release.promotion.to_lowercase());
     site.delete(&format!("/containers/{}", swap.new)).await;
-    let stranger = site
-        .create(&name, json!({ "Image": format!("{}:old", site.name) }))
-        .await;
+    let stranger = site.create(&name, json!({ "Image": format!("{}:old", site.name) })).await;
     let again = runtime.prepare(&release, &image).await.expect("prepare");
     assert!(!site.exists(&format!("/containers/{stranger}/json")).await);
     assert_ne!(again.new, swap.new);
@@ -118,11 +102,7 @@ async fn a_candidate_that_fits_is_adopted_and_any_other_replaced() {
     let other = site.build(2, "ENV OTHER=1").await;
     let replaced = runtime.prepare(&release, &other).await.expect("prepare");
     assert_eq!(replaced.new_image, other);
-    assert!(
-        !site
-            .exists(&format!("/containers/{}/json", again.new))
-            .await
-    );
+    assert!(!site.exists(&format!("/containers/{}/json", again.new)).await);
 }
 
 #[tokio::test]
@@ -132,10 +112,8 @@ async fn a_swap_is_taken_up_wherever_it_was_left() {
         ("one renamed", &["start new", "rename old"]),
         ("started late", &["rename old"]),
     ] {
-        let site = Site::running(
-            json!({ "HostConfig": { "RestartPolicy": { "Name": "unless-stopped" } } }),
-        )
-        .await;
+        let site =
+            Site::running(json!({ "HostConfig": { "RestartPolicy": { "Name": "unless-stopped" } } })).await;
         for goes_forward in [false, true] {
             let number = 1 + u32::from(goes_forward);
             let swap = site.prepared(number, &format!("ENV N={number}")).await;
@@ -153,24 +131,13 @@ async fn a_swap_is_taken_up_wherever_it_was_left() {
             if goes_forward {
                 successor.start_new(&swap).await.expect("start_new");
                 successor.finish(&swap, 1).await.expect("finish");
-                assert_eq!(
-                    successor.live().await.expect("live").expect("live").id,
-                    swap.new,
-                    "{name}"
-                );
+                assert_eq!(successor.live().await.expect("live").expect("live").id, swap.new, "{name}");
             } else {
                 successor.stop_new(&swap).await.expect("stop_new");
                 successor.start_old(&swap).await.expect("start_old");
-                successor
-                    .unprepare(&swap.promotion)
-                    .await
-                    .expect("unprepare");
+                successor.unprepare(&swap.promotion).await.expect("unprepare");
                 let live = successor.live().await.expect("live").expect("live");
-                assert_eq!(
-                    (live.id.as_str(), live.running),
-                    (swap.old.as_str(), true),
-                    "{name}"
-                );
+                assert_eq!((live.id.as_str(), live.running), (swap.old.as_str(), true), "{name}");
             }
             site.assert_alone(name).await;
         }
@@ -182,50 +149,30 @@ async fn a_half_removed_old_container_does_not_stop_the_finish() {
     let site = Site::running(json!({})).await;
     let swap = site.prepared(1, "").await;
     site.runtime.stop_old(&swap).await.expect("stop_old");
-    let refused = site
-        .runtime
-        .finish(&swap, 1)
-        .await
-        .expect_err("the old version still bears the name");
+    let refused = site.runtime.finish(&swap, 1).await.expect_err("the old version still bears the name");
     assert!(refused.to_string().contains("so it stays"), "{refused:#}");
     site.runtime.start_new(&swap).await.expect("start_new");
     site.delete(&format!("/containers/{}", swap.old)).await;
     site.runtime.finish(&swap, 1).await.expect("finish");
-    assert!(
-        site.runtime.start_old(&swap).await.is_err(),
-        "it cannot come back from nothing"
-    );
+    assert!(site.runtime.start_old(&swap).await.is_err(), "it cannot come back from nothing");
 }
 
 #[tokio::test]
 async fn networks_that_the_old_container_lost_are_connected_again() {
     let site = Site::new();
     let network = format!("{}-net", site.name);
-    site.post("/networks/create", json!({ "Name": network }))
-        .await;
+    site.post("/networks/create", json!({ "Name": network })).await;
     site.image("old", "").await;
     let endpoint = json!({ "EndpointsConfig": { network.clone(): { "Aliases": ["portal"] } } });
     let request = json!({ "Image": format!("{}:old", site.name), "HostConfig": { "NetworkMode": network }, "NetworkingConfig": endpoint });
     site.create(&site.name, request).await;
-    site.post(&format!("/containers/{}/start", site.name), json!({}))
-        .await;
+    site.post(&format!("/containers/{}/start", site.name), json!({})).await;
     let swap = site.prepared(1, "").await;
     site.runtime.stop_old(&swap).await.expect("stop_old");
-    site.post(
-        &format!("/networks/{network}/disconnect"),
-        json!({ "Container": swap.old }),
-    )
-    .await;
+    site.post(&format!("/networks/{network}/disconnect"), json!({ "Container": swap.old })).await;
     site.roll_back(&swap).await;
-    let aliases =
-        site.inspect(&swap.old).await["NetworkSettings"]["Networks"][&network]["Aliases"].clone();
-    assert!(
-        aliases
-            .as_array()
-            .expect("aliases")
-            .contains(&json!("portal")),
-        "{aliases}"
-    );
+    let aliases = site.inspect(&swap.old).await["NetworkSettings"]["Networks"][&network]["Aliases"].clone();
+    assert!(aliases.as_array().expect("aliases").contains(&json!("portal")), "{aliases}");
 }
 
 #[tokio::test]
@@ -233,22 +180,10 @@ async fn saved_specifications_are_for_their_owner_alone() {
     let site = Site::running(json!({ "Env": ["PASSWORD=secret"] })).await;
     let swap = site.prepared(1, "").await;
     let path = site.state_dir().join(format!("{}.json", swap.promotion));
-    let mode = |path: &std::path::Path| {
-        std::fs::metadata(path)
-            .expect("metadata")
-            .permissions()
-            .mode()
-            & 0o777
-    };
+    let mode =
+        |path: &std::path::Path| std::fs::metadata(path).expect("metadata").permissions().mode() & 0o777;
     assert_eq!((mode(&path), mode(&site.state_dir())), (0o600, 0o700));
-    assert!(
-        std::fs::read_to_string(&path)
-            .expect("read")
-            .contains("PASSWORD=secret")
-    );
+    assert!(std::fs::read_to_string(&path).expect("read").contains("PASSWORD=secret"));
     assert!(!format!("{:?}", site.runtime).contains("secret"));
-    assert!(
-        site.runtime.unprepare("../../etc").await.is_err(),
-        "ids are not paths"
-    );
+    assert!(site.runtime.unprepare("../../etc").await.is_err(), "ids are not paths");
 }

@@ -11,11 +11,7 @@ const DEFAULTS: &str = "ENV COLOR=blue OLD=1\nLABEL flavor=plain\nWORKDIR /old";
 /// What every container differs in by its nature.
 fn stripped(mut document: Value) -> Value {
     let short_id = document["Id"].as_str().expect("id")[..12].to_owned();
-    for network in document["NetworkSettings"]["Networks"]
-        .as_object_mut()
-        .expect("networks")
-        .values_mut()
-    {
+    for network in document["NetworkSettings"]["Networks"].as_object_mut().expect("networks").values_mut() {
         let fields = network.as_object_mut().expect("network");
         fields.retain(|key, _| {
             ["IPAMConfig", "Links", "Aliases", "DriverOpts", "NetworkID"].contains(&key.as_str())
@@ -29,10 +25,7 @@ fn stripped(mut document: Value) -> Value {
         config.remove("Hostname");
     }
     config.remove("Image");
-    config["Labels"]
-        .as_object_mut()
-        .expect("labels")
-        .retain(|key, _| !key.starts_with("slipway."));
+    config["Labels"].as_object_mut().expect("labels").retain(|key, _| !key.starts_with("slipway."));
     let mut mounts = document["Mounts"].as_array().cloned().unwrap_or_default();
     for mount in &mut mounts {
         mount["Mode"] = Value::Null;
@@ -40,9 +33,7 @@ fn stripped(mut document: Value) -> Value {
     mounts.sort_by_key(|it| it["Destination"].to_string());
     let mut host = document["HostConfig"].clone();
     // Made-up volumes are named here in the successor; the mounts tell whether they are the same.
-    host.as_object_mut()
-        .expect("host")
-        .retain(|key, _| key != "Binds" && key != "Mounts");
+    host.as_object_mut().expect("host").retain(|key, _| key != "Binds" && key != "Mounts");
     json!({ "Config": config, "HostConfig": host, "Networks": document["NetworkSettings"]["Networks"], "Mounts": mounts })
 }
 
@@ -68,9 +59,7 @@ fn assert_alike(name: &str, before: &Value, after: &Value) {
 /// Each row is one request's part that a swap and a rollback must not change.
 fn table(site: &Site) -> Vec<(String, Value)> {
     let text = include_str!("../../fixtures/containers.json");
-    let text = text
-        .replace("@site", &site.name)
-        .replace("@port", &free_port());
+    let text = text.replace("@site", &site.name).replace("@port", &free_port());
     let text = text.replace("@subnet", &subnet(&site.name));
     let rows: serde_json::Map<String, Value> = serde_json::from_str(&text).expect("table");
     rows.into_iter().collect()
@@ -91,18 +80,14 @@ async fn run(site: &Site, mut request: Value) {
     site.post("/networks/create", other).await;
     let also = request.as_object_mut().and_then(|it| it.remove("also"));
     site.image("old", DEFAULTS).await;
-    merge(
-        &mut request,
-        json!({ "Image": format!("{}:old", site.name) }),
-    );
+    merge(&mut request, json!({ "Image": format!("{}:old", site.name) }));
     let id = site.create(&site.name, request).await;
     for (network, endpoint) in also.iter().flat_map(|it| it.as_object().expect("networks")) {
         let body = json!({ "Container": id, "EndpointConfig": endpoint });
         let path = format!("/networks/{network}/connect");
         site.post(&path, body).await;
     }
-    site.post(&format!("/containers/{id}/start"), json!({}))
-        .await;
+    site.post(&format!("/containers/{id}/start"), json!({})).await;
 }
 
 /// Calls the check with each row's application running, a few at a time.
@@ -179,17 +164,13 @@ CMD ["/probe", "serve", "new"]"#;
         "ExposedPorts": { "3333/tcp": {} }, "Healthcheck": { "Retries": 5 },
     });
     site.create(&site.name, chosen).await;
-    site.post(&format!("/containers/{}/start", site.name), json!({}))
-        .await;
+    site.post(&format!("/containers/{}/start", site.name), json!({})).await;
     let swap = site.shipped(1, new, 1).await;
     let config = &site.inspect(&swap.new).await["Config"];
     let probe = site.report(&swap.new).await;
     let variables = probe["env"].as_array().expect("env");
     for expected in ["COLOR=green", "SIZE=mine", "FRESH=1"] {
-        assert!(
-            variables.contains(&expected.into()),
-            "{expected} in {variables:?}"
-        );
+        assert!(variables.contains(&expected.into()), "{expected} in {variables:?}");
     }
     assert_eq!(
         (&probe["cwd"], &probe["uid"], &probe["args"]),
@@ -197,17 +178,11 @@ CMD ["/probe", "serve", "new"]"#;
     );
     assert_eq!(config["Labels"]["flavor"], "sweet");
     assert_eq!(config["Labels"]["maker"], "me");
-    assert_eq!(
-        config["ExposedPorts"],
-        json!({ "2222/tcp": {}, "3333/tcp": {} })
-    );
+    assert_eq!(config["ExposedPorts"], json!({ "2222/tcp": {}, "3333/tcp": {} }));
     assert_eq!(config["StopSignal"], "SIGTERM");
     let health = &config["Healthcheck"];
     assert_eq!(health["Test"], json!(["CMD", "/probe", "exit", "1"]));
-    assert_eq!(
-        (&health["Retries"], &health["Interval"]),
-        (&json!(5), &json!(70_000_000_000_u64))
-    );
+    assert_eq!((&health["Retries"], &health["Interval"]), (&json!(5), &json!(70_000_000_000_u64)));
 }
 
 #[tokio::test]
@@ -220,14 +195,8 @@ async fn data_in_a_made_up_volume_is_there_after_two_swaps_and_a_rollback() {
         assert_eq!(site.report(&swap.new).await["data"], born);
     }
     let swap = site.prepared(3, "VOLUME /extra").await;
-    let extra = site.inspect(&swap.new).await["Mounts"]
-        .as_array()
-        .expect("mounts")
-        .clone();
-    let extra = extra
-        .iter()
-        .find(|it| it["Destination"] == "/extra")
-        .expect("extra")["Name"]
+    let extra = site.inspect(&swap.new).await["Mounts"].as_array().expect("mounts").clone();
+    let extra = extra.iter().find(|it| it["Destination"] == "/extra").expect("extra")["Name"]
         .as_str()
         .expect("name")
         .to_owned();
@@ -235,19 +204,14 @@ async fn data_in_a_made_up_volume_is_there_after_two_swaps_and_a_rollback() {
     site.runtime.start_new(&swap).await.expect("start_new");
     site.roll_back(&swap).await;
     assert_eq!(site.report(&swap.old).await["data"], born);
-    assert!(
-        !site.exists(&format!("/volumes/{extra}")).await,
-        "the failed version's own volume is left"
-    );
+    assert!(!site.exists(&format!("/volumes/{extra}")).await, "the failed version's own volume is left");
 }
 
 #[tokio::test]
 async fn fields_that_the_typed_client_does_not_know_survive() {
     // The client's types have lost this field, which engines of API 1.41 still apply.
-    let site = Site::running(
-        json!({ "HostConfig": { "KernelMemory": 67_108_864, "Memory": 134_217_728 } }),
-    )
-    .await;
+    let site =
+        Site::running(json!({ "HostConfig": { "KernelMemory": 67_108_864, "Memory": 134_217_728 } })).await;
     let before = site.inspect(&site.name).await["HostConfig"].clone();
     site.shipped(1, "", 1).await;
     let after = site.inspect(&site.name).await["HostConfig"].clone();

@@ -8,24 +8,12 @@ use super::{Site, eventually};
 async fn output_has_both_streams_and_only_the_last_lines() {
     for terminal in [false, true] {
         let site = Site::running(json!({ "Cmd": ["/probe", "exit", "0"], "Tty": terminal })).await;
-        let id = site.inspect(&site.name).await["Id"]
-            .as_str()
-            .expect("id")
-            .to_owned();
+        let id = site.inspect(&site.name).await["Id"].as_str().expect("id").to_owned();
         eventually(async || {
             let output = site.runtime.last_output(&id, 2).await.expect("output");
             (output.contains("first") && output.contains("second")).then_some(())
         })
         .await;
-        assert_eq!(
-            site.runtime
-                .last_output(&id, 1)
-                .await
-                .expect("output")
-                .lines()
-                .count(),
-            1,
-            "{terminal}"
-        );
+        assert_eq!(site.runtime.last_output(&id, 1).await.expect("output").lines().count(), 1, "{terminal}");
     }
 }
