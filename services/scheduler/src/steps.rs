@@ -18,6 +18,7 @@ const BASELINE_WITHIN: Duration = Duration::from_secs(10);
 pub(crate) struct Steps;
 
 impl JobHandler for Steps {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "its queues bring only its own jobs")]
     async fn run(&self, job: Job, cx: &JobContext) -> Result<Report, StepError> {
         match job {
             Job::Validate => validate(cx).await,

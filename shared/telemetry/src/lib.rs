@@ -17,6 +17,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use std::collections::HashMap;
+use std::io::IsTerminal;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::layer::SubscriberExt;
@@ -46,7 +47,9 @@ pub struct Telemetry {
 /// Sets up logs (to standard error) and traces for the whole process. Call once.
 pub fn init(settings: &Settings) -> Result<Telemetry> {
     let filter = EnvFilter::try_new(&settings.log).context("read the log setting")?;
-    let format = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let format = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let format = if settings.json { format.json().boxed() } else { format.with_target(false).boxed() };
     let traces = settings.otlp_endpoint.as_deref().map(|url| exporter(url, &settings.service)).transpose()?;
     let spans = traces
