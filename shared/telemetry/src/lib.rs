@@ -17,6 +17,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use std::collections::HashMap;
+use std::io::IsTerminal;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::layer::SubscriberExt;
@@ -47,6 +48,8 @@ pub struct Telemetry {
 pub fn init(settings: &Settings) -> Result<Telemetry> {
     let filter = EnvFilter::try_new(&settings.log).context("read the log setting")?;
     let format = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // Colors are for terminals: in a file or a log collector they are noise.
+    let format = if std::io::stderr().is_terminal() { format } else { format.with_ansi(false) };
     let format = if settings.json { format.json().boxed() } else { format.with_target(false).boxed() };
     let traces = settings.otlp_endpoint.as_deref().map(|url| exporter(url, &settings.service)).transpose()?;
     let spans = traces
