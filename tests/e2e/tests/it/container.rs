@@ -26,7 +26,10 @@ impl Container {
         let mut container = Self { engine, name: name.to_owned(), original: Value::Null };
         let engine = &container.engine;
         engine.build(&format!("{name}:base"), source).await;
-        engine.call(Method::POST, "/networks/create", json!({ "Name": name, "Driver": "bridge" })).await.unwrap();
+        engine
+            .call(Method::POST, "/networks/create", json!({ "Name": name, "Driver": "bridge" }))
+            .await
+            .unwrap();
         let network = engine.get(&format!("/networks/{name}")).await;
         let gateway = network["IPAM"]["Config"][0]["Gateway"].as_str().unwrap();
         let database_port = forward(gateway).await;
@@ -65,7 +68,10 @@ impl Container {
 
     /// The label that says which promotion made the image that runs.
     pub(crate) async fn image(&self) -> String {
-        self.engine.get(&format!("/containers/{}/json", self.name)).await["Image"].as_str().unwrap().to_owned()
+        self.engine.get(&format!("/containers/{}/json", self.name)).await["Image"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     /// Names of the shop's containers, running or not.
@@ -93,7 +99,8 @@ impl Container {
             .collect();
         mounts.sort_by_key(Value::to_string);
         // The engine adds the container's own short id to the names that were asked for.
-        let mut aliases = seen["NetworkSettings"]["Networks"][&self.name]["Aliases"].as_array().unwrap().clone();
+        let mut aliases =
+            seen["NetworkSettings"]["Networks"][&self.name]["Aliases"].as_array().unwrap().clone();
         let own = &seen["Id"].as_str().unwrap()[..12];
         aliases.retain(|alias| alias != own);
         json!({

@@ -78,7 +78,8 @@ impl Drop for Database {
         removal::complete(async move {
             let admin = connect(&servers::postgres()).await?;
             for member in family(&admin, name).await? {
-                execute(&admin, "select format('drop database %I with (force)', $1::text)", &[&member]).await?;
+                execute(&admin, "select format('drop database %I with (force)', $1::text)", &[&member])
+                    .await?;
             }
             execute(&admin, "select format('drop role %I', $1::text)", &[name]).await
         });
@@ -92,7 +93,8 @@ async fn family(admin: &Client, name: &str) -> Result<Vec<String>> {
 
 /// Executes the statement that the query makes: the server itself quotes what stands in it.
 async fn execute(admin: &Client, query: &str, parameters: &[&String]) -> Result<()> {
-    let parameters: Vec<_> = parameters.iter().map(|it| *it as &(dyn tokio_postgres::types::ToSql + Sync)).collect();
+    let parameters: Vec<_> =
+        parameters.iter().map(|it| *it as &(dyn tokio_postgres::types::ToSql + Sync)).collect();
     let statement: String = admin.query_one(query, &parameters).await?.get(0);
     Ok(admin.batch_execute(&statement).await?)
 }

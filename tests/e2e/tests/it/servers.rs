@@ -28,6 +28,7 @@ pub(crate) fn docker() -> String {
 }
 
 fn variable(name: &str) -> String {
-    std::env::var(name)
-        .unwrap_or_else(|_| panic!("{name} is not set: run `cargo xtask test`, which starts and builds what is needed"))
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!("{name} is not set: run `cargo xtask test`, which starts and builds what is needed")
+    })
 }

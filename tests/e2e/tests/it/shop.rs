@@ -142,7 +142,9 @@ impl Shop {
     }
 
     fn process(&self) -> Result<Process> {
-        let Ok(installation) = Installation::parse(&self.description) else { bail!("the shop's description is wrong") };
+        let Ok(installation) = Installation::parse(&self.description) else {
+            bail!("the shop's description is wrong")
+        };
         let Application::Process(application) = &installation.application else { bail!("it runs elsewhere") };
         let mut settings = application.settings(&self.name).context("read the shop's settings")?;
         settings.keeper = Some(servers::slipway());
