@@ -66,14 +66,6 @@ impl Container {
         assert_eq!(self.traits().await, self.original, "the container is not as it was");
     }
 
-    /// The label that says which promotion made the image that runs.
-    pub(crate) async fn image(&self) -> String {
-        self.engine.get(&format!("/containers/{}/json", self.name)).await["Image"]
-            .as_str()
-            .unwrap()
-            .to_owned()
-    }
-
     /// Names of the shop's containers, running or not.
     pub(crate) async fn siblings(&self) -> Vec<String> {
         self.engine.containers(&self.name).await.unwrap().into_iter().map(|(_, name)| name).collect()

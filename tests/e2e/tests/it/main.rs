@@ -6,6 +6,7 @@
 mod container;
 mod database;
 mod feature;
+mod listener;
 mod outcome;
 mod patience;
 mod program;
@@ -15,4 +16,10 @@ mod servers;
 mod shop;
 mod system;
 
+mod data;
+mod decisions;
+mod faults;
 mod features;
+mod intake;
+mod progress;
+mod secrets;
