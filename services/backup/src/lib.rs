@@ -18,6 +18,7 @@ pub async fn run(engine: &Engine) -> Result<()> {
 struct Backups;
 
 impl JobHandler for Backups {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "its queues bring only its own jobs")]
     async fn run(&self, job: Job, cx: &JobContext) -> Result<Report, StepError> {
         let installation = Installation::parse(&cx.order.installation).map_err(|_| {
             StepError::fail_plainly("The description of this installation is not usable any more.")
@@ -36,11 +37,9 @@ impl JobHandler for Backups {
 
 /// The database's errors are sentences for people already; this says which are worth another try.
 fn from_database(error: DatabaseError) -> StepError {
-    let sentence = match &error {
-        DatabaseError::Failed(_) => return StepError::from(anyhow::Error::from(error)),
-        named => named.to_string(),
-    };
-    match &error {
+    let sentence = error.to_string();
+    match error {
+        DatabaseError::Failed(error) => StepError::from(error),
         DatabaseError::Refused { .. }
         | DatabaseError::Missing { .. }
         | DatabaseError::Unsupported { .. }
@@ -52,7 +51,6 @@ fn from_database(error: DatabaseError) -> StepError {
         | DatabaseError::InUse { .. }
         | DatabaseError::Busy { .. }
         | DatabaseError::NotRestored { .. }
-        | DatabaseError::LeftClosed { .. }
-        | DatabaseError::Failed(_) => StepError::retry(sentence, error),
+        | DatabaseError::LeftClosed { .. } => StepError::retry(sentence, error),
     }
 }

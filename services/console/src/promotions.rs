@@ -73,7 +73,7 @@ pub(crate) async fn approve(
 ) -> Result<Json<PromotionSummary>, Failure> {
     let promotion = find(&engine, &id).await?;
     person(&decision)?;
-    granted(grant(&engine, &promotion.id, &decision.by).await?, "approved")?;
+    granted(&grant(&engine, &promotion.id, &decision.by).await?, "approved")?;
     Ok(Json(summary(&find(&engine, &id).await?)))
 }
 
@@ -99,7 +99,7 @@ pub(crate) async fn cancel(
                 ));
             }
         }
-        None => granted(withdraw(&engine, &promotion.id, &decision.by, &reason).await?, "withdrawn")?,
+        None => granted(&withdraw(&engine, &promotion.id, &decision.by, &reason).await?, "withdrawn")?,
     }
     Ok(Json(summary(&find(&engine, &id).await?)))
 }
@@ -133,7 +133,7 @@ fn person(decision: &Decision) -> Result<(), Failure> {
     Ok(())
 }
 
-fn granted(wish: Wish, verb: &str) -> Result<(), Failure> {
+fn granted(wish: &Wish, verb: &str) -> Result<(), Failure> {
     match wish {
         Wish::Granted => Ok(()),
         Wish::Unknown => Err(Failure::not_found("There is no such promotion.")),

@@ -96,13 +96,10 @@ fn id_of(body: &[u8]) -> Option<String> {
 }
 
 fn promotion_for(message: &ShipMessage) -> New {
-    let (number, request) = random_numbers();
+    let year = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).year();
     New {
-        id: PromotionId::new(number),
-        change_request: ChangeRequestId::new(
-            jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).year(),
-            request,
-        ),
+        id: PromotionId::new(random_number()),
+        change_request: ChangeRequestId::new(year, random_number()),
         build: message.build.clone(),
         title: message.title.clone(),
         installation: message.installation.clone(),
@@ -117,8 +114,7 @@ fn promotion_for(message: &ShipMessage) -> New {
     }
 }
 
-/// Two numbers for ids that nobody can guess and that hardly ever meet again.
-fn random_numbers() -> (u32, u32) {
-    let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
-    ((high >> 32) as u32, low as u32)
+/// A number for an id: nobody can guess it, and it hardly ever comes again.
+fn random_number() -> u32 {
+    uuid::Uuid::new_v4().as_fields().0
 }

@@ -32,7 +32,7 @@ async fn follow_nudges(engine: &Engine) -> Result<(), StoreError> {
             tracing::info!(%promotion, "started");
         }
         tokio::select! {
-            nudged = nudges.next() => nudged?,
+            heard = nudges.next() => heard?,
             () = tokio::time::sleep(LOOK_EVERY) => {}
             () = stop.cancelled() => {}
         }

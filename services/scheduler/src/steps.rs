@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use adapters::installation::Installation;
-use adapters::probe::{Answer, Probe};
+use adapters::probe::Probe;
 use adapters::runtime::Swap;
 use domain::{ChangeType, Job};
 use engine::store::promotions::Facts;
@@ -18,6 +18,7 @@ const BASELINE_WITHIN: Duration = Duration::from_secs(10);
 pub(crate) struct Steps;
 
 impl JobHandler for Steps {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "its queues bring only its own jobs")]
     async fn run(&self, job: Job, cx: &JobContext) -> Result<Report, StepError> {
         match job {
             Job::Validate => validate(cx).await,
@@ -69,13 +70,9 @@ fn missing_sandbox(cx: &JobContext) -> Option<String> {
 
 async fn baseline(cx: &JobContext, installation: &Installation) -> Result<Baseline, StepError> {
     let probe = Probe::new(installation.health.clone())?;
-    let build = match probe.ask().await {
-        Answer::Good { build } => build,
-        Answer::Bad(_) | Answer::Silent(_) => None,
-    };
     let baseline = match probe.until_healthy(BASELINE_WITHIN, None).await {
-        Ok(healthy) => Baseline { healthy: true, build: healthy.build.or(build), problem: None },
-        Err(problem) => Baseline { healthy: false, build, problem: Some(problem) },
+        Ok(healthy) => Baseline { healthy: true, build: healthy.build, problem: None },
+        Err(problem) => Baseline { healthy: false, build: None, problem: Some(problem) },
     };
     cx.log(match &baseline.problem {
         None => format!(

@@ -26,7 +26,7 @@ use transport::Broker;
 
 use crate::serve;
 use cluster::Cluster;
-use shop::Shop;
+use shop::{Place, Shop};
 
 /// What `slipway demo` takes.
 #[derive(Debug, Clone, Args)]
@@ -34,6 +34,10 @@ pub(crate) struct DemoArgs {
     /// The sample application; looked for beside this program where not given
     #[arg(long, value_name = "PROGRAM")]
     portal: Option<PathBuf>,
+
+    /// Where the shop runs; a Docker engine is used where one answers
+    #[arg(long, value_enum)]
+    runtime: Option<Place>,
 
     /// Leave everything up afterwards, until Ctrl-C
     #[arg(long)]
@@ -84,11 +88,16 @@ async fn perform(args: DemoArgs, options: &Options) -> Result<Exit> {
         tempfile::Builder::new().prefix("slipway-demo-").tempdir().context("make a folder for the demo")?;
     open_to_all(folder.path())?;
     let mut stage = Stage::new(options.output);
-    stage.say(
-        "Setting up: a private PostgreSQL, Slipway with every role in one process, and a small shop …",
-    )?;
+    let place = match args.runtime {
+        Some(place) => place,
+        None => Place::choose().await,
+    };
+    stage.say(&format!(
+        "Setting up: a private PostgreSQL, Slipway with every role in one process, and a small shop as {} …",
+        place.title()
+    ))?;
     let cluster = Cluster::start(folder.path()).await?;
-    let shop = Shop::prepare(&portal, folder.path(), &cluster).await?;
+    let shop = Shop::prepare(&portal, folder.path(), &cluster, place).await?;
     let engine = engine(&cluster, folder.path()).await?;
     engine.shutdown.follow_signals(Duration::from_secs(10))?;
     let roles = tokio::spawn({
@@ -98,7 +107,7 @@ async fn perform(args: DemoArgs, options: &Options) -> Result<Exit> {
     let ended = engine.shutdown.draining();
     let story = async {
         shop.open().await?;
-        let summary = tell(&mut stage, &engine, &shop, begun).await?;
+        let summary = tell(&mut stage, &engine, &shop, place, begun).await?;
         if args.keep {
             stage.say(&format!(
                 "\nLeft up: the shop at {}, the console at http://{}/ . Ctrl-C ends everything.",
@@ -122,7 +131,13 @@ async fn perform(args: DemoArgs, options: &Options) -> Result<Exit> {
 }
 
 /// Ships the two features and looks at the data before and after.
-async fn tell(stage: &mut Stage, engine: &Engine, shop: &Shop, begun: Instant) -> Result<Summary> {
+async fn tell(
+    stage: &mut Stage,
+    engine: &Engine,
+    shop: &Shop,
+    place: Place,
+    begun: Instant,
+) -> Result<Summary> {
     until_console_answers(engine).await?;
     let installation = shop.save_description()?;
     stage.command(engine, &["installations", "apply", "-f", &installation], Exit::Done).await?;
@@ -135,7 +150,7 @@ async fn tell(stage: &mut Stage, engine: &Engine, shop: &Shop, begun: Instant) -
     let failing = stage.ship(engine, &message, Exit::RolledBack).await?;
     let fingerprint_after = shop.fingerprint().await?;
     let seconds = begun.elapsed().as_secs_f64();
-    Ok(Summary { runtime: "processes", good, failing, fingerprint_before, fingerprint_after, seconds })
+    Ok(Summary { runtime: place.title(), good, failing, fingerprint_before, fingerprint_after, seconds })
 }
 
 fn verdict(stage: &mut Stage, summary: &Summary) -> Result<Exit> {
@@ -143,7 +158,7 @@ fn verdict(stage: &mut Stage, summary: &Summary) -> Result<Exit> {
     stage.output.result(summary, |summary| {
         let downtime = |shipped: &Shipped| shipped.downtime_ms.map_or("–".into(), |ms| format!("{ms} ms"));
         format!(
-            "\nSummary (application in {}, {:.0} s in all)\n  {}  {:<12} unavailable for {}\n  {}  {:<12} unavailable for {}\n  \
+            "\nSummary (the shop as {}, {:.0} s in all)\n  {}  {:<12} unavailable for {}\n  {}  {:<12} unavailable for {}\n  \
              database before the failing feature  {}\n  database after it was undone         {}  {}\n  Nothing is left running.",
             summary.runtime,
             summary.seconds,

@@ -15,6 +15,7 @@ pub async fn run(engine: &Engine) -> Result<()> {
 struct Moves;
 
 impl JobHandler for Moves {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "its queues bring only its own jobs")]
     async fn run(&self, job: Job, cx: &JobContext) -> Result<Report, StepError> {
         let installation = Installation::parse(&cx.order.installation).map_err(|_| {
             StepError::fail_plainly("The description of this installation is not usable any more.")

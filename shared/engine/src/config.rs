@@ -52,7 +52,8 @@ impl Default for Config {
             lease_seconds: 15,
             worker_slots: 2,
             grace_seconds: 25,
-            log: "info".into(),
+            // The broker client reports every cut by itself and loudly; the transport says it once.
+            log: "info,lapin=off".into(),
             log_json: false,
             otlp_endpoint: None,
         }

@@ -177,7 +177,7 @@ async fn execute<H: JobHandler>(engine: &Engine, handler: &H, which: Try) -> Res
         Err(StepError::Retry(Reason { sentence, detail }) | StepError::Fail(Reason { sentence, detail })) => {
             let detail = detail.as_ref().map(|detail| format!("{detail:#}"));
             cx.log(format!("failed: {}", detail.as_deref().or(sentence.as_deref()).unwrap_or("no detail")));
-            tracing::warn!(promotion = %cx.order.promotion, detail, "failed");
+            tracing::warn!(promotion = %cx.order.promotion, sentence, detail, "failed");
         }
         Err(StepError::Refuse(sentence)) => cx.log(format!("refused: {sentence}")),
     }

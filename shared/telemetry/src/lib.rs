@@ -47,9 +47,9 @@ pub struct Telemetry {
 /// Sets up logs (to standard error) and traces for the whole process. Call once.
 pub fn init(settings: &Settings) -> Result<Telemetry> {
     let filter = EnvFilter::try_new(&settings.log).context("read the log setting")?;
-    let format = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    // Colors are for terminals: in a file or a log collector they are noise.
-    let format = if std::io::stderr().is_terminal() { format } else { format.with_ansi(false) };
+    let format = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let format = if settings.json { format.json().boxed() } else { format.with_target(false).boxed() };
     let traces = settings.otlp_endpoint.as_deref().map(|url| exporter(url, &settings.service)).transpose()?;
     let spans = traces

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use adapters::database::{Database, DatabaseError};
-use adapters::installation::{Application, Installation};
-use adapters::runtime::Process;
+use adapters::installation::Installation;
+use adapters::runtime::Runtime;
 use anyhow::{Context, Result, anyhow};
+use clap::ValueEnum;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -19,12 +20,48 @@ pub(super) struct Shop {
     portal: PathBuf,
     folder: PathBuf,
     port: u16,
+    /// Given to the shop's container; its process gets it by reference.
+    database_url: String,
     description: Value,
+}
+
+/// Where the shop runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Place {
+    /// As a container
+    Docker,
+    /// As a process
+    Process,
+}
+
+impl Place {
+    /// The Docker engine where one answers, processes otherwise.
+    pub(super) async fn choose() -> Self {
+        let mut ask = Command::new("docker");
+        ask.args(["version", "--format", "{{.Server.Os}}"]);
+        // The container shares this machine's network, so the engine has to be on this machine.
+        let on_this_machine = std::env::var("DOCKER_HOST").map_or(true, |host| host.starts_with("unix://"));
+        let answers = on_this_machine && succeed(ask, "ask the Docker engine").await.is_ok();
+        if answers && cfg!(target_os = "linux") { Place::Docker } else { Place::Process }
+    }
+
+    /// For people.
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Place::Docker => "a Docker container",
+            Place::Process => "a local process",
+        }
+    }
 }
 
 impl Shop {
     /// Makes the shop's source, database and data.
-    pub(super) async fn prepare(portal: &Path, folder: &Path, cluster: &Cluster) -> Result<Self> {
+    pub(super) async fn prepare(
+        portal: &Path,
+        folder: &Path,
+        cluster: &Cluster,
+        place: Place,
+    ) -> Result<Self> {
         let source = folder.join("source");
         run(portal, ["unpack"], &[&source]).await?;
         cluster.create("shop").await?;
@@ -39,13 +76,16 @@ impl Shop {
             "name": "shop",
             "base_source": source,
             "backup_dir": folder.join("backups"),
-            "application": { "process": {
-                "root": folder.join("application"),
-                "build": ["./bin/portal", "build"],
-                "run": ["./bin/portal", "serve"],
-                "env": { "PORT": port.to_string() },
-                "secrets": { "DATABASE_URL": { "file": secret } },
-            } },
+            "application": match place {
+                Place::Docker => json!({ "docker": { "container": format!("slipway-demo-{port}"), "image": "slipway-demo" } }),
+                Place::Process => json!({ "process": {
+                    "root": folder.join("application"),
+                    "build": ["./bin/portal", "build"],
+                    "run": ["./bin/portal", "serve"],
+                    "env": { "PORT": port.to_string() },
+                    "secrets": { "DATABASE_URL": { "file": secret } },
+                } }),
+            },
             "database": { "url": { "file": secret } },
             "health": {
                 "url": format!("http://127.0.0.1:{port}/api/health"),
@@ -54,7 +94,13 @@ impl Shop {
                 "build": "/build",
             },
         });
-        Ok(Self { portal: portal.to_owned(), folder: folder.to_owned(), port, description })
+        Ok(Self {
+            portal: portal.to_owned(),
+            folder: folder.to_owned(),
+            port,
+            database_url: url,
+            description,
+        })
     }
 
     /// Writes the description as its operator would keep it, and answers the file's path.
@@ -72,13 +118,31 @@ impl Shop {
     /// Starts the first version.
     pub(super) async fn open(&self) -> Result<()> {
         let installation = self.installation()?;
-        self.process(&installation)?.install(&installation.base_source).await?;
+        match self.runtime(&installation)? {
+            Runtime::Process(process) => {
+                process.install(&installation.base_source).await?;
+            }
+            Runtime::Docker(docker) => {
+                let container = json!({
+                    "Env": [
+                        format!("DATABASE_URL={}", self.database_url),
+                        format!("PORT={}", self.port),
+                        "HOST=127.0.0.1",
+                    ],
+                    "HostConfig": { "NetworkMode": "host", "RestartPolicy": { "Name": "unless-stopped" } },
+                });
+                docker.install(&installation.base_source, &container).await?;
+            }
+        }
         Ok(())
     }
 
     /// Stops whatever version runs.
     pub(super) async fn close(&self) -> Result<()> {
-        self.process(&self.installation()?)?.down().await
+        match self.runtime(&self.installation()?)? {
+            Runtime::Process(process) => process.down().await,
+            Runtime::Docker(docker) => docker.uninstall().await,
+        }
     }
 
     /// A digest of everything that the shop's database holds.
@@ -121,11 +185,8 @@ impl Shop {
             .map_err(|problems| anyhow!("the demo's installation: {problems:?}"))
     }
 
-    fn process(&self, installation: &Installation) -> Result<Process> {
-        match &installation.application {
-            Application::Process(process) => Process::new(process.settings(&installation.name)?),
-            Application::Docker(_) => Err(anyhow!("the demo's shop runs as a process")),
-        }
+    fn runtime(&self, installation: &Installation) -> Result<Runtime> {
+        installation.runtime(&self.folder.join("data").join("specifications").join("shop"))
     }
 }
 

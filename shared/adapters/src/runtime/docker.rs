@@ -14,6 +14,7 @@
 mod build;
 mod connection;
 mod container;
+mod install;
 mod moves;
 mod record;
 mod retention;

@@ -39,7 +39,7 @@ fn check_refused(entries: Vec<(Header, Vec<u8>)>, limits: &Limits, path: &str, e
     fs::create_dir(&into).unwrap();
     match unpack(archive(entries), &into, limits) {
         Err(TakeError::Refused { path: refused, flaw }) => {
-            assert_eq!((refused.as_str(), &flaw), (path, expected))
+            assert_eq!((refused.as_str(), &flaw), (path, expected));
         }
         other => panic!("{path} was not refused: {other:?}"),
     }

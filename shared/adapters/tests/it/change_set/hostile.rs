@@ -14,7 +14,7 @@ use super::sandbox::{GitSandbox, change};
 fn check_refused<T: std::fmt::Debug>(result: &Result<T, TakeError>, path: &str, expected: &Flaw) {
     match result {
         Err(TakeError::Refused { path: refused, flaw }) => {
-            assert_eq!((refused.as_str(), flaw), (path, expected))
+            assert_eq!((refused.as_str(), flaw), (path, expected));
         }
         other => panic!("{path} was not refused: {other:?}"),
     }
