@@ -1,1 +1,1 @@
-//! e2e
+//! Nothing but tests: see `tests/it`.

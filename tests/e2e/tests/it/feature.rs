@@ -1,0 +1,62 @@
+//! A finished feature in its sandbox, and the message that asks to ship it.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::database::random_word;
+use crate::program::{portal, succeed};
+use crate::shop::Shop;
+
+/// A feature that waits to be shipped to one shop; its files go with the shop's.
+pub(crate) struct Feature {
+    pub(crate) build: String,
+    pub(crate) sandbox: PathBuf,
+    pub(crate) message: Value,
+    file: PathBuf,
+}
+
+impl Feature {
+    /// Does a developer's work: a git work tree with the feature in it, not committed.
+    pub(crate) async fn develop(shop: &Shop, name: &str) -> Self {
+        let build = format!("FB-{}", random_word().to_uppercase());
+        let sandbox = shop.folder().join("sandboxes").join(&build);
+        portal(&["unpack"], &sandbox).await;
+        git(&sandbox, &["init", "--quiet"]).await;
+        git(&sandbox, &["add", "--all"]).await;
+        let identity = ["-c", "user.name=Dev", "-c", "user.email=dev@example.com"];
+        git(&sandbox, &[&identity[..], &["commit", "--quiet", "--message", "Base"]].concat()).await;
+        portal(&["feature", name], &sandbox).await;
+        let message = json!({
+            "specversion": "1.0",
+            "type": "slipway.ship.requested.v1",
+            "id": uuid::Uuid::new_v4(),
+            "source": "/build-studio",
+            "data": {
+                "build": build,
+                "title": format!("The feature {name}"),
+                "installation": shop.name(),
+                "sandbox": { "directory": sandbox },
+                "requested_by": "build-studio",
+            },
+        });
+        let file = shop.folder().join(format!("{build}.json"));
+        Self { build, sandbox, message, file }
+    }
+
+    /// The message's own id.
+    pub(crate) fn message_id(&self) -> &str {
+        self.message["id"].as_str().unwrap()
+    }
+
+    /// The message in a file, as it stands now.
+    pub(crate) fn save(&self) -> &str {
+        std::fs::write(&self.file, self.message.to_string()).unwrap();
+        self.file.to_str().unwrap()
+    }
+}
+
+async fn git(sandbox: &Path, arguments: &[&str]) {
+    succeed(Command::new("git").arg("-C").arg(sandbox).args(arguments)).await;
+}

@@ -1,0 +1,54 @@
+//! One process of Slipway.
+
+use std::fs::{File, OpenOptions};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::patience::eventually;
+
+/// A role's process; killed when dropped. It writes to one log, however often it is started.
+pub(crate) struct Role {
+    command: Command,
+    log: PathBuf,
+    child: Option<Child>,
+}
+
+impl Role {
+    pub(crate) fn new(command: Command, log: PathBuf) -> Self {
+        Self { command, log, child: None }
+    }
+
+    pub(crate) fn start(&mut self) {
+        assert!(self.child.is_none(), "it runs already");
+        let log = || -> File { OpenOptions::new().create(true).append(true).open(&self.log).unwrap() };
+        self.command.stdout(log()).stderr(log());
+        self.child = Some(self.command.spawn().unwrap());
+    }
+
+    /// Kills it where it stands.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Asks it to end and waits until it has.
+    pub(crate) async fn end(&mut self) -> ExitStatus {
+        let mut child = self.child.take().expect("it runs");
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        eventually("the process ends", async || child.try_wait().unwrap()).await
+    }
+
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+}
+
+impl Drop for Role {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

@@ -1,0 +1,235 @@
+//! A whole Slipway of a test's own.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+
+use protocol::http::Promotion;
+use reqwest::{Response, StatusCode};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tempfile::TempDir;
+use transport::{Broker, Names};
+
+use crate::database::Database;
+use crate::feature::Feature;
+use crate::patience::eventually;
+use crate::program::succeed;
+use crate::role::Role;
+use crate::servers;
+use crate::shop::{Shop, free_port};
+
+/// Every role that can be a process of its own.
+pub(crate) const ROLES: [&str; 8] =
+    ["scheduler", "supervisor", "backup", "build", "swap", "health", "cleanup", "console"];
+
+/// Lines of each log that a failing test shows.
+const LOG_LINES: usize = 40;
+
+/// A running Slipway; its processes end when it is dropped.
+pub(crate) struct System {
+    roles: BTreeMap<&'static str, Role>,
+    console: String,
+    /// The way to its broker, unless that is inside its one process.
+    broker: Option<Broker>,
+    pub(crate) database: Database,
+    folder: TempDir,
+}
+
+/// How a command ended and what it said.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    /// One JSON value per line.
+    pub(crate) results: Vec<Value>,
+}
+
+impl System {
+    /// Every role in one process, no broker but the one inside.
+    pub(crate) async fn embedded() -> Self {
+        let mut system = Self::new().await;
+        system.add("all", &[]);
+        system.until_ready().await;
+        system
+    }
+
+    /// A process per role, over `RabbitMQ`, with names of its own there.
+    pub(crate) async fn distributed(settings: &[(&str, &str)]) -> Self {
+        let mut system = Self::new().await;
+        let prefix = system.database.name().replace('_', "-");
+        let amqp = servers::amqp();
+        let mut settings = settings.to_vec();
+        settings.extend([("SLIPWAY_AMQP_URL", amqp.as_str()), ("SLIPWAY_BROKER_PREFIX", prefix.as_str())]);
+        let mut topology = tokio::process::Command::from(system.command(&settings));
+        succeed(topology.args(["topology", "apply"])).await;
+        for role in ROLES {
+            system.add(role, &settings);
+        }
+        system.broker = Some(Broker::amqp(&amqp, "end to end test", Names::new(prefix)).await.unwrap());
+        system.until_ready().await;
+        system
+    }
+
+    async fn new() -> Self {
+        Self {
+            roles: BTreeMap::new(),
+            console: format!("127.0.0.1:{}", free_port()),
+            broker: None,
+            database: Database::create("e2e_slipway").await,
+            folder: tempfile::Builder::new().prefix("slipway-e2e-").tempdir().unwrap(),
+        }
+    }
+
+    fn add(&mut self, name: &'static str, settings: &[(&str, &str)]) {
+        let mut command = self.command(settings);
+        command.args(["serve", name]);
+        let mut role = Role::new(command, self.folder.path().join(format!("{name}.log")));
+        role.start();
+        self.roles.insert(name, role);
+    }
+
+    /// The program with nothing of the outer environment's settings.
+    fn command(&self, settings: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(servers::slipway());
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SLIPWAY_")) {
+            command.env_remove(name);
+        }
+        command
+            .env("SLIPWAY_DATABASE_URL", self.database.url())
+            .env("SLIPWAY_DATA_DIR", self.data_folder())
+            .env("SLIPWAY_CONSOLE_LISTEN", &self.console)
+            .env("SLIPWAY_WORKER_SLOTS", "6")
+            .env("SLIPWAY_API_URL", self.address(""))
+            .envs(settings.iter().copied());
+        command
+    }
+
+    async fn until_ready(&self) {
+        eventually("Slipway is ready", async || {
+            let answer = reqwest::get(self.address("/readyz")).await.ok()?;
+            answer.status().is_success().then_some(())
+        })
+        .await;
+    }
+
+    /// The broker, as outside programs reach it.
+    pub(crate) fn broker(&self) -> &Broker {
+        self.broker.as_ref().expect("a system with a broker")
+    }
+
+    pub(crate) fn data_folder(&self) -> std::path::PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn address(&self, path: &str) -> String {
+        format!("http://{}{path}", self.console)
+    }
+
+    /// Kills a role where it stands.
+    pub(crate) fn kill(&mut self, role: &str) {
+        self.roles.get_mut(role).unwrap().kill();
+    }
+
+    /// Asks a role to end, and waits until it has.
+    pub(crate) async fn end(&mut self, role: &str) -> ExitStatus {
+        self.roles.get_mut(role).unwrap().end().await
+    }
+
+    /// Starts a role that was killed or has ended.
+    pub(crate) fn start(&mut self, role: &str) {
+        self.roles.get_mut(role).unwrap().start();
+    }
+
+    /// What all processes have written so far.
+    pub(crate) fn logs(&self) -> Vec<(&'static str, String)> {
+        self.roles.iter().map(|(name, role)| (*name, role.log())).collect()
+    }
+}
+
+/// Asked over HTTP and by the command line.
+impl System {
+    /// The answer to a request, whatever its status; nothing while the console is away.
+    pub(crate) async fn ask(&self, path: &str) -> Option<Response> {
+        reqwest::get(self.address(&format!("/api/v1{path}"))).await.ok()
+    }
+
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> T {
+        let answer = self.ask(path).await.expect("the console answers");
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        answer.json().await.unwrap()
+    }
+
+    pub(crate) async fn promotion(&self, id: &str) -> Promotion {
+        self.get(&format!("/promotions/{id}")).await
+    }
+
+    /// Waits until the promotion is as wanted, also across a console that restarts.
+    pub(crate) async fn until(&self, id: &str, what: &str, wanted: impl Fn(&Promotion) -> bool) -> Promotion {
+        eventually(&format!("{id} {what}"), async || {
+            let promotion: Promotion = self.ask(&format!("/promotions/{id}")).await?.json().await.ok()?;
+            wanted(&promotion).then_some(promotion)
+        })
+        .await
+    }
+
+    /// Waits until nothing more is under way for the promotion.
+    pub(crate) async fn until_over(&self, id: &str) -> Promotion {
+        self.until(id, "comes to its end", |it| it.finished_at.is_some()).await
+    }
+
+    /// Runs a command of the command line, for programs.
+    pub(crate) async fn say(&self, words: &[&str]) -> Said {
+        let mut command = tokio::process::Command::from(self.command(&[]));
+        let output =
+            command.args(["--output", "json"]).args(words).kill_on_drop(true).output().await.unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let results = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        Said { code: output.status.code().unwrap(), results }
+    }
+
+    pub(crate) async fn apply(&self, shop: &Shop) {
+        let said = self.say(&["installations", "apply", "-f", &shop.save_description()]).await;
+        assert_eq!(said.code, 0, "{said:?}");
+    }
+
+    /// Hands the feature in; answers its promotion.
+    pub(crate) async fn ship(&self, feature: &Feature) -> String {
+        let said = self.say(&["ship", "-f", feature.save()]).await;
+        assert_eq!(said.code, 0, "{said:?}");
+        said.results[0]["promotion"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn approve(&self, id: &str) {
+        let said = self.say(&["promotions", "approve", id, "--by", "release manager"]).await;
+        assert_eq!(said.code, 0, "{said:?}");
+    }
+
+    /// Approves the promotion and stays until it is over; answers the exit code.
+    pub(crate) async fn promote(&self, id: &str) -> i32 {
+        self.say(&["promotions", "approve", id, "--by", "release manager", "--follow"]).await.code
+    }
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        // All at once: one that outlives the others would only complain.
+        for role in self.roles.values_mut() {
+            role.kill();
+        }
+        if std::thread::panicking() {
+            for (name, log) in self.logs() {
+                let lines: Vec<_> = log.lines().collect();
+                let last = &lines[lines.len().saturating_sub(LOG_LINES)..];
+                eprintln!("---- the last lines of {name}\n{}", last.join("\n"));
+            }
+        }
+    }
+}
+
+/// The names in a folder; none where there is no folder.
+pub(crate) fn names_in(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
