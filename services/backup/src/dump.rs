@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use adapters::database::dump_name;
+use adapters::database::{self, dump_name};
 use adapters::installation::Installation;
 use anyhow::Context;
 use engine::store::backups::Backup;
@@ -34,12 +34,8 @@ pub(crate) async fn dump(cx: &JobContext, installation: &Installation) -> Result
 }
 
 /// No half-written file is left; a complete backup stays.
-pub(crate) async fn discard_partial(
-    cx: &JobContext,
-    installation: &Installation,
-) -> Result<Report, StepError> {
-    let database = installation.database().await.map_err(from_database)?;
-    database.discard_partial(&target(cx, installation)?).map_err(from_database)?;
+pub(crate) fn discard_partial(cx: &JobContext, installation: &Installation) -> Result<Report, StepError> {
+    database::discard_partial(&target(cx, installation)?).map_err(from_database)?;
     Ok(Report::default())
 }
 

@@ -25,7 +25,7 @@ impl JobHandler for Backups {
         })?;
         match job {
             Job::Dump => dump::dump(cx, &installation).await,
-            Job::DiscardPartial => dump::discard_partial(cx, &installation).await,
+            Job::DiscardPartial => dump::discard_partial(cx, &installation),
             Job::Snapshot => snapshot::snapshot(cx, &installation).await,
             Job::Restore => restore::restore(cx, &installation).await,
             other => {

@@ -35,13 +35,15 @@ pub(crate) async fn show(
     State(engine): State<Engine>,
     Path(id): Path<String>,
 ) -> Result<Json<Promotion>, Failure> {
-    let promotion = find(&engine, &id).await?;
-    let run = engine.store.latest_run(&promotion.id).await?;
+    let known = find(&engine, &id).await?.id;
+    let run = engine.store.latest_run(&known).await?;
     let timeline = match &run {
         Some(run) => engine.store.timeline(run.id).await?,
         None => Vec::new(),
     };
-    let backup = engine.store.backup_of(&promotion.id).await?;
+    let backup = engine.store.backup_of(&known).await?;
+    // Read last: whoever sees that the run is over sees what became of it.
+    let promotion = find(&engine, &id).await?;
     Ok(Json(Promotion {
         summary: summary(&promotion),
         change_request: promotion.change_request,

@@ -133,10 +133,14 @@ async fn attempt<H: JobHandler>(engine: &Engine, handler: &H, claimed: Claimed, 
     let Claimed { which, lease, at, length } = claimed;
     let heartbeat = heartbeat::keep(&engine.store, which, lease, at, length, nudge);
     tokio::pin!(heartbeat);
+    let mut was_told_to_stop = false;
     let result = tokio::select! {
         result = execute(engine, handler, which) => result,
         stop = &mut heartbeat => match stop {
-            Stop::Requested => Err(StepError::fail_plainly("It was stopped because the deployment is being undone.")),
+            Stop::Requested => {
+                was_told_to_stop = true;
+                Err(StepError::fail_plainly("It was stopped because the deployment is being undone."))
+            }
             Stop::LeaseLost => {
                 tracing::warn!("the lease is lost: nothing more is touched, nothing is reported");
                 return;
@@ -152,11 +156,17 @@ async fn attempt<H: JobHandler>(engine: &Engine, handler: &H, claimed: Claimed, 
         })),
     };
     let (event, report) = to_event(which, result);
-    // The lease is kept while the report is on its way.
-    tokio::select! {
-        () = report_until_heard(engine, which, lease.token, &event, &report) => {}
-        _ = &mut heartbeat => tracing::warn!("the report came too late"),
+    let reported = report_until_heard(engine, which, lease.token, &event, &report);
+    tokio::pin!(reported);
+    if !was_told_to_stop {
+        // The lease is kept while the report is on its way. It ends when the report is heard, and
+        // what follows from it is still to be published then, so that end cuts nothing short.
+        tokio::select! {
+            () = &mut reported => return,
+            _ = &mut heartbeat => {}
+        }
     }
+    reported.await;
 }
 
 /// Runs the handler; whatever it does, the outcome is a value.

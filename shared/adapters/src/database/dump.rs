@@ -82,6 +82,17 @@ pub fn dump_name(build: &str, at: Timestamp) -> String {
     format!("pre-promote-{build}-{}.dump", at.strftime("%Y%m%d%H%M%S"))
 }
 
+/// Removes what an interrupted [`Database::dump`] to `target` left; a finished backup stays. The database
+/// itself is not asked: it may be the reason for the interruption.
+pub fn discard_partial(target: &Path) -> Result<(), DatabaseError> {
+    match fs::remove_file(beside(target, ".partial")) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(anyhow!(error).context("remove a partial backup file").into())
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Database {
     /// Writes a backup to `target`, whose folder must exist, and proves that it can be read.
     /// `progress` gets the bytes written so far.
@@ -95,16 +106,16 @@ impl Database {
     ///
     /// # Cancel safety
     /// Dropped in the middle it stops the client program and leaves a partial file, which the
-    /// next try and [`Database::discard_partial`] remove.
+    /// next try and [`discard_partial`] remove.
     pub async fn dump(&self, target: &Path, progress: impl FnMut(u64) + Send) -> Result<Dump, DatabaseError> {
         if let Some(dump) = self.finished(target).await {
             return Ok(dump);
         }
-        self.discard_partial(target)?;
+        discard_partial(target)?;
         self.check_space(target).await?;
         let written = self.write(target, progress).await;
         if written.is_err()
-            && let Err(error) = self.discard_partial(target)
+            && let Err(error) = discard_partial(target)
         {
             warn!(%error, "a partial backup file was left behind");
         }
@@ -118,16 +129,6 @@ impl Database {
     pub async fn verify(&self, dump: &Dump) -> Result<(), DatabaseError> {
         let tools = self.tools().await?;
         verify_file(self.read_back(&tools, &dump.path), dump, &dump.path).await
-    }
-
-    /// Removes what an interrupted [`Database::dump`] left; a finished backup stays.
-    pub fn discard_partial(&self, target: &Path) -> Result<(), DatabaseError> {
-        match fs::remove_file(beside(target, ".partial")) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(anyhow!(error).context("remove a partial backup file").into())
-            }
-            _ => Ok(()),
-        }
     }
 
     /// The backup of this name, if it is there and still as recorded.

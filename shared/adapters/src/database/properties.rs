@@ -25,7 +25,8 @@ const LISTS: [&str; 6] = [
 #[derive(Serialize, Deserialize)]
 pub(super) struct Properties {
     owner: String,
-    tablespace: String,
+    /// Where it is not the server's usual one, which nobody but a superuser may name.
+    tablespace: Option<String>,
     encoding: String,
     collate: String,
     ctype: String,
@@ -62,13 +63,15 @@ impl Properties {
         // Columns that only some versions have are read by way of JSON.
         let row = client
             .query_opt(
-                "SELECT d.oid, pg_get_userbyid(d.datdba), t.spcname, pg_encoding_to_char(d.encoding)::text,
+                "SELECT d.oid, pg_get_userbyid(d.datdba),
+                        CASE WHEN t.oid <> usual.dattablespace THEN t.spcname END, pg_encoding_to_char(d.encoding)::text,
                         d.datcollate::text, d.datctype::text,
                         CASE j->>'datlocprovider' WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' WHEN 'c' THEN 'libc' END,
                         coalesce(j->>'datlocale', j->>'daticulocale'), j->>'daticurules',
                         d.datconnlimit, shobj_description(d.oid, 'pg_database')
                  FROM pg_database d
                  JOIN pg_tablespace t ON t.oid = d.dattablespace
+                 JOIN pg_database usual ON usual.datname = 'template0'
                  CROSS JOIN to_jsonb(d) j
                  WHERE d.datname = $1",
                 &[&database],
@@ -96,13 +99,12 @@ impl Properties {
     /// The statement that makes an empty database of this kind.
     pub(super) fn create_statement(&self, name: &str) -> String {
         let mut sql = format!(
-            "CREATE DATABASE {} WITH TEMPLATE template0 OWNER {} ENCODING {} LC_COLLATE {} LC_CTYPE {} TABLESPACE {}",
+            "CREATE DATABASE {} WITH TEMPLATE template0 OWNER {} ENCODING {} LC_COLLATE {} LC_CTYPE {}",
             identifier(name),
             identifier(&self.owner),
             literal(&self.encoding),
             literal(&self.collate),
             literal(&self.ctype),
-            identifier(&self.tablespace),
         );
         let mut option = |keyword: &str, value: &str| {
             sql.push(' ');
@@ -110,6 +112,9 @@ impl Properties {
             sql.push(' ');
             sql.push_str(value);
         };
+        if let Some(tablespace) = &self.tablespace {
+            option("TABLESPACE", &identifier(tablespace));
+        }
         if let Some(provider) = &self.provider {
             option("LOCALE_PROVIDER", provider);
             if let Some(locale) = &self.locale {

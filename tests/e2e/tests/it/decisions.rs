@@ -90,6 +90,8 @@ async fn what_was_not_begun_is_withdrawn_and_what_was_is_undone() {
     assert_eq!(undone.summary.status, "rolled_back");
     let reason = undone.summary.reason.as_ref().unwrap();
     assert!(reason.contains("Ada") && reason.contains("Not on a Friday"), "{reason}");
+    let build = undone.timeline.iter().find(|entry| entry.job == "build.image").unwrap();
+    assert_eq!(build.state, "failed", "it was stopped and said so: {build:?}");
     assert_eq!(shop.serving().await.as_deref(), Some("base"));
     assert_eq!(shop.database.fingerprint().await, before);
     assert_ne!(cancel(&running).await, 0, "what is over stays as it is");

@@ -41,6 +41,8 @@ async fn ship(outcome: &Outcome, system: &System, shop: &Shop) {
     let promotion = system.promotion(&id).await;
     assert_eq!(exit_code, outcome.exit_code, "{}: {:?}", outcome.feature, promotion.summary.reason);
     outcome.assert_is_what_happened(system, shop, &feature, &promotion).await;
+    // What is stopped says so: nobody waits for a lease to end.
+    assert!(promotion.timeline.iter().all(|entry| entry.state != "lost"), "{}", outcome.feature);
     let differences = before.differences(&shop.database.fingerprint().await);
     let is_same = outcome.status != "deployed";
     assert_eq!(differences.is_empty(), is_same, "{}: {differences:?}", outcome.feature);

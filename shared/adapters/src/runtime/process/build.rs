@@ -2,9 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    io,
+    io::{self, ErrorKind},
     path::Path,
     process::{ExitStatus, Stdio},
+    time::Duration,
 };
 
 use anyhow::{Context, anyhow};
@@ -14,6 +15,7 @@ use tokio::{
     net::unix::pipe::Receiver,
     process::Child,
     sync::mpsc::UnboundedSender,
+    time::{Instant, sleep},
 };
 
 use super::identity::{self, MARK};
@@ -21,6 +23,9 @@ use crate::runtime::BuildError;
 
 /// Lines of the log that a failure quotes.
 const QUOTED_LINES: usize = 20;
+
+/// How long others may hold a program open for writing that was written already.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
 
 /// Runs `command` in `working_folder` and sends each line that it writes to `log`. Its processes
 /// bear the mark of `owner`, and none of them is left when this returns or is dropped.
@@ -33,7 +38,8 @@ pub(super) async fn run(
     let Some((program, arguments)) = command.split_first() else {
         return Ok(());
     };
-    let (mut child, output) = spawn(program, arguments, working_folder, owner)
+    let (mut child, output) = spawn_once_written(program, arguments, working_folder, owner)
+        .await
         .with_context(|| format!("start the build command {program}"))
         .map_err(BuildError::Unavailable)?;
     let processes = Processes { group: child.id().map(u32::cast_signed).and_then(Pid::from_raw), owner };
@@ -54,6 +60,25 @@ pub(super) async fn run(
         Some(0) => Ok(()),
         Some(_) => Err(BuildError::Source(Vec::from(last_lines).join("\n"))),
         None => Err(BuildError::Unavailable(anyhow!("the build was killed ({status})"))),
+    }
+}
+
+/// Starts the command as soon as nobody holds its program open for writing: a process that this one
+/// starts elsewhere at the moment when the program is written holds it until it becomes itself.
+async fn spawn_once_written(
+    program: &str,
+    arguments: &[String],
+    working_folder: &Path,
+    owner: &Path,
+) -> io::Result<(Child, Receiver)> {
+    let deadline = Instant::now() + WRITTEN_WITHIN;
+    loop {
+        match spawn(program, arguments, working_folder, owner) {
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy && Instant::now() < deadline => {
+                sleep(Duration::from_millis(10)).await;
+            }
+            spawned => return spawned,
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 
-use adapters::database::{DatabaseError, dump_name};
+use adapters::database::{DatabaseError, discard_partial, dump_name};
 
 use super::World;
 
@@ -47,12 +47,12 @@ async fn an_interrupted_backup_is_begun_anew_and_a_finished_one_never_discarded(
         .path()
         .join(format!("{}.partial", world.target().file_name().unwrap().to_str().unwrap()));
     fs::write(&partial, "PGDMP and then the power went").unwrap();
-    world.database.discard_partial(&world.target()).unwrap();
+    discard_partial(&world.target()).unwrap();
     assert!(!partial.exists());
     fs::write(&partial, "PGDMP and then the power went").unwrap();
     let dump = world.dump().await;
     assert!(!partial.exists());
-    world.database.discard_partial(&world.target()).unwrap();
+    discard_partial(&world.target()).unwrap();
     world.database.verify(&dump).await.unwrap();
 }
 
