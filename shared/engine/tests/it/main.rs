@@ -1,0 +1,8 @@
+//! The engine with workers, relay and supervisor on a real database, and handlers that do as they are told.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+
+mod deadline;
+mod happy;
+mod undo;
+mod world;
