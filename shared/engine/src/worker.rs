@@ -94,7 +94,7 @@ async fn take<H: JobHandler>(
     delivery: Delivery,
     nudge: watch::Receiver<u64>,
 ) {
-    let which = match read(&delivery, worker) {
+    let which = match order_for(worker, &delivery.body) {
         Ok(which) => which,
         Err(problem) => {
             tracing::error!(%problem, "a message is not an order of ours");
@@ -284,12 +284,21 @@ fn note(heard: bool) {
     }
 }
 
-fn read(delivery: &Delivery, worker: Worker) -> Result<Try, String> {
+/// The try that an order names.
+///
+/// # Errors
+/// What is wrong with it: it is not an order of ours.
+pub fn read(body: &[u8]) -> Result<Try, String> {
     let message: JobMessage =
-        serde_json::from_slice(&delivery.body).map_err(|error| format!("not a job message: {error}"))?;
+        serde_json::from_slice(body).map_err(|error| format!("not a job message: {error}"))?;
     let job: Job = message.job.parse().map_err(|_| format!("unknown job {:?}", message.job))?;
-    if job.worker() != worker {
-        return Err(format!("{job} is not a job of the {worker} worker"));
-    }
     Ok(Try { run: message.run, job, attempt: message.attempt })
+}
+
+fn order_for(worker: Worker, body: &[u8]) -> Result<Try, String> {
+    let which = read(body)?;
+    if which.job.worker() != worker {
+        return Err(format!("{} is not a job of the {worker} worker", which.job));
+    }
+    Ok(which)
 }

@@ -4,5 +4,9 @@
 
 mod deadline;
 mod happy;
+mod lease;
+mod lost_messages;
+mod queue;
+mod shutdown;
 mod undo;
 mod world;

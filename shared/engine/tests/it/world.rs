@@ -7,15 +7,18 @@ use std::time::Duration;
 
 use domain::run::{Outcome, Phase, Run};
 use domain::{BuildId, ChangeRequestId, ChangeType, Job, PromotionId, Risk, Status, Worker};
+use engine::advance::job_message;
 use engine::start::{self, Wish};
 use engine::store::promotions::New;
 use engine::{Config, Engine, JobContext, JobHandler, Report, Shutdown, StepError, relay, worker};
 use scratch::Database;
 use serde_json::json;
 use store::Store;
+use store::jobs::{self, Try};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
-use transport::{Broker, Exchange, Message};
+use tokio_util::sync::CancellationToken;
+use transport::{Broker, Exchange, Message, Queue};
 use uuid::Uuid;
 
 /// Longest wait for what must happen. Only failing tests take that long.
@@ -49,7 +52,7 @@ pub(crate) struct Workers {
     script: Arc<Mutex<BTreeMap<(Job, u32), Act>>>,
     begun: Arc<Mutex<Vec<(Job, u32)>>>,
     dropped: Arc<Mutex<Vec<(Job, u32)>>>,
-    gate: tokio_util::sync::CancellationToken,
+    gate: CancellationToken,
 }
 
 /// Remembers that a job was let go of before it ended.
@@ -172,15 +175,16 @@ impl World {
     /// Ends the process as an operator does.
     pub(crate) async fn end(self) {
         self.engine.shutdown.abandon();
-        self.ended().await;
+        let store = self.engine.store.clone();
+        self.drained().await;
+        store.close().await;
     }
 
-    /// Waits until everything has ended.
-    pub(crate) async fn ended(self) {
+    /// Waits until everything has ended; the records stay open.
+    pub(crate) async fn drained(self) {
         for task in self.tasks {
             tokio::time::timeout(PATIENCE, task).await.expect("a role does not end").unwrap();
         }
-        self.engine.store.close().await;
     }
 
     /// A promotion that waits for approval.
@@ -260,6 +264,34 @@ impl World {
             traceparent: None,
         };
         assert_eq!(self.engine.broker.publish(vec![word]).await, [Ok(())]);
+    }
+
+    /// Queues a try that the run knows nothing of.
+    pub(crate) async fn queue(&self, which: Try) {
+        let mut tx = self.engine.store.begin().await.unwrap();
+        jobs::insert(&mut tx, which, which.job.direction(), Duration::ZERO).await.unwrap();
+        tx.commit().await.unwrap();
+        let order = job_message(which, None);
+        let message = Message {
+            id: order.id,
+            exchange: order.exchange.parse().unwrap(),
+            routing_key: order.routing_key,
+            body: order.body.to_string().into_bytes(),
+            content_type: "application/json".to_owned(),
+            traceparent: None,
+        };
+        assert_eq!(self.engine.broker.publish(vec![message]).await, [Ok(())]);
+    }
+
+    /// Takes a message from the queue and forgets it.
+    pub(crate) async fn lose_message(&self, queue: &Queue) {
+        let mut messages = self.engine.broker.consume(queue, 1, CancellationToken::new());
+        assert!(messages.next().await.unwrap().ack().await);
+    }
+
+    /// Waits until leases that nobody renews are over.
+    pub(crate) async fn for_longer_than_a_lease(&self) {
+        sleep(2 * self.engine.config.lease()).await;
     }
 
     /// Waits until a worker has begun this try.
