@@ -47,7 +47,7 @@ async fn fail(engine: &Engine, letter: &Delivery) -> Result<(), StoreError> {
     let event = dead_letter_event(which.job, which.attempt, reason);
     match advance(engine, which.run, &event, Reporter::Supervisor, &Report::default()).await {
         Ok(told) => {
-            tracing::error!(run = %which.run, job = %which.job, reason, ?told, "an order was not taken")
+            tracing::error!(run = %which.run, job = %which.job, reason, ?told, "an order was not taken");
         }
         Err(error @ (StoreError::Unavailable(_) | StoreError::ReadOnly)) => return Err(error),
         Err(error) => tracing::error!(run = %which.run, reason, %error, "a run could not be told"),

@@ -37,10 +37,9 @@ async fn a_conflict_names_its_constraint() {
         run(&store, &id).await;
         let mut tx = store.begin().await.unwrap();
         let second = runs::insert(&mut tx, Uuid::now_v7(), &id, &domain::Run::start().run, 600, None).await;
-        match second.unwrap_err() {
-            StoreError::Conflict { constraint, .. } => assert_eq!(constraint, "runs_one_per_installation"),
-            other => panic!("{other:?}"),
-        }
+        let conflict = second.unwrap_err();
+        let StoreError::Conflict { constraint, .. } = conflict else { panic!("{conflict:?}") };
+        assert_eq!(constraint, "runs_one_per_installation");
         drop(tx);
         store.close().await;
     })

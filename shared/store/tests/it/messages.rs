@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::world::{migrated, promotion, queued, run};
 
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = Duration::from_mins(10);
 
 async fn written(store: &Store, count: usize, delay: Duration) -> BTreeSet<Uuid> {
     let mut tx = store.begin().await.unwrap();

@@ -83,7 +83,7 @@ async fn a_deployment_is_put_on_record_and_another_base_source_forgets_it() {
         tx.commit().await.unwrap();
 
         assert_eq!(store.promotion(&id).await.unwrap().unwrap().facts, facts);
-        assert_eq!(store.deployed_promotions("shop", 5).await.unwrap(), [id.clone()]);
+        assert_eq!(store.deployed_promotions("shop", 5).await.unwrap(), std::slice::from_ref(&id));
         let current = async || store.installation("shop").await.unwrap().unwrap().current_promotion;
         assert_eq!(current().await.as_deref(), Some(id.as_str()));
         store.apply_installation("shop", &json!({ "base_source": "/base", "more": 1 })).await.unwrap();

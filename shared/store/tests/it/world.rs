@@ -12,7 +12,7 @@ use store::{Store, runs};
 use uuid::Uuid;
 
 /// Longer than any test.
-pub(crate) const LEASE: Duration = Duration::from_secs(600);
+pub(crate) const LEASE: Duration = Duration::from_mins(10);
 
 /// A connected store with the schema in place.
 pub(crate) async fn migrated(database: &Database) -> Store {
