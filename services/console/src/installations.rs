@@ -28,9 +28,9 @@ pub(crate) async fn apply(
     Path(name): Path<String>,
     Body(description): Body<Value>,
 ) -> Result<Json<Installation>, Failure> {
-    let parsed = installation::Installation::parse(&description).map_err(|problems| {
+    let parsed = installation::Installation::parse(&description).map_err(|invalid| {
         let fields =
-            problems.into_iter().map(|it| FieldProblem { field: it.field, problem: it.problem }).collect();
+            invalid.0.into_iter().map(|it| FieldProblem { field: it.field, problem: it.problem }).collect();
         Failure::wrong_fields("The installation was not saved because its description is not right.", fields)
     })?;
     if parsed.name != name {
