@@ -20,7 +20,7 @@ async fn many_schedulers_start_one_promotion_of_an_installation_and_the_rest_que
         for next in waiting {
             let started = join_all((0..8).map(|_| start_next(&world.engine))).await;
             let started: Vec<_> = started.into_iter().filter_map(Result::unwrap).collect();
-            assert_eq!(started, [next.clone()]);
+            assert_eq!(started, std::slice::from_ref(&next));
             let run = world.engine.store.latest_run(&next).await.unwrap().unwrap();
             assert_eq!(world.outcome(run.id).await, Outcome::Deployed { warning: None });
         }
