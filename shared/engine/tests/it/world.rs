@@ -160,7 +160,7 @@ impl World {
 
     pub(crate) fn start_relay(&mut self) {
         let engine = self.engine.clone();
-        self.spawn(async move { relay::run(&engine).await.unwrap() });
+        self.spawn(async move { relay::run(&engine).await });
     }
 
     pub(crate) fn start_supervisor(&mut self) {
