@@ -14,7 +14,7 @@ use crate::{removal, servers};
 pub(crate) struct Container {
     engine: Engine,
     name: String,
-    /// What was asked for at first, as the engine shows it.
+    /// What it was like at first, as the engine shows it.
     original: Value,
 }
 
@@ -115,7 +115,7 @@ impl Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
-        let name = &self.name;
+        let (name, mounts) = (&self.name, self.original["mounts"].as_array());
         removal::complete(async move {
             // A client belongs to the runtime that it was made in.
             let engine = Engine::connect();
@@ -125,10 +125,12 @@ impl Drop for Container {
             for tag in engine.tags(name).await? {
                 engine.call(Method::DELETE, &format!("/images/{tag}?force=1"), Value::Null).await?;
             }
-            for path in [format!("/volumes/{name}-files"), format!("/networks/{name}")] {
-                engine.call(Method::DELETE, &path, Value::Null).await?;
+            // Slipway mounts the unnamed volume by its name, so it does not go with the container.
+            for mount in mounts.into_iter().flatten() {
+                let volume = mount["name"].as_str().context("read a volume's name")?;
+                engine.call(Method::DELETE, &format!("/volumes/{volume}?force=1"), Value::Null).await?;
             }
-            Ok(())
+            engine.call(Method::DELETE, &format!("/networks/{name}"), Value::Null).await.map(drop)
         });
     }
 }
