@@ -119,14 +119,18 @@ async fn perform(args: DemoArgs, options: &Options) -> Result<Exit> {
         Ok(summary)
     };
     let summary = tokio::select! {
+        // The story may wait for the same signal, and then it has ended well.
+        biased;
         summary = story => summary,
         () = ended.cancelled_owned() => Err(anyhow::anyhow!("it was interrupted")),
     };
-    // Whatever happened, nothing is left running.
-    shop.close().await.context("close the shop")?;
+    // Whatever happened, nothing is left running: first whoever could start something, then the rest.
     engine.shutdown.drain();
-    roles.await.context("wait for Slipway's end")??;
+    let roles = roles.await.context("wait for Slipway's end");
+    let shop = shop.close().await.context("close the shop");
     cluster.stop().await?;
+    shop?;
+    roles??;
     verdict(&mut stage, &summary?)
 }
 
