@@ -19,9 +19,7 @@ struct Backups;
 
 impl JobHandler for Backups {
     async fn run(&self, job: Job, cx: &JobContext) -> Result<Report, StepError> {
-        let installation = Installation::parse(&cx.order.installation).map_err(|_| {
-            StepError::fail_plainly("The description of this installation is not usable any more.")
-        })?;
+        let installation = cx.installation(Installation::parse)?;
         match job {
             Job::Dump => dump::dump(cx, &installation).await,
             Job::DiscardPartial => dump::discard_partial(cx, &installation).await,

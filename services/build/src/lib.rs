@@ -17,9 +17,7 @@ struct Builds;
 
 impl JobHandler for Builds {
     async fn run(&self, job: Job, cx: &JobContext) -> Result<Report, StepError> {
-        let installation = Installation::parse(&cx.order.installation).map_err(|_| {
-            StepError::fail_plainly("The description of this installation is not usable any more.")
-        })?;
+        let installation = cx.installation(Installation::parse)?;
         match job {
             Job::Extract => extract::extract(cx, &installation).await,
             Job::Image => image::image(cx, &installation).await,

@@ -16,9 +16,7 @@ struct Removals;
 
 impl JobHandler for Removals {
     async fn run(&self, job: Job, cx: &JobContext) -> Result<Report, StepError> {
-        let installation = Installation::parse(&cx.order.installation).map_err(|_| {
-            StepError::fail_plainly("The description of this installation is not usable any more.")
-        })?;
+        let installation = cx.installation(Installation::parse)?;
         let promotion = cx.order.promotion.as_str();
         match job {
             Job::Finish => finish(cx, &installation).await?,

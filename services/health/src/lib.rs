@@ -18,9 +18,7 @@ struct Checks;
 
 impl JobHandler for Checks {
     async fn run(&self, job: Job, cx: &JobContext) -> Result<Report, StepError> {
-        let installation = Installation::parse(&cx.order.installation).map_err(|_| {
-            StepError::fail_plainly("The description of this installation is not usable any more.")
-        })?;
+        let installation = cx.installation(Installation::parse)?;
         match job {
             Job::CheckNew => new::check(cx, &installation).await,
             Job::CheckOld => old::check(cx, &installation).await,

@@ -16,9 +16,7 @@ struct Moves;
 
 impl JobHandler for Moves {
     async fn run(&self, job: Job, cx: &JobContext) -> Result<Report, StepError> {
-        let installation = Installation::parse(&cx.order.installation).map_err(|_| {
-            StepError::fail_plainly("The description of this installation is not usable any more.")
-        })?;
+        let installation = cx.installation(Installation::parse)?;
         let runtime = installation.runtime(&cx.state_dir())?;
         match job {
             Job::Prepare => prepare(cx, &runtime).await,

@@ -1,5 +1,6 @@
 //! What a worker is given and what it gives back.
 
+use std::fmt::Debug;
 use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -159,6 +160,19 @@ impl JobContext {
             StepError::fail(
                 "Slipway's own records of this deployment are incomplete, so it cannot go on.",
                 anyhow::anyhow!("{job} left no output"),
+            )
+        })
+    }
+
+    /// The installation's description as `parse` reads it, which was checked when it was applied.
+    pub fn installation<T, E: Debug>(
+        &self,
+        parse: impl FnOnce(&Value) -> Result<T, E>,
+    ) -> Result<T, StepError> {
+        parse(&self.order.installation).map_err(|problems| {
+            StepError::fail(
+                "The description of this installation is not usable any more. Apply a corrected one and ship again.",
+                anyhow::anyhow!("{problems:?}"),
             )
         })
     }
