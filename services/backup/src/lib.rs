@@ -20,8 +20,7 @@ struct Backups;
 impl JobHandler for Backups {
     #[expect(clippy::wildcard_enum_match_arm, reason = "its queues bring only its own jobs")]
     async fn run(&self, job: Job, cx: &JobContext) -> Result<Report, StepError> {
-        let installation = Installation::parse(&cx.order.installation)
-            .map_err(|wrong| StepError::fail_plainly(wrong.to_string()))?;
+        let installation = cx.installation(Installation::parse)?;
         match job {
             Job::Dump => dump::dump(cx, &installation).await,
             Job::DiscardPartial => dump::discard_partial(cx, &installation),

@@ -18,8 +18,7 @@ struct Builds;
 impl JobHandler for Builds {
     #[expect(clippy::wildcard_enum_match_arm, reason = "its queues bring only its own jobs")]
     async fn run(&self, job: Job, cx: &JobContext) -> Result<Report, StepError> {
-        let installation = Installation::parse(&cx.order.installation)
-            .map_err(|wrong| StepError::fail_plainly(wrong.to_string()))?;
+        let installation = cx.installation(Installation::parse)?;
         match job {
             Job::Extract => extract::extract(cx, &installation).await,
             Job::Image => image::image(cx, &installation).await,

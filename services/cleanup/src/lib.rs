@@ -17,8 +17,7 @@ struct Removals;
 impl JobHandler for Removals {
     #[expect(clippy::wildcard_enum_match_arm, reason = "its queues bring only its own jobs")]
     async fn run(&self, job: Job, cx: &JobContext) -> Result<Report, StepError> {
-        let installation = Installation::parse(&cx.order.installation)
-            .map_err(|wrong| StepError::fail_plainly(wrong.to_string()))?;
+        let installation = cx.installation(Installation::parse)?;
         let promotion = cx.order.promotion.as_str();
         match job {
             Job::Finish => finish(cx, &installation).await?,

@@ -19,8 +19,7 @@ struct Checks;
 impl JobHandler for Checks {
     #[expect(clippy::wildcard_enum_match_arm, reason = "its queues bring only its own jobs")]
     async fn run(&self, job: Job, cx: &JobContext) -> Result<Report, StepError> {
-        let installation = Installation::parse(&cx.order.installation)
-            .map_err(|wrong| StepError::fail_plainly(wrong.to_string()))?;
+        let installation = cx.installation(Installation::parse)?;
         match job {
             Job::CheckNew => new::check(cx, &installation).await,
             Job::CheckOld => old::check(cx, &installation).await,

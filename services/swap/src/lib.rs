@@ -17,8 +17,7 @@ struct Moves;
 impl JobHandler for Moves {
     #[expect(clippy::wildcard_enum_match_arm, reason = "its queues bring only its own jobs")]
     async fn run(&self, job: Job, cx: &JobContext) -> Result<Report, StepError> {
-        let installation = Installation::parse(&cx.order.installation)
-            .map_err(|wrong| StepError::fail_plainly(wrong.to_string()))?;
+        let installation = cx.installation(Installation::parse)?;
         let runtime = installation.runtime(&cx.state_dir())?;
         match job {
             Job::Prepare => prepare(cx, &runtime).await,

@@ -1,5 +1,6 @@
 //! What a worker is given and what it gives back.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -168,6 +169,14 @@ impl JobContext {
                 anyhow::anyhow!("{job} left no output"),
             )
         })
+    }
+
+    /// The installation's description as `parse` reads it, which was checked when it was applied.
+    pub fn installation<T, E: Display>(
+        &self,
+        parse: impl FnOnce(&Value) -> Result<T, E>,
+    ) -> Result<T, StepError> {
+        parse(&self.order.installation).map_err(|wrong| StepError::fail_plainly(wrong.to_string()))
     }
 
     /// How long ago the job was first begun in this run.

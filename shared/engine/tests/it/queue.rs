@@ -1,6 +1,5 @@
 //! Whose turn it is.
 
-use domain::run::Outcome;
 use domain::{Job, Status};
 use engine::start::{Wish, approve, start_next, withdraw};
 use futures_util::future::join_all;
@@ -12,7 +11,7 @@ use crate::world::{Act, Workers, World};
 #[tokio::test(flavor = "multi_thread")]
 async fn many_schedulers_start_one_promotion_of_an_installation_and_the_rest_queue_in_order() {
     with_database(async |database| {
-        let world = World::running(database, Workers::default()).await;
+        let world = World::idle(database, Workers::default()).await;
         let mut waiting = Vec::new();
         for number in 1..=4 {
             waiting.push(world.approved(number).await);
@@ -21,8 +20,9 @@ async fn many_schedulers_start_one_promotion_of_an_installation_and_the_rest_que
             let started = join_all((0..8).map(|_| start_next(&world.engine))).await;
             let started: Vec<_> = started.into_iter().filter_map(Result::unwrap).collect();
             assert_eq!(started, std::slice::from_ref(&next));
-            let run = world.engine.store.latest_run(&next).await.unwrap().unwrap();
-            assert_eq!(world.outcome(run.id).await, Outcome::Deployed { warning: None });
+            database
+                .run("update runs set phase = 'finished', outcome = 'deployed', finished_at = now()")
+                .await;
         }
         assert_eq!(start_next(&world.engine).await.unwrap(), None);
         world.end().await;
@@ -60,7 +60,7 @@ async fn wishes_are_granted_only_where_they_make_sense() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_undo_job_does_not_wait_behind_forward_jobs() {
     with_database(async |database| {
-        let tries = 1..=5;
+        let tries = 11..=15;
         let workers = tries
             .clone()
             .fold(Workers::default(), |workers, attempt| workers.on(Job::Dump, attempt, Act::Hang));
@@ -71,7 +71,7 @@ async fn an_undo_job_does_not_wait_behind_forward_jobs() {
             world.queue(Try { run, job: Job::Dump, attempt }).await;
         }
         world.start_workers();
-        world.until_begun(Job::Dump, 2).await;
+        world.until_begun(Job::Dump, 12).await;
         world.queue(Try { run, job: Job::Restore, attempt: 1 }).await;
         world.until_begun(Job::Restore, 1).await;
         world.end().await;

@@ -217,7 +217,8 @@ impl World {
     pub(crate) async fn started(&self, number: u32) -> (PromotionId, Uuid) {
         let id = self.approved(number).await;
         assert_eq!(start::start_next(&self.engine).await.unwrap().as_ref(), Some(&id));
-        let run = self.engine.store.open_run(&id).await.unwrap().unwrap();
+        // It may be over already.
+        let run = self.engine.store.latest_run(&id).await.unwrap().unwrap().id;
         (id, run)
     }
 
