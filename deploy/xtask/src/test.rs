@@ -103,7 +103,7 @@ impl Stages<'_> {
         let portal = self.run("sample application", cargo::build_portal)?;
         let slipway = self.run("slipway", cargo::build_slipway)?;
         self.run("tests", |interrupt| {
-            let mut command = cargo::command(&["test", "--workspace"]);
+            let mut command = cargo::command(&["test", "--workspace", "--no-fail-fast"]);
             if !filters.is_empty() {
                 command.args(["--all-targets", "--"]).args(filters);
             }

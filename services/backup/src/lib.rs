@@ -20,17 +20,14 @@ struct Backups;
 impl JobHandler for Backups {
     #[expect(clippy::wildcard_enum_match_arm, reason = "its queues bring only its own jobs")]
     async fn run(&self, job: Job, cx: &JobContext) -> Result<Report, StepError> {
-        let installation = Installation::parse(&cx.order.installation).map_err(|_| {
-            StepError::fail_plainly("The description of this installation is not usable any more.")
-        })?;
+        let installation = Installation::parse(&cx.order.installation)
+            .map_err(|wrong| StepError::fail_plainly(wrong.to_string()))?;
         match job {
             Job::Dump => dump::dump(cx, &installation).await,
             Job::DiscardPartial => dump::discard_partial(cx, &installation),
             Job::Snapshot => snapshot::snapshot(cx, &installation).await,
             Job::Restore => restore::restore(cx, &installation).await,
-            other => {
-                Err(StepError::fail_plainly(format!("The backup worker does not know the step {other}.")))
-            }
+            other => Err(StepError::not_ours(other)),
         }
     }
 }

@@ -17,18 +17,14 @@ struct Removals;
 impl JobHandler for Removals {
     #[expect(clippy::wildcard_enum_match_arm, reason = "its queues bring only its own jobs")]
     async fn run(&self, job: Job, cx: &JobContext) -> Result<Report, StepError> {
-        let installation = Installation::parse(&cx.order.installation).map_err(|_| {
-            StepError::fail_plainly("The description of this installation is not usable any more.")
-        })?;
+        let installation = Installation::parse(&cx.order.installation)
+            .map_err(|wrong| StepError::fail_plainly(wrong.to_string()))?;
         let promotion = cx.order.promotion.as_str();
         match job {
             Job::Finish => finish(cx, &installation).await?,
             Job::DiscardContext => change_set::discard(&cx.context_dir(promotion)).await?,
             Job::DiscardImage => installation.runtime(&cx.state_dir())?.discard_image(promotion).await?,
-            other => {
-                let sentence = format!("The cleanup worker does not know the step {other}.");
-                return Err(StepError::fail_plainly(sentence));
-            }
+            other => return Err(StepError::not_ours(other)),
         }
         Ok(Report::default())
     }

@@ -34,6 +34,9 @@ pub(crate) fn router(engine: Engine) -> Router {
         .nest("/api/v1", api)
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(ready))
+        .method_not_allowed_fallback(|| async {
+            Failure::new(StatusCode::METHOD_NOT_ALLOWED, "This address does not take such a request.")
+        })
         .fallback(|| async { Failure::not_found("There is nothing at this address.") })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(engine)

@@ -41,9 +41,8 @@ pub(crate) async fn installation(
 async fn check(engine: &Engine, description: &serde_json::Value) -> Vec<Check> {
     let installation = match Installation::parse(description) {
         Ok(installation) => installation,
-        Err(problems) => {
-            let fields: Vec<_> = problems.iter().map(|it| format!("{}: {}", it.field, it.problem)).collect();
-            return vec![wrong("description", fields.join("; "), "Correct it and apply it again.")];
+        Err(invalid) => {
+            return vec![wrong("description", invalid.to_string(), "Correct it and apply it again.")];
         }
     };
     let mut checks = vec![

@@ -8,6 +8,7 @@ use protocol::http::{FieldProblem, Installation};
 use serde_json::Value;
 
 use crate::problem::Failure;
+use crate::request::Body;
 
 pub(crate) async fn list(State(engine): State<Engine>) -> Result<Json<Vec<Installation>>, Failure> {
     let all = engine.store.installations().await?;
@@ -25,11 +26,11 @@ pub(crate) async fn show(
 pub(crate) async fn apply(
     State(engine): State<Engine>,
     Path(name): Path<String>,
-    Json(description): Json<Value>,
+    Body(description): Body<Value>,
 ) -> Result<Json<Installation>, Failure> {
-    let parsed = installation::Installation::parse(&description).map_err(|problems| {
+    let parsed = installation::Installation::parse(&description).map_err(|invalid| {
         let fields =
-            problems.into_iter().map(|it| FieldProblem { field: it.field, problem: it.problem }).collect();
+            invalid.0.into_iter().map(|it| FieldProblem { field: it.field, problem: it.problem }).collect();
         Failure::wrong_fields("The installation was not saved because its description is not right.", fields)
     })?;
     if parsed.name != name {

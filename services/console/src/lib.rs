@@ -8,6 +8,7 @@ mod checks;
 mod installations;
 mod problem;
 mod promotions;
+mod request;
 mod ships;
 mod stream;
 
@@ -22,11 +23,14 @@ pub async fn run(engine: &Engine) -> Result<()> {
     serve(engine, listener).await
 }
 
-/// Serves on a listener that is open already, until the process drains.
+/// Serves on a listener that is open already, until the process drains; answers under way are cut only when it
+/// is abandoned.
 pub async fn serve(engine: &Engine, listener: TcpListener) -> Result<()> {
     tracing::info!(address = %listener.local_addr()?, "the console answers");
-    axum::serve(listener, api::router(engine.clone()))
-        .with_graceful_shutdown(engine.shutdown.draining().cancelled_owned())
-        .await
-        .context("serve the console")
+    let serving = axum::serve(listener, api::router(engine.clone()))
+        .with_graceful_shutdown(engine.shutdown.draining().cancelled_owned());
+    tokio::select! {
+        served = serving => served.context("serve the console"),
+        () = engine.shutdown.abandoned().cancelled_owned() => Ok(()),
+    }
 }

@@ -1,7 +1,7 @@
 //! Promotions over HTTP.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use domain::{PromotionId, Status};
 use engine::start::{Wish, approve as grant, withdraw};
@@ -11,6 +11,7 @@ use protocol::http::{Backup, Decision, LogLine, Promotion, PromotionSummary, Tim
 use serde::Deserialize;
 
 use crate::problem::Failure;
+use crate::request::{Asked, Body};
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Filter {
@@ -25,7 +26,7 @@ pub(crate) struct After {
 
 pub(crate) async fn list(
     State(engine): State<Engine>,
-    Query(filter): Query<Filter>,
+    Asked(filter): Asked<Filter>,
 ) -> Result<Json<Vec<PromotionSummary>>, Failure> {
     let all = engine.store.promotions(filter.installation.as_deref()).await?;
     Ok(Json(all.iter().map(summary).collect()))
@@ -71,7 +72,7 @@ pub(crate) async fn show(
 pub(crate) async fn approve(
     State(engine): State<Engine>,
     Path(id): Path<String>,
-    Json(decision): Json<Decision>,
+    Body(decision): Body<Decision>,
 ) -> Result<Json<PromotionSummary>, Failure> {
     let promotion = find(&engine, &id).await?;
     person(&decision)?;
@@ -83,11 +84,12 @@ pub(crate) async fn approve(
 pub(crate) async fn cancel(
     State(engine): State<Engine>,
     Path(id): Path<String>,
-    Json(decision): Json<Decision>,
+    Body(decision): Body<Decision>,
 ) -> Result<Json<PromotionSummary>, Failure> {
     let promotion = find(&engine, &id).await?;
     person(&decision)?;
-    let Some(reason) = decision.reason.filter(|reason| !reason.trim().is_empty()) else {
+    let Some(reason) = decision.reason.filter(|reason| !reason.trim().is_empty() && !reason.contains('\0'))
+    else {
         return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "Say why it is to be stopped."));
     };
     match engine.store.open_run(&promotion.id).await? {
@@ -109,7 +111,7 @@ pub(crate) async fn cancel(
 pub(crate) async fn log(
     State(engine): State<Engine>,
     Path(id): Path<String>,
-    Query(after): Query<After>,
+    Asked(after): Asked<After>,
 ) -> Result<Json<Vec<LogLine>>, Failure> {
     let promotion = find(&engine, &id).await?;
     let lines = engine.store.log_after(&promotion.id, after.after).await?;

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -16,8 +17,9 @@ use crate::problem::Failure;
 
 pub(crate) async fn post(
     State(engine): State<Engine>,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<ShipAccepted>), Failure> {
+    let body = body?;
     let message = ShipMessage::parse(&body).map_err(|refused| {
         let field = FieldProblem { field: refused.field, problem: refused.problem };
         Failure::wrong_fields("The ship message cannot be taken.", vec![field])

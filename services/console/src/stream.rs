@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
 use domain::Step;
@@ -17,6 +17,7 @@ use protocol::event::STEPS_TOTAL;
 
 use crate::problem::Failure;
 use crate::promotions::{After, find};
+use crate::request::Asked;
 
 /// How often the records are asked for news.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -29,7 +30,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 pub(crate) async fn events(
     State(engine): State<Engine>,
     Path(id): Path<String>,
-    Query(after): Query<After>,
+    Asked(after): Asked<After>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Failure> {
     let promotion = find(&engine, &id).await?;
     let drain = engine.shutdown.draining();

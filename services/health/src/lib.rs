@@ -19,15 +19,12 @@ struct Checks;
 impl JobHandler for Checks {
     #[expect(clippy::wildcard_enum_match_arm, reason = "its queues bring only its own jobs")]
     async fn run(&self, job: Job, cx: &JobContext) -> Result<Report, StepError> {
-        let installation = Installation::parse(&cx.order.installation).map_err(|_| {
-            StepError::fail_plainly("The description of this installation is not usable any more.")
-        })?;
+        let installation = Installation::parse(&cx.order.installation)
+            .map_err(|wrong| StepError::fail_plainly(wrong.to_string()))?;
         match job {
             Job::CheckNew => new::check(cx, &installation).await,
             Job::CheckOld => old::check(cx, &installation).await,
-            other => {
-                Err(StepError::fail_plainly(format!("The health worker does not know the step {other}.")))
-            }
+            other => Err(StepError::not_ours(other)),
         }
     }
 }

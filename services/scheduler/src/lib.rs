@@ -14,7 +14,10 @@ pub async fn run(engine: &Engine) -> Result<()> {
     tokio::try_join!(
         intake::run(engine),
         starter::run(engine),
-        async { Ok(relay::run(engine).await?) },
+        async {
+            relay::run(engine).await;
+            Ok(())
+        },
         worker::run(engine, Worker::Scheduler, steps::Steps),
     )?;
     Ok(())

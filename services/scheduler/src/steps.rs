@@ -24,21 +24,14 @@ impl JobHandler for Steps {
             Job::Validate => validate(cx).await,
             Job::CheckWindow => Ok(check_window(cx)),
             Job::Record => record(cx).await,
-            other => Err(StepError::fail_plainly(format!("The scheduler does not know the step {other}."))),
+            other => Err(StepError::not_ours(other)),
         }
     }
 }
 
 async fn validate(cx: &JobContext) -> Result<Report, StepError> {
-    let installation = Installation::parse(&cx.order.installation).map_err(|problems| {
-        let fields: Vec<_> = problems.iter().map(|it| format!("{}: {}", it.field, it.problem)).collect();
-        cx.log(fields.join("; "));
-        StepError::Refuse(format!(
-            "The description of {} is not usable any more ({}). Apply a corrected one and start the promotion again.",
-            cx.order.installation_name,
-            fields.join("; ")
-        ))
-    })?;
+    let installation = Installation::parse(&cx.order.installation)
+        .map_err(|wrong| StepError::Refuse(format!("{wrong} Then start the promotion again.")))?;
     if !installation.enabled {
         return Err(StepError::Refuse(format!(
             "Promotions are switched off for {}. Switch them on and start the promotion again.",

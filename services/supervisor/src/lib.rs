@@ -2,6 +2,9 @@
 //!
 //! It takes no input. Every round looks at all runs: deadlines that have passed, leases that are
 //! over, jobs whose message the broker lost. Rounds are idempotent, so several supervisors may run.
+//! Beside the rounds it listens for orders that nobody could take.
+
+mod dead_letters;
 
 use std::time::Duration;
 
@@ -10,6 +13,7 @@ use domain::run::Event;
 use engine::start::remind;
 use engine::store::StoreError;
 use engine::{Engine, Report, Reporter, advance};
+use uuid::Uuid;
 
 /// How often a round is made: a deadline is noticed within a second.
 const ROUND_EVERY: Duration = Duration::from_millis(500);
@@ -17,22 +21,26 @@ const ROUND_EVERY: Duration = Duration::from_millis(500);
 /// A job that nobody took for this long is announced again: its message is probably lost.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(10);
 
-/// Makes rounds until the process drains.
+/// Makes rounds and listens until the process drains.
 pub async fn run(engine: &Engine) -> Result<()> {
+    tokio::join!(make_rounds(engine), dead_letters::run(engine));
+    Ok(())
+}
+
+async fn make_rounds(engine: &Engine) {
     let stop = engine.shutdown.draining();
     let mut rounds = tokio::time::interval(ROUND_EVERY);
     rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = rounds.tick() => {}
-            () = stop.cancelled() => return Ok(()),
+            () = stop.cancelled() => return,
         }
         match round(engine).await {
             Ok(()) => {}
             Err(error @ (StoreError::Unavailable(_) | StoreError::ReadOnly)) => {
                 tracing::warn!(%error, "the supervisor waits for the database");
             }
-            // One bad run must not hold up the others; it is looked at again next round.
             Err(error) => tracing::error!(%error, "a round was cut short"),
         }
     }
@@ -45,15 +53,18 @@ async fn round(engine: &Engine) -> Result<(), StoreError> {
     for lost in engine.store.lost_tries().await? {
         tell(engine, lost.run, &Event::Lost { job: lost.job, attempt: lost.attempt }).await?;
     }
-    for forgotten in engine.store.forgotten_tries(FORGOTTEN_AFTER).await? {
-        tracing::warn!(run = %forgotten.run, job = %forgotten.job, "announcing a job again that nobody took");
-        remind(engine, forgotten).await?;
+    for forgotten in remind(engine, FORGOTTEN_AFTER).await? {
+        tracing::warn!(run = %forgotten.run, job = %forgotten.job, "announced a job again that nobody took");
     }
     Ok(())
 }
 
-async fn tell(engine: &Engine, run: uuid::Uuid, event: &Event) -> Result<(), StoreError> {
-    let told = advance(engine, run, event, Reporter::Supervisor, &Report::default()).await?;
-    tracing::info!(%run, ?event, ?told, "told a run");
+async fn tell(engine: &Engine, run: Uuid, event: &Event) -> Result<(), StoreError> {
+    match advance(engine, run, event, Reporter::Supervisor, &Report::default()).await {
+        Ok(told) => tracing::info!(%run, ?event, ?told, "told a run"),
+        Err(error @ (StoreError::Unavailable(_) | StoreError::ReadOnly)) => return Err(error),
+        // One bad run must not hold up the others; it is looked at again next round.
+        Err(error) => tracing::error!(%run, %error, "a run could not be told"),
+    }
     Ok(())
 }

@@ -17,9 +17,8 @@ struct Moves;
 impl JobHandler for Moves {
     #[expect(clippy::wildcard_enum_match_arm, reason = "its queues bring only its own jobs")]
     async fn run(&self, job: Job, cx: &JobContext) -> Result<Report, StepError> {
-        let installation = Installation::parse(&cx.order.installation).map_err(|_| {
-            StepError::fail_plainly("The description of this installation is not usable any more.")
-        })?;
+        let installation = Installation::parse(&cx.order.installation)
+            .map_err(|wrong| StepError::fail_plainly(wrong.to_string()))?;
         let runtime = installation.runtime(&cx.state_dir())?;
         match job {
             Job::Prepare => prepare(cx, &runtime).await,
@@ -31,7 +30,7 @@ impl JobHandler for Moves {
                 runtime.unprepare(cx.order.promotion.as_str()).await?;
                 Ok(Report::default())
             }
-            other => Err(StepError::fail_plainly(format!("The swap worker does not know the step {other}."))),
+            other => Err(StepError::not_ours(other)),
         }
     }
 }

@@ -132,6 +132,16 @@ pub struct FieldProblem {
     pub problem: String,
 }
 
+/// A description that cannot be used, with every field that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("The description of the installation cannot be used ({}). Apply a corrected one.", list(.0))]
+pub struct InvalidInstallation(pub Vec<FieldProblem>);
+
+fn list(problems: &[FieldProblem]) -> String {
+    let fields: Vec<_> = problems.iter().map(|it| format!("{}: {}", it.field, it.problem)).collect();
+    fields.join("; ")
+}
+
 fn yes() -> bool {
     true
 }
@@ -155,13 +165,13 @@ impl Installation {
     ///
     /// # Errors
     /// Every field that is wrong, by its path; a field that cannot be read hides those after it.
-    pub fn parse(description: &Value) -> Result<Self, Vec<FieldProblem>> {
+    pub fn parse(description: &Value) -> Result<Self, InvalidInstallation> {
         let parsed: Self = serde_path_to_error::deserialize(description).map_err(|error| {
             let field = error.path().to_string();
-            vec![FieldProblem { field, problem: error.into_inner().to_string() }]
+            InvalidInstallation(vec![FieldProblem { field, problem: error.into_inner().to_string() }])
         })?;
         let problems = parsed.problems();
-        if problems.is_empty() { Ok(parsed) } else { Err(problems) }
+        if problems.is_empty() { Ok(parsed) } else { Err(InvalidInstallation(problems)) }
     }
 
     fn problems(&self) -> Vec<FieldProblem> {
@@ -282,16 +292,16 @@ mod tests {
             ("/base_source", json!("source"), "base_source"),
             ("/health/url", json!("ftp://x"), "health.url"),
             ("/health/url", json!(7), "health.url"),
-            ("/database/url", json!("postgres://user:secret@host/db"), "database.url"),
+            ("/database/url", json!("postgres://user:canary@host/db"), "database.url"),
             ("/application/docker/image", json!("Registry/Portal"), "application.docker.image"),
             ("/application", json!({ "vm": {} }), "application"),
         ];
         for (pointer, value, field) in cases {
             let mut wrong = description();
             *wrong.pointer_mut(pointer).unwrap() = value;
-            let problems = Installation::parse(&wrong).unwrap_err();
+            let problems = Installation::parse(&wrong).unwrap_err().0;
             assert_eq!(problems[0].field, field, "{problems:?}");
-            assert!(!problems[0].problem.contains("secret"), "a secret in the wrong place is not repeated");
+            assert!(!problems[0].problem.contains("canary"), "a secret in the wrong place is not repeated");
         }
     }
 
@@ -299,7 +309,7 @@ mod tests {
     fn an_unknown_field_is_refused_by_name() {
         let mut wrong = description();
         wrong["health"]["sucesses"] = json!(3);
-        let problems = Installation::parse(&wrong).unwrap_err();
+        let problems = Installation::parse(&wrong).unwrap_err().0;
         assert!(problems[0].problem.contains("sucesses"), "{problems:?}");
     }
 }

@@ -244,7 +244,8 @@ impl Job {
             }
             Job::Finish | Job::DiscardPartial | Job::DiscardContext | Job::DiscardImage => 2 * MINUTE,
             // A restore of the largest database that fits the forward budget takes about three times its dump.
-            Job::Restore => 30 * MINUTE,
+            // It stays below the half hour after which RabbitMQ takes a message back.
+            Job::Restore => 25 * MINUTE,
         })
     }
 

@@ -55,7 +55,7 @@ named!(
 );
 
 impl Status {
-    /// Whether a promotion may go from here to `next`. The database refuses the same moves.
+    /// Whether a promotion may go from here to `next`. `engine` asks before every move.
     pub const fn may_become(self, next: Status) -> bool {
         use Status::{
             Approved, Cancelled, Deployed, Deploying, NeedsAttention, Pending, Rejected, RolledBack,

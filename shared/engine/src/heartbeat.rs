@@ -1,4 +1,4 @@
-//! Keeps a lease alive while its job runs, and says at once when it is over.
+//! Keeps a lease alive while its job runs, and says at once when the job is no longer wanted.
 
 use std::time::Duration;
 
@@ -6,34 +6,35 @@ use store::Store;
 use store::jobs::{Lease, Try};
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-/// Why a job must stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stop {
-    /// The run no longer wants it: stop and report.
-    Requested,
-    /// The lease is over or about to be: stop and touch nothing; a report would be refused.
-    LeaseLost,
+/// A try that is ours for a while.
+pub(crate) struct Claimed {
+    pub(crate) which: Try,
+    pub(crate) lease: Lease,
+    /// From before the database was asked, on this machine's monotonic clock: the lease ends here
+    /// no later than there.
+    pub(crate) asked: Instant,
+    /// How long every renewal makes it last.
+    pub(crate) length: Duration,
 }
 
 /// Before the lease ends everything must have stopped: this share of it is kept for that.
 const MARGIN_SHARE: u32 = 5;
 
-/// Renews at a third of the lease, and at once when `nudge` changes; returns when the job must stop.
+/// Renews at a third of the lease, and at once when `nudge` changes; returns when the lease is over
+/// or about to be: touch nothing from then on, a report would be refused.
 ///
-/// The lease is measured from before the database was asked, on this machine's monotonic clock, so
-/// it ends here no later than there.
+/// When the run no longer wants the job, cancels `unwanted` and keeps the lease for the report.
 pub(crate) async fn keep(
     store: &Store,
-    which: Try,
-    lease: Lease,
-    claimed: Instant,
-    length: Duration,
+    claimed: &Claimed,
     mut nudge: watch::Receiver<u64>,
-) -> Stop {
+    unwanted: CancellationToken,
+) {
+    let &Claimed { which, lease, asked, length } = claimed;
     let margin = length / MARGIN_SHARE;
-    let mut ends = claimed + lease.remaining;
-    nudge.mark_unchanged();
+    let mut ends = asked + lease.remaining;
     loop {
         let last_moment = ends - margin;
         let next = last_moment.min(Instant::now() + length / 3);
@@ -43,9 +44,13 @@ pub(crate) async fn keep(
         }
         let asked = Instant::now();
         match tokio::time::timeout_at(last_moment, store.renew(which, lease.token, length)).await {
-            Ok(Ok(Some(renewal))) if renewal.stop_requested => return Stop::Requested,
-            Ok(Ok(Some(renewal))) => ends = asked + renewal.remaining,
-            Ok(Ok(None)) | Err(_) => return Stop::LeaseLost,
+            Ok(Ok(Some(renewal))) => {
+                ends = asked + renewal.remaining;
+                if renewal.stop_requested {
+                    unwanted.cancel();
+                }
+            }
+            Ok(Ok(None)) | Err(_) => return,
             // Tried again after another third; the last moment ends it.
             Ok(Err(error)) => tracing::warn!(job = %which.job, %error, "could not renew the lease"),
         }

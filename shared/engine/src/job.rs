@@ -109,6 +109,13 @@ impl StepError {
     }
 }
 
+impl StepError {
+    /// The job belongs to another kind of worker.
+    pub fn not_ours(job: Job) -> Self {
+        Self::fail_plainly(format!("“{}” came to a worker that does not know it.", job.step().title()))
+    }
+}
+
 /// What nobody classified may pass: the world outside was in the way.
 impl From<anyhow::Error> for StepError {
     fn from(error: anyhow::Error) -> Self {

@@ -1,7 +1,7 @@
 //! What every service shares: the way a run is changed, and the way a job is worked on.
 //!
 //! ```text
-//! message ─▶ claim (lease + token) ─▶ ack ─▶ handler acts, heartbeat renews ─▶ advance ─▶ next message
+//! message ─▶ claim (lease + token) ─▶ handler acts, heartbeat renews ─▶ advance ─▶ ack ─▶ next message
 //! ```
 //!
 //! Invariants

@@ -177,7 +177,11 @@ fn ended(before: &Run, outcome: &Outcome, after: &Run, limit: Duration) -> Vec<N
         Outcome::Refused(_) => vec![news(Kind::Held, last, why)],
         Outcome::RolledBack(_) => vec![
             news(Kind::StepFinished, last, undone(last)),
-            News { kind: Kind::RolledBack, step: None, message: why },
+            News {
+                kind: Kind::RolledBack,
+                step: None,
+                message: format!("{why} The old version is back in production and works."),
+            },
         ],
         Outcome::NeedsAttention { .. } => vec![News { kind: Kind::NeedsAttention, step: None, message: why }],
     }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use store::Result;
 use store::outbox::{self, Outgoing};
-use store::{Result, StoreError};
 use transport::Message;
 use uuid::Uuid;
 
@@ -47,24 +47,23 @@ impl Engine {
 }
 
 /// Sweeps the outbox until the process drains. Several may run: each message is taken by one.
-pub async fn run(engine: &Engine) -> Result<()> {
+pub async fn run(engine: &Engine) {
     let stop = engine.shutdown.draining();
     while !stop.is_cancelled() {
         match sweep(engine).await {
             // A full batch: there is probably more.
             Ok(taken) if i64::try_from(taken).is_ok_and(|taken| taken >= BATCH_MAX) => continue,
             Ok(_) => {}
-            Err(error @ (StoreError::Unavailable(_) | StoreError::ReadOnly)) => {
+            Err(error) => {
                 tracing::warn!(%error, "the relay waits for the database");
+                engine.pause_for_database().await;
             }
-            Err(error) => return Err(error),
         }
         tokio::select! {
             () = tokio::time::sleep(SWEEP_EVERY) => {}
             () = stop.cancelled() => {}
         }
     }
-    Ok(())
 }
 
 async fn sweep(engine: &Engine) -> Result<usize> {

@@ -1,10 +1,12 @@
 //! Beginnings: a ship message becomes a promotion, an approved promotion becomes a run.
 
+use std::time::Duration;
+
 use domain::run::Run;
 use domain::{PromotionId, Status};
 use protocol::{InvalidMessage, Kind};
 use store::inbox::Answer;
-use store::jobs::Try;
+use store::jobs::{self, Try};
 use store::runs::Locked;
 use store::{Result, StoreError, inbox, outbox, promotions, runs};
 use uuid::Uuid;
@@ -69,15 +71,21 @@ pub async fn refuse_message(
     Ok(())
 }
 
-/// Announces a queued try again: its message seems to be lost. A repeat is harmless.
-pub async fn remind(engine: &Engine, which: Try) -> Result<()> {
+/// Announces again what has been due for `overdue` and nobody took, and says what: the messages seem to
+/// be lost. A repeat is harmless.
+pub async fn remind(engine: &Engine, overdue: Duration) -> Result<Vec<Try>> {
     let mut tx = engine.store.begin().await?;
-    let Some(locked) = runs::lock(&mut tx, which.run).await? else { return Ok(()) };
-    let message = advance::job_message(which, locked.traceparent);
-    outbox::insert(&mut tx, &message, advance::RELAY_GRACE).await?;
+    let mut messages = Vec::new();
+    let mut forgotten = Vec::new();
+    for (which, traceparent) in jobs::take_forgotten(&mut tx, overdue).await? {
+        let message = advance::job_message(which, traceparent);
+        outbox::insert(&mut tx, &message, advance::RELAY_GRACE).await?;
+        messages.push(message);
+        forgotten.push(which);
+    }
     tx.commit().await?;
-    engine.publish_now(vec![message]).await;
-    Ok(())
+    engine.publish_now(messages).await;
+    Ok(forgotten)
 }
 
 /// Approves a pending promotion, or asks for an approved one to be started again.

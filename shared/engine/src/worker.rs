@@ -1,10 +1,12 @@
 //! One kind of worker: takes jobs from its queues, runs them under a lease, reports.
 //!
-//! 1. A message names a try. Claim it in the database; the claim is what counts.
-//! 2. Acknowledge the message: from here on the lease, not the broker, brings the job back.
-//! 3. Run the handler while the heartbeat keeps the lease. Stop it at once when the run no longer
+//! 1. A message names a try. Claim it in the database; the claim is what counts: from here on the
+//!    lease, not the broker, brings the job back.
+//! 2. Run the handler while the heartbeat keeps the lease. Stop it at once when the run no longer
 //!    wants it, the lease cannot be kept, its time is over or the process must end.
-//! 4. Report through `advance`. A report without a lease is refused there and kept as evidence.
+//! 3. Report through `advance`. A report without a lease is refused there and kept as evidence.
+//! 4. Acknowledge the message. Until then it counts against the prefetch, so a worker whose slots
+//!    are taken leaves further messages to others.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -16,14 +18,15 @@ use domain::{Job, Worker};
 use futures_util::FutureExt;
 use protocol::JobMessage;
 use store::StoreError;
-use store::jobs::{Lease, Try};
+use store::jobs::Try;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 use transport::{Delivery, Exchange, Queue};
 
-use crate::heartbeat::{self, Stop};
+use crate::heartbeat::{self, Claimed};
 use crate::job::{JobContext, JobHandler, Order, Reason, Report, StepError};
 use crate::{Advanced, Engine, Reporter, advance, log};
 
@@ -32,27 +35,34 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Runs this kind of worker until the process drains and its jobs are done or abandoned.
 pub async fn run<H: JobHandler>(engine: &Engine, worker: Worker, handler: H) -> anyhow::Result<()> {
-    let stop = engine.shutdown.draining();
-    let slots = Arc::new(Semaphore::new(engine.config.worker_slots.into()));
-    let undo_slots = Arc::new(Semaphore::new(engine.config.worker_slots.into()));
     let handler = Arc::new(handler);
     let nudge = follow_control(engine).await;
-    let jobs = TaskTracker::new();
     let name = worker.as_str();
-    let mut forward =
-        engine.broker.consume(&Queue::Jobs(name.into()), engine.config.worker_slots, stop.clone());
-    let mut undo = engine.broker.consume(&Queue::Undo(name.into()), engine.config.worker_slots, stop.clone());
     tracing::info!(worker = name, "ready");
+    // Undo never waits behind forward jobs: it has slots of its own.
+    tokio::join!(
+        serve(engine, worker, &handler, Queue::Jobs(name.into()), &nudge),
+        serve(engine, worker, &handler, Queue::Undo(name.into()), &nudge),
+    );
+    Ok(())
+}
+
+/// Works on the jobs of one queue, as many at once as there are slots.
+async fn serve<H: JobHandler>(
+    engine: &Engine,
+    worker: Worker,
+    handler: &Arc<H>,
+    queue: Queue,
+    nudge: &watch::Receiver<u64>,
+) {
+    let slots = Arc::new(Semaphore::new(engine.config.worker_slots.into()));
+    let mut messages = engine.broker.consume(&queue, engine.config.worker_slots, engine.shutdown.draining());
+    let jobs = TaskTracker::new();
     loop {
-        // Undo never waits behind forward jobs: it has slots of its own.
-        let (delivery, slots) = tokio::select! {
-            biased;
-            delivery = undo.next() => (delivery, &undo_slots),
-            delivery = forward.next() => (delivery, &slots),
-        };
-        let Some(delivery) = delivery else { break };
-        let Ok(slot) = Arc::clone(slots).acquire_owned().await else { break };
-        let (engine, handler, nudge) = (engine.clone(), Arc::clone(&handler), nudge.clone());
+        // The slot comes first: a message in hand without one would keep others from it.
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
+        let Some(delivery) = messages.next().await else { break };
+        let (engine, handler, nudge) = (engine.clone(), Arc::clone(handler), nudge.clone());
         jobs.spawn(async move {
             take(&engine, worker, &*handler, delivery, nudge).await;
             drop(slot);
@@ -60,7 +70,6 @@ pub async fn run<H: JobHandler>(engine: &Engine, worker: Worker, handler: H) -> 
     }
     jobs.close();
     jobs.wait().await;
-    Ok(())
 }
 
 /// A counter that grows with every word that some job may no longer be wanted.
@@ -85,7 +94,7 @@ async fn take<H: JobHandler>(
     delivery: Delivery,
     nudge: watch::Receiver<u64>,
 ) {
-    let which = match read(&delivery, worker) {
+    let which = match order_for(worker, &delivery.body) {
         Ok(which) => which,
         Err(problem) => {
             tracing::error!(%problem, "a message is not an order of ours");
@@ -96,56 +105,62 @@ async fn take<H: JobHandler>(
     let span =
         tracing::info_span!("promotion.job", job = %which.job, attempt = which.attempt, worker = %worker);
     telemetry::continue_trace(&span, delivery.traceparent.as_deref());
-    async {
-        let claimed = Instant::now();
-        let length = engine.config.lease();
-        let claim = patiently(engine, || engine.store.claim(which, &engine.owner, length)).await;
-        match claim {
-            Some(Ok(Some(lease))) => {
-                note(delivery.ack().await);
-                attempt(engine, handler, Claimed { which, lease, at: claimed, length }, nudge).await;
-            }
-            Some(Ok(None)) => {
-                tracing::debug!("somebody else has it, or it is over");
-                note(delivery.ack().await);
-            }
-            Some(Err(error)) => {
-                tracing::error!(%error, "could not claim");
-                note(delivery.retry().await);
-            }
-            // The process must end; dropping the delivery gives it back.
-            None => drop(delivery),
-        }
-    }
-    .instrument(span)
-    .await;
+    claim_and_run(engine, handler, which, delivery, nudge).instrument(span).await;
 }
 
-/// A try that is ours for a while.
-struct Claimed {
+async fn claim_and_run<H: JobHandler>(
+    engine: &Engine,
+    handler: &H,
     which: Try,
-    lease: Lease,
-    at: Instant,
-    length: Duration,
+    delivery: Delivery,
+    mut nudge: watch::Receiver<u64>,
+) {
+    // Words from before the claim are none of its business; those from now on are.
+    nudge.mark_unchanged();
+    match patiently(engine, || claim(engine, which)).await {
+        Some(Ok(Some(claimed))) => {
+            attempt(engine, handler, &claimed, nudge).await;
+            note(delivery.ack().await);
+        }
+        Some(Ok(None)) => {
+            tracing::debug!("somebody else has it, or it is over");
+            note(delivery.ack().await);
+        }
+        Some(Err(error)) => {
+            tracing::error!(%error, "could not claim");
+            note(delivery.retry().await);
+        }
+        // The process must end; dropping the delivery gives it back.
+        None => drop(delivery),
+    }
 }
 
-async fn attempt<H: JobHandler>(engine: &Engine, handler: &H, claimed: Claimed, nudge: watch::Receiver<u64>) {
-    let Claimed { which, lease, at, length } = claimed;
-    let heartbeat = heartbeat::keep(&engine.store, which, lease, at, length, nudge);
+async fn claim(engine: &Engine, which: Try) -> store::Result<Option<Claimed>> {
+    let asked = Instant::now();
+    let length = engine.config.lease();
+    let lease = engine.store.claim(which, &engine.owner, length).await?;
+    Ok(lease.map(|lease| Claimed { which, lease, asked, length }))
+}
+
+async fn attempt<H: JobHandler>(
+    engine: &Engine,
+    handler: &H,
+    claimed: &Claimed,
+    nudge: watch::Receiver<u64>,
+) {
+    let which = claimed.which;
+    let unwanted = CancellationToken::new();
+    let heartbeat = heartbeat::keep(&engine.store, claimed, nudge, unwanted.clone());
     tokio::pin!(heartbeat);
-    let mut was_told_to_stop = false;
     let result = tokio::select! {
         result = execute(engine, handler, which) => result,
-        stop = &mut heartbeat => match stop {
-            Stop::Requested => {
-                was_told_to_stop = true;
-                Err(StepError::fail_plainly("It was stopped because the deployment is being undone."))
-            }
-            Stop::LeaseLost => {
-                tracing::warn!("the lease is lost: nothing more is touched, nothing is reported");
-                return;
-            }
-        },
+        () = &mut heartbeat => {
+            tracing::warn!("the lease is lost: nothing more is touched, nothing is reported");
+            return;
+        }
+        () = unwanted.cancelled() => {
+            Err(StepError::fail_plainly("It was stopped because the deployment is being undone."))
+        }
         () = tokio::time::sleep(which.job.time_limit()) => Err(StepError::Retry(Reason {
             sentence: Some(format!("“{}” took too long and was stopped.", which.job.step().title())),
             detail: None,
@@ -156,15 +171,13 @@ async fn attempt<H: JobHandler>(engine: &Engine, handler: &H, claimed: Claimed, 
         })),
     };
     let (event, report) = to_event(which, result);
-    let reported = report_until_heard(engine, which, lease.token, &event, &report);
+    let reported = report_until_heard(engine, which, claimed.lease.token, &event, &report);
     tokio::pin!(reported);
-    if !was_told_to_stop {
-        // The lease is kept while the report is on its way. It ends when the report is heard, and
-        // what follows from it is still to be published then, so that end cuts nothing short.
-        tokio::select! {
-            () = &mut reported => return,
-            _ = &mut heartbeat => {}
-        }
+    // The lease is kept while the report is on its way. It ends when the report is heard, and what
+    // follows from it is still to be published then, so that end cuts nothing short.
+    tokio::select! {
+        () = &mut reported => return,
+        () = &mut heartbeat => {}
     }
     reported.await;
 }
@@ -275,12 +288,21 @@ fn note(heard: bool) {
     }
 }
 
-fn read(delivery: &Delivery, worker: Worker) -> Result<Try, String> {
+/// The try that an order names.
+///
+/// # Errors
+/// What is wrong with it: it is not an order of ours.
+pub fn read(body: &[u8]) -> Result<Try, String> {
     let message: JobMessage =
-        serde_json::from_slice(&delivery.body).map_err(|error| format!("not a job message: {error}"))?;
+        serde_json::from_slice(body).map_err(|error| format!("not a job message: {error}"))?;
     let job: Job = message.job.parse().map_err(|_| format!("unknown job {:?}", message.job))?;
-    if job.worker() != worker {
-        return Err(format!("{job} is not a job of the {worker} worker"));
-    }
     Ok(Try { run: message.run, job, attempt: message.attempt })
+}
+
+fn order_for(worker: Worker, body: &[u8]) -> Result<Try, String> {
+    let which = read(body)?;
+    if which.job.worker() != worker {
+        return Err(format!("{} is not a job of the {worker} worker", which.job));
+    }
+    Ok(which)
 }

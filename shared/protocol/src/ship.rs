@@ -75,6 +75,9 @@ impl ShipMessage {
         }
         let value: Value = serde_json::from_slice(bytes)
             .map_err(|error| invalid("message", format!("is not JSON: {error}")))?;
+        if holds_nul(&value) {
+            return Err(invalid("message", "must not contain the character U+0000".to_owned()));
+        }
         let event = object(&value, "message")?;
         exactly(event, "specversion", "1.0")?;
         exactly(event, "type", TYPE)?;
@@ -143,6 +146,16 @@ fn baseline(data: &Map<String, Value>) -> Result<Option<String>, InvalidMessage>
             Ok(Some(commit.clone()))
         }
         Some(_) => Err(invalid("data.baseline", "must be a whole commit id: 40 or 64 hex digits".to_owned())),
+    }
+}
+
+/// Whether the character that Postgres does not store stands anywhere in it.
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(map) => map.iter().any(|(key, value)| key.contains('\0') || holds_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 

@@ -6,7 +6,6 @@ use domain::{Direction, Job};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::error::known;
 use crate::{Result, Store, Tx};
 
 /// One try of one job.
@@ -156,17 +155,44 @@ pub async fn end(
     Ok(())
 }
 
+/// Takes tries that have been due for `overdue` without anybody beginning them and without a message on
+/// its way: the broker lost it, or all workers are busy. From now on they are due anew, so that each is
+/// announced once in that time whoever looks. Each comes with its run's trace.
+pub async fn take_forgotten(tx: &mut Tx, overdue: Duration) -> Result<Vec<(Try, Option<String>)>> {
+    let rows = sqlx::query!(
+        "with forgotten as (
+             select j.run, j.job, j.attempt, r.traceparent from jobs j join runs r on r.id = j.run
+             where j.state = 'queued' and not j.stop_requested
+                   and j.available_at <= clock_timestamp() - make_interval(secs => $1)
+                   and not exists (select from outbox o where o.body ->> 'run' = j.run::text)
+             order by j.available_at limit 100 for update of j skip locked)
+         update jobs set available_at = clock_timestamp() from forgotten
+         where jobs.run = forgotten.run and jobs.job = forgotten.job and jobs.attempt = forgotten.attempt
+         returning jobs.run, jobs.job, jobs.attempt, forgotten.traceparent",
+        overdue.as_secs_f64(),
+    )
+    .fetch_all(&mut *tx.0)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| Some((to_try(row.run, &row.job, row.attempt)?, row.traceparent)))
+        .collect())
+}
+
 impl Store {
     /// Takes the try if nobody has it, and starts the run's deadline with its first job.
     ///
-    /// `None` when there is nothing to do: taken, ended, stopped, or not due yet.
+    /// `None` when there is nothing to do: taken, ended, stopped, or not due yet. Locks the run before
+    /// its job, as whoever changes a run does: in the other order the two could block each other.
     pub async fn claim(&self, which: Try, owner: &str, lease: Duration) -> Result<Option<Lease>> {
         let row = sqlx::query!(
-            r#"with claimed as (
+            r#"with wanted as (select id from runs where id = $1 for update),
+               claimed as (
                  update jobs
                  set state = 'running', token = nextval('lease_tokens'), lease_owner = $4,
                      started_at = clock_timestamp(), lease_until = clock_timestamp() + make_interval(secs => $5)
-                 where run = $1 and job = $2 and attempt = $3 and state = 'queued' and not stop_requested
+                 from wanted
+                 where run = wanted.id and job = $2 and attempt = $3 and state = 'queued' and not stop_requested
                        and available_at <= clock_timestamp()
                  returning run, token, lease_until)
                update runs
@@ -218,33 +244,7 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        rows.into_iter()
-            .map(|row| {
-                let job = known("jobs.job", &row.job)?;
-                Ok(Try { run: row.run, job, attempt: row.attempt.unsigned_abs() })
-            })
-            .collect()
-    }
-
-    /// Tries that have been due for `overdue` without anybody taking them and without a message
-    /// on its way: the broker lost it.
-    pub async fn forgotten_tries(&self, overdue: Duration) -> Result<Vec<Try>> {
-        let rows = sqlx::query!(
-            "select j.run, j.job, j.attempt from jobs j
-             where j.state = 'queued' and not j.stop_requested
-                   and j.available_at <= clock_timestamp() - make_interval(secs => $1)
-                   and not exists (select from outbox o where o.body ->> 'run' = j.run::text)
-             order by j.available_at limit 100",
-            overdue.as_secs_f64(),
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        rows.into_iter()
-            .map(|row| {
-                let job = known("jobs.job", &row.job)?;
-                Ok(Try { run: row.run, job, attempt: row.attempt.unsigned_abs() })
-            })
-            .collect()
+        Ok(rows.into_iter().filter_map(|row| to_try(row.run, &row.job, row.attempt)).collect())
     }
 
     /// What the job's successful try left for later jobs of the run.
@@ -270,6 +270,15 @@ impl Store {
         .await?;
         Ok(elapsed.map(seconds))
     }
+}
+
+/// `None` for a job of a newer plan: the version that queued it looks after it.
+fn to_try(run: Uuid, job: &str, attempt: i32) -> Option<Try> {
+    let Ok(job) = job.parse() else {
+        tracing::warn!(%run, job, "leaving a job alone that this version does not know");
+        return None;
+    };
+    Some(Try { run, job, attempt: attempt.unsigned_abs() })
 }
 
 fn number(attempt: u32) -> i32 {

@@ -181,8 +181,7 @@ impl Shop {
     }
 
     fn installation(&self) -> Result<Installation> {
-        Installation::parse(&self.description)
-            .map_err(|problems| anyhow!("the demo's installation: {problems:?}"))
+        Ok(Installation::parse(&self.description)?)
     }
 
     fn runtime(&self, installation: &Installation) -> Result<Runtime> {

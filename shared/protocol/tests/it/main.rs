@@ -30,7 +30,7 @@ fn a_whole_message_is_taken_with_its_defaults() {
 
 #[test]
 fn each_wrong_field_is_named() {
-    let cases: [(&str, Value, &str); 14] = [
+    let cases: [(&str, Value, &str); 15] = [
         ("/specversion", json!("0.3"), "specversion"),
         ("/type", json!("slipway.ship.requested.v9"), "type"),
         ("/id", json!(""), "id"),
@@ -45,6 +45,7 @@ fn each_wrong_field_is_named() {
         ("/data/sandbox", json!({ "directory": "/a", "container": "c" }), "data.sandbox"),
         ("/data/requested_by", Value::Null, "data.requested_by"),
         ("/data/sandbox", Value::Null, "data.sandbox"),
+        ("/data/sandbox", json!({ "container": "c\0", "path": "/work" }), "message"),
     ];
     for (pointer, value, field) in cases {
         let mut wrong = message();

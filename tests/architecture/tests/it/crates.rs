@@ -55,6 +55,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("portal", &[]),
     ("architecture", &[]),
     ("e2e", &[]),
+    ("scratch", &[]),
 ];
 
 /// The client of each outside system, and the only crates that may use it.

@@ -1,0 +1,48 @@
+//! What people decide.
+
+use engine::start::start_next;
+use serde_json::{Value, json};
+
+use crate::world::{problem, with_console};
+
+#[tokio::test]
+async fn a_promotion_is_approved_once_and_stopped_while_it_can_be() {
+    with_console(None, async |console| {
+        let id = console.created(1).await;
+        let path = |action: &str| format!("/api/v1/promotions/{id}/{action}");
+        let ines = json!({ "by": "Ines", "reason": "wrong day" });
+
+        let approved: Value = console.post(&path("approve"), &ines).await.json().await.unwrap();
+        assert_eq!(approved["status"], "approved");
+        start_next(&console.engine).await.unwrap().unwrap();
+        let refused = problem(console.post(&path("approve"), &ines).await, 409).await;
+        assert_eq!(refused["detail"], "It cannot be approved: it is deploying.");
+
+        assert_eq!(console.post(&path("cancel"), &ines).await.status(), 200);
+        let refused = problem(console.post(&path("cancel"), &ines).await, 409).await;
+        assert_eq!(refused["detail"], "It cannot be stopped any more: the run is being undone already.");
+
+        let shown: Value = console.get(&format!("/api/v1/promotions/{id}")).await.json().await.unwrap();
+        assert_eq!((&shown["approved_by"], &shown["requested_by"]), (&json!("Ines"), &json!("Mara")));
+        assert_eq!(shown["timeline"][0]["job"], "scheduler.validate");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_promotion_that_has_not_begun_is_withdrawn() {
+    with_console(None, async |console| {
+        let id = console.created(1).await;
+        let path = format!("/api/v1/promotions/{id}/cancel");
+        let ines = json!({ "by": "Ines", "reason": "not needed" });
+        let cancelled: Value = console.post(&path, &ines).await.json().await.unwrap();
+        assert_eq!(cancelled["status"], "cancelled");
+        assert_eq!(cancelled["reason"], "Ines withdrew the promotion: not needed");
+        problem(console.post(&path, &ines).await, 409).await;
+        let all: Value = console.get("/api/v1/promotions?installation=shop").await.json().await.unwrap();
+        assert_eq!(all.as_array().unwrap().len(), 1);
+        let none: Value = console.get("/api/v1/promotions?installation=other").await.json().await.unwrap();
+        assert_eq!(none, json!([]));
+    })
+    .await;
+}

@@ -1,0 +1,9 @@
+//! The console over HTTP, on a real database and a broker inside the process.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+
+mod decisions;
+mod problems;
+mod progress;
+mod ready;
+mod world;

@@ -1,0 +1,12 @@
+//! The engine with workers, relay and supervisor on a real database, and handlers that do as they are told.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+
+mod deadline;
+mod happy;
+mod lease;
+mod lost_messages;
+mod queue;
+mod shutdown;
+mod undo;
+mod world;

@@ -1,0 +1,11 @@
+//! The records on a real database: what the schema refuses, who gets what, what comes back.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+
+mod claims;
+mod errors;
+mod messages;
+mod run_records;
+mod schema;
+mod turns;
+mod world;

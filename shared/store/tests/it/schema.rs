@@ -1,0 +1,104 @@
+//! The schema knows the same words and rules as the program.
+
+use std::collections::BTreeSet;
+
+use domain::{ChangeType, Direction, Risk, Status};
+use scratch::{Database, with_database};
+use store::Store;
+
+use crate::world::{migrated, promotion, run};
+
+/// The words that the check of a column admits.
+async fn admitted(database: &Database, table: &str, column: &str) -> BTreeSet<String> {
+    let query = format!(
+        "select (regexp_matches(definition, '''([a-z_]+)''::text', 'g'))[1]
+         from (select pg_get_constraintdef(c.oid) as definition from pg_constraint c
+               join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
+               where c.contype = 'c' and c.conrelid = '{table}'::regclass
+                     and array_length(c.conkey, 1) = 1 and a.attname = '{column}') checks"
+    );
+    database.texts(&query).await.into_iter().collect()
+}
+
+#[tokio::test]
+async fn every_list_of_words_is_the_one_of_the_program() {
+    with_database(async |database| {
+        let store = migrated(database).await;
+        let states = vec!["queued", "running", "succeeded", "failed", "refused", "lost", "stopped"];
+        let lists: [(&str, &str, Vec<&str>); 8] = [
+            ("promotions", "status", Status::ALL.iter().map(|it| it.as_str()).collect()),
+            ("change_requests", "change_type", ChangeType::ALL.iter().map(|it| it.as_str()).collect()),
+            ("change_requests", "risk", Risk::ALL.iter().map(|it| it.as_str()).collect()),
+            ("jobs", "direction", Direction::ALL.iter().map(|it| it.as_str()).collect()),
+            // These have no list in the program; that each is written and read is tested beside the runs.
+            ("runs", "phase", vec!["forward", "draining", "compensating", "finished"]),
+            ("runs", "outcome", vec!["deployed", "refused", "rolled_back", "needs_attention"]),
+            ("jobs", "state", states),
+            ("products", "state", vec!["registered", "active"]),
+        ];
+        for (table, column, words) in lists {
+            let words: BTreeSet<_> = words.into_iter().map(str::to_owned).collect();
+            assert_eq!(admitted(database, table, column).await, words, "{table}.{column}");
+        }
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_true_is_refused() {
+    with_database(async |database| {
+        let store = migrated(database).await;
+        let id = promotion(&store, "shop", 1).await;
+        run(&store, &id).await;
+        let refused = [
+            ("update promotions set status = 'vanished', approved_by = 'Ines'", "promotions_status_check"),
+            ("update promotions set status = 'approved'", "promotions_check"),
+            ("update promotions set id = 'CP-1'", "promotions_id_check"),
+            ("insert into installations (name, description) values ('../etc', '{}')", "installations_name_check"),
+            ("update runs set phase = 'finished'", "runs_check"),
+            ("update runs set outcome = 'deployed'", "runs_check"),
+            ("update runs set finished_at = now()", "runs_check1"),
+            ("update runs set job = null", "runs_check2"),
+            ("update runs set phase = 'compensating'", "runs_check3"),
+            ("update runs set phase = 'draining'", "runs_check4"),
+            ("update runs set attempt = 0", "runs_attempt_check"),
+            (
+                "insert into jobs (run, job, attempt, direction, state, available_at)
+                 select id, 'backup.dump', 1, 'forward', 'running', now() from runs",
+                "jobs_check",
+            ),
+            ("insert into inbox (message_id) values ('m')", "inbox_check"),
+            (
+                "insert into inbox (message_id, promotion, refused_field, refused_reason)
+                 values ('m', 'CP-00000001', 'f', 'r')",
+                "inbox_check",
+            ),
+            (
+                "insert into runs (id, promotion, installation, plan_version, phase, job, attempt, time_limit_seconds)
+                 select gen_random_uuid(), promotion, installation, 1, phase, job, attempt, 1 from runs",
+                "runs_one_per_installation",
+            ),
+        ];
+        for (statement, constraint) in refused {
+            assert_eq!(database.refused_by(statement).await, constraint, "{statement}");
+        }
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn several_processes_may_migrate_at_once_and_again() {
+    with_database(async |database| {
+        let store = Store::connect(&database.url(), 10).await.unwrap();
+        let (a, b, c) = tokio::join!(store.migrate(), store.migrate(), store.migrate());
+        for migrated in [a, b, c, store.migrate().await] {
+            migrated.unwrap();
+        }
+        let count = database.text("select count(*)::text from _sqlx_migrations").await;
+        assert_eq!(count, store::MIGRATOR.iter().count().to_string());
+        store.close().await;
+    })
+    .await;
+}

@@ -1,0 +1,71 @@
+//! Records to start from.
+
+use std::time::Duration;
+
+use domain::run::Run;
+use domain::{BuildId, ChangeRequestId, ChangeType, Job, PromotionId, Risk};
+use scratch::Database;
+use serde_json::json;
+use store::jobs::{self, Try};
+use store::promotions::{self, New};
+use store::{Store, runs};
+use uuid::Uuid;
+
+/// Longer than any test.
+pub(crate) const LEASE: Duration = Duration::from_mins(10);
+
+/// A connected store with the schema in place.
+pub(crate) async fn migrated(database: &Database) -> Store {
+    let store = Store::connect(&database.url(), 10).await.unwrap();
+    store.migrate().await.unwrap();
+    store
+}
+
+/// An installation and a pending promotion for it.
+pub(crate) async fn promotion(store: &Store, installation: &str, number: u32) -> PromotionId {
+    store.apply_installation(installation, &json!({ "base_source": "/base" })).await.unwrap();
+    let new = New {
+        id: PromotionId::new(number),
+        change_request: ChangeRequestId::new(2026, number),
+        build: BuildId::new(number),
+        title: format!("Feature {number}"),
+        installation: installation.to_owned(),
+        sandbox: json!({ "directory": "/sandbox" }),
+        baseline: None,
+        change_type: ChangeType::Normal,
+        risk: Risk::Low,
+        requested_by: "Mara".to_owned(),
+    };
+    let mut tx = store.begin().await.unwrap();
+    promotions::insert(&mut tx, &new).await.unwrap();
+    tx.commit().await.unwrap();
+    new.id
+}
+
+/// A promotion whose turn may come.
+pub(crate) async fn ready(store: &Store, installation: &str, number: u32) -> PromotionId {
+    let id = promotion(store, installation, number).await;
+    let mut tx = store.begin().await.unwrap();
+    promotions::approve(&mut tx, &id, "Ines").await.unwrap();
+    promotions::request_start(&mut tx, &id).await.unwrap();
+    tx.commit().await.unwrap();
+    id
+}
+
+/// A new run of the promotion.
+pub(crate) async fn run(store: &Store, promotion: &PromotionId) -> Uuid {
+    let id = Uuid::now_v7();
+    let mut tx = store.begin().await.unwrap();
+    runs::insert(&mut tx, id, promotion, &Run::start().run, 600, None).await.unwrap();
+    tx.commit().await.unwrap();
+    id
+}
+
+/// The first try of Validate, queued.
+pub(crate) async fn queued(store: &Store, run: Uuid, delay: Duration) -> Try {
+    let which = Try { run, job: Job::Validate, attempt: 1 };
+    let mut tx = store.begin().await.unwrap();
+    jobs::insert(&mut tx, which, which.job.direction(), delay).await.unwrap();
+    tx.commit().await.unwrap();
+    which
+}
