@@ -8,8 +8,17 @@ use crate::shop::{Place, Shop};
 use crate::system::System;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_production_password_stands_in_no_log_event_answer_or_table() {
-    let shop = Shop::open(Place::Processes, json!({})).await;
+async fn the_password_of_a_shop_on_processes_stands_in_no_log_event_answer_or_table() {
+    assert_nobody_sees_the_password(Place::Processes).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_password_of_a_shop_on_docker_stands_in_no_log_event_answer_or_table() {
+    assert_nobody_sees_the_password(Place::Docker).await;
+}
+
+async fn assert_nobody_sees_the_password(place: Place) {
+    let shop = Shop::open(place, json!({})).await;
     let system = System::distributed(&[("SLIPWAY_LOG", "debug")]).await;
     let mut listener = Listener::new(&system).await;
     system.apply(&shop).await;
