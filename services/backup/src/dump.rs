@@ -28,8 +28,11 @@ pub(crate) async fn dump(cx: &JobContext, installation: &Installation) -> Result
         server_version: dump.server_version.text.clone(),
         restore_instructions: database.restore_instructions(&dump).map_err(from_database)?,
     };
-    cx.log("to restore it by hand:");
-    backup.restore_instructions.lines().for_each(|line| cx.log(format!("    {line}")));
+    cx.log(format!(
+        "to restore it by hand (`slipway promotions show {}` prints it to be pasted):",
+        cx.order.promotion
+    ));
+    backup.restore_instructions.lines().for_each(|line| cx.log(line));
     Ok(Report { backup: Some(backup), ..Report::with_output(&dump)? })
 }
 

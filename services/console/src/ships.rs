@@ -47,6 +47,10 @@ pub(crate) async fn answer(
     State(engine): State<Engine>,
     Path(message): Path<String>,
 ) -> Result<Json<ShipAnswer>, Failure> {
+    // No message has such an id, and the database would refuse even to look for it.
+    if message.contains('\0') {
+        return Err(Failure::not_found("There is no such ship message."));
+    }
     Ok(Json(match engine.store.answer(&message).await? {
         None => ShipAnswer::Waiting,
         Some(Answer::Refused { field, reason }) => ShipAnswer::Refused { field, reason },

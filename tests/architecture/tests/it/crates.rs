@@ -63,7 +63,7 @@ const CLIENTS: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
     ("jiff-sqlx", &["store"]),
     ("lapin", &["transport"]),
-    ("bollard", &["adapters", "e2e"]),
+    ("bollard", &["adapters"]),
     ("deadpool-postgres", &["adapters"]),
 ];
 
