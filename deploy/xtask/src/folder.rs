@@ -57,8 +57,20 @@ impl Folder {
     }
 }
 
+/// A Docker engine that has ended leaves a mount behind when a container shared this machine's network.
+fn unmount_below(folder: &Path) {
+    let Ok(mounts) = fs::read_to_string("/proc/mounts") else { return };
+    let places = mounts.lines().filter_map(|line| line.split(' ').nth(1)).map(Path::new);
+    for place in places.filter(|place| place.starts_with(folder)) {
+        if !Command::new("umount").arg(place).status().is_ok_and(|status| status.success()) {
+            eprintln!("warning: {} stays mounted", place.display());
+        }
+    }
+}
+
 impl Drop for Folder {
     fn drop(&mut self) {
+        unmount_below(&self.0);
         if let Err(error) = fs::remove_dir_all(&self.0) {
             eprintln!("warning: {} stays behind: {error}", self.0.display());
         }
