@@ -45,7 +45,7 @@ async fn database(config: &Config) -> Result<Store> {
     Ok(store)
 }
 
-/// The broker of the settings, its queues checked; one inside this process where none is named.
+/// The broker of the settings, its queues not looked at yet; one inside this process where none is named.
 pub(crate) async fn broker(config: &Config, role: &str) -> Result<Broker> {
     let Some(url) = config.amqp_url.as_deref() else { return Ok(Broker::local()) };
     let connect = || Broker::amqp(url, role, Names::new(&config.broker_prefix));

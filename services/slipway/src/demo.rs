@@ -11,20 +11,17 @@ mod shop;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser};
 use cli::{Exit, Format, Options, Output};
+use engine::Engine;
 use engine::config::Config;
-use engine::{Engine, Shutdown};
 use serde::Serialize;
-use store::Store;
 use tokio::net::TcpStream;
-use transport::Broker;
 
-use crate::serve;
+use crate::{connect, serve};
 use cluster::Cluster;
 use shop::{Place, Shop};
 
@@ -240,15 +237,7 @@ async fn engine(cluster: &Cluster, folder: &std::path::Path) -> Result<Engine> {
         console_listen: ([127, 0, 0, 1], cluster::free_port()?).into(),
         ..Config::default()
     };
-    let store = Store::connect(&config.database_url, 12).await?;
-    store.migrate().await?;
-    Ok(Engine {
-        config: Arc::new(config),
-        store,
-        broker: Broker::local(),
-        shutdown: Shutdown::default(),
-        owner: "demo".into(),
-    })
+    connect::engine(config, "demo").await
 }
 
 async fn until_console_answers(engine: &Engine) -> Result<()> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::run::{Effect, Event, Ignored, Run, Transition};
 use domain::{Direction, Job, Status};
+use protocol::JobMessage;
 use serde_json::json;
 use store::jobs::{self, End, Holder, Try};
 use store::outbox::{self, Outgoing};
@@ -170,7 +171,7 @@ pub fn job_message(which: Try, traceparent: Option<String>) -> Outgoing {
         id: Uuid::now_v7(),
         exchange: exchange.as_str().to_owned(),
         routing_key: which.job.worker().as_str().to_owned(),
-        body: json!({ "run": which.run, "job": which.job.as_str(), "attempt": which.attempt }),
+        body: json!(JobMessage { run: which.run, job: which.job.to_string(), attempt: which.attempt }),
         traceparent,
     }
 }

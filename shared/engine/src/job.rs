@@ -108,9 +108,7 @@ impl StepError {
     pub fn fail_plainly(sentence: impl Into<String>) -> Self {
         StepError::Fail(Reason { sentence: Some(sentence.into()), detail: None })
     }
-}
 
-impl StepError {
     /// The job belongs to another kind of worker.
     pub fn not_ours(job: Job) -> Self {
         Self::fail_plainly(format!("“{}” came to a worker that does not know it.", job.step().title()))
