@@ -112,6 +112,74 @@ async fn a_silent_connection_is_given_up_and_rebuilt() {
 }
 
 #[tokio::test]
+async fn a_consumer_that_was_cancelled_unheard_comes_back_before_there_is_work() {
+    with_names(async |names| {
+        let (proxy, broker) = through_proxy(names.clone()).await;
+        let mut consumer = broker.consume(&jobs("build"), 1, CancellationToken::new());
+        until_consumers(&names.queue(&jobs("build")), 1).await;
+        proxy.cancel_consumers().await;
+        until_consumers(&names.queue(&jobs("build")), 0).await;
+        until_consumers(&names.queue(&jobs("build")), 1).await;
+        assert_hears(&broker, &mut consumer).await;
+        broker.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_consumer_that_was_cancelled_unheard_comes_back_where_the_queue_has_others() {
+    with_names(async |names| {
+        let (proxy, broker) = through_proxy(names.clone()).await;
+        let mut consumer = broker.consume(&jobs("build"), 2, CancellationToken::new());
+        publish(&broker, &several(1, &jobs("build"))).await;
+        let mut in_hand = vec![next(&mut consumer).await];
+        // The other one is busy: what comes now is for the one that the broker has forgotten.
+        let elsewhere = connect(&amqp_url(), names).await;
+        let mut other = elsewhere.consume(&jobs("build"), 1, CancellationToken::new());
+        publish(&broker, &several(2, &jobs("build"))).await;
+        in_hand.push(next(&mut other).await);
+        in_hand.push(next(&mut consumer).await);
+        assert!(in_hand.remove(0).ack().await);
+
+        proxy.cancel_consumers().await;
+        assert_hears(&broker, &mut consumer).await;
+        elsewhere.close().await;
+        broker.close().await;
+    })
+    .await;
+}
+
+/// Waits until the broker counts so many consumers of the queue.
+async fn until_consumers(queue: &str, count: u32) {
+    let (_connection, channel) = admin().await;
+    let counted = async {
+        loop {
+            let look = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+            let seen = channel.queue_declare(queue.into(), look, FieldTable::default()).await.unwrap();
+            if seen.consumer_count() == count {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(Duration::from_mins(1), counted).await.expect("the consumers never came to that number");
+}
+
+async fn assert_hears(broker: &Broker, consumer: &mut transport::Consumer) {
+    let sent = to(&jobs("build"));
+    publish(broker, std::slice::from_ref(&sent)).await;
+    loop {
+        let delivery = next(consumer).await;
+        let id = delivery.id;
+        // It may have been in another's hand when that one's session ended.
+        assert!(delivery.ack().await);
+        if id == Some(sent.id) {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_memory_alarm_shows_in_health_and_leaves_consumers_alone() {
     with_names(async |names| {
         let (proxy, broker) = through_proxy(names).await;
