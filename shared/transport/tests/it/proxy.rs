@@ -30,8 +30,14 @@ struct Way {
     silenced: watch::Sender<u32>,
     /// The client's ends of publishing connections; whoever carries a connection owns its end.
     publishing: Arc<Mutex<Vec<Weak<End>>>>,
-    /// The server's ends of connections that consume, each with a frame that cancels a consumer.
-    consuming: Arc<Mutex<Vec<(Weak<End>, Vec<u8>)>>>,
+    consumers: Arc<Mutex<Vec<Consumer>>>,
+}
+
+/// A consumer that the server knows of.
+struct Consumer {
+    server: Weak<End>,
+    /// The frame that cancels it without an answer.
+    cancel: Vec<u8>,
 }
 
 type End = Mutex<OwnedWriteHalf>;
@@ -53,7 +59,7 @@ impl Proxy {
             cut: Arc::default(),
             silenced: watch::Sender::new(0),
             publishing: Arc::default(),
-            consuming: Arc::default(),
+            consumers: Arc::default(),
         };
         tokio::spawn(accept(listener, server.to_owned(), way.clone()));
         Self { url: format!("{start}@{address}/{vhost}"), way }
@@ -86,9 +92,9 @@ impl Proxy {
 
     /// Cancels every consumer of the moment at the server; the clients are told nothing.
     pub(crate) async fn cancel_consumers(&self) {
-        for (server, frame) in self.way.consuming.lock().await.drain(..) {
-            if let Some(server) = server.upgrade() {
-                server.lock().await.write_all(&frame).await.unwrap();
+        for consumer in self.way.consumers.lock().await.drain(..) {
+            if let Some(server) = consumer.server.upgrade() {
+                server.lock().await.write_all(&consumer.cancel).await.unwrap();
             }
         }
     }
@@ -125,8 +131,8 @@ async fn carry(client: TcpStream, server: TcpStream, number: u32, way: Way) {
     };
     let back = async {
         while let Some(bytes) = read(&mut from_server).await {
-            let cancels = cancels(&bytes).into_iter().map(|frame| (Arc::downgrade(&to_server), frame));
-            way.consuming.lock().await.extend(cancels);
+            let known = |cancel| Consumer { server: Arc::downgrade(&to_server), cancel };
+            way.consumers.lock().await.extend(cancels(&bytes).into_iter().map(known));
             hold_if_silenced(&silenced, number).await;
             write(&mut *to_client.lock().await, &bytes).await;
         }
