@@ -1,9 +1,11 @@
 //! A Docker engine: a private one for root, else the one that answers.
 
+use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -14,13 +16,20 @@ use crate::interrupt::Interrupt;
 use crate::packages;
 
 const DEFAULT_HOST: &str = "unix:///var/run/docker.sock";
+/// What a killed engine's containerd needs to be gone; it is killed at the same time.
+const GONE_LIMIT: Duration = Duration::from_secs(10);
+/// How many bridges this process has made, so that each has a name of its own.
+static BRIDGES: AtomicU16 = AtomicU16::new(0);
 /// A busy engine answers a ping in milliseconds.
 const PING_LIMIT: Duration = Duration::from_secs(2);
 
 /// An engine to use.
-pub(crate) enum Docker {
+pub enum Docker {
     /// Somebody else's.
-    Existing { host: String },
+    Existing {
+        /// Its address, as in `DOCKER_HOST`.
+        host: String,
+    },
     /// Ours, ended with this value.
     Private(Engine),
 }
@@ -29,18 +38,18 @@ pub(crate) enum Docker {
 ///
 /// Published ports go through its proxy processes, which is all that the loopback address needs;
 /// so engines side by side cannot break each other's rules.
-pub(crate) struct Engine {
+pub struct Engine {
     // Fields are dropped in this order.
     daemon: Daemon,
     bridge: Bridge,
-    _folder: Folder,
+    folder: Folder,
     host: String,
 }
 
 impl Docker {
     /// Takes the engine that `DOCKER_HOST` names; else starts a private one as root; else takes the
     /// system's, if it answers this account.
-    pub(crate) fn start() -> Result<Self> {
+    pub fn start() -> Result<Self> {
         if let Some(host) = std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty()) {
             if !answers(&host) {
                 bail!("DOCKER_HOST is {host}, but no Docker engine answers there: correct or unset it");
@@ -60,24 +69,22 @@ impl Docker {
     }
 
     /// Waits until it answers.
-    pub(crate) fn wait_until_ready(&mut self, interrupt: &Interrupt) -> Result<()> {
+    pub fn wait_until_ready(&mut self, interrupt: &Interrupt) -> Result<()> {
         match self {
             Self::Existing { .. } => Ok(()),
-            Self::Private(Engine { daemon, host, .. }) => {
-                daemon.wait_until_ready(interrupt, || answers(host))
-            }
+            Self::Private(engine) => engine.wait_until_ready(interrupt),
         }
     }
 
     /// Its address, as in `DOCKER_HOST`.
-    pub(crate) fn host(&self) -> &str {
+    pub fn host(&self) -> &str {
         match self {
             Self::Existing { host } | Self::Private(Engine { host, .. }) => host,
         }
     }
 
     /// The address under which containers on its default network reach this machine.
-    pub(crate) fn gateway(&self) -> Result<Ipv4Addr> {
+    pub fn gateway(&self) -> Result<Ipv4Addr> {
         match self {
             Self::Private(engine) => Ok(engine.bridge.gateway),
             Self::Existing { .. } => {
@@ -92,7 +99,8 @@ impl Docker {
         }
     }
 
-    pub(crate) fn daemon(&mut self) -> Option<&mut Daemon> {
+    /// Its process, where it is ours.
+    pub fn daemon(&mut self) -> Option<&mut Daemon> {
         match self {
             Self::Existing { .. } => None,
             Self::Private(engine) => Some(&mut engine.daemon),
@@ -101,12 +109,13 @@ impl Docker {
 }
 
 impl Engine {
-    fn start() -> Result<Self> {
+    /// Starts one, as root, and does not wait until it is ready.
+    pub fn start() -> Result<Self> {
         let program = packages::find("dockerd").context("the Docker engine is not installed")?;
         let folder = Folder::create("docker")?;
         let bridge = Bridge::create()?;
         let host = format!("unix://{}", folder.join("docker.sock").display());
-        let namespace = format!("slipway-{}", std::process::id());
+        let namespace = format!("slipway-{}", bridge.name);
 
         let terms = Terms { account: None, end: End::Terminate };
         let mut command = terms.command(program);
@@ -126,12 +135,53 @@ impl Engine {
             .args(["--containerd-namespace", &namespace])
             .args(["--containerd-plugins-namespace", &format!("{namespace}-plugins")])
             .args(["--shutdown-timeout", "3"]);
-        let daemon = Daemon::start("the Docker engine", terms.end, &mut command, &folder.join("log"))?;
-        Ok(Self { daemon, bridge, _folder: folder, host })
+        let daemon = Daemon::start("the Docker engine", terms.end, command, &folder.join("log"))?;
+        Ok(Self { daemon, bridge, folder, host })
+    }
+
+    /// Its address, as in `DOCKER_HOST`.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Waits until it answers.
+    pub fn wait_until_ready(&mut self, interrupt: &Interrupt) -> Result<()> {
+        let host = &self.host;
+        self.daemon.wait_until_ready(interrupt, || answers(host))
+    }
+
+    /// Ends it in order, with its containers.
+    pub fn stop(&mut self) -> Result<()> {
+        self.daemon.stop()
+    }
+
+    /// Ends it as a crash would: containers run on until it is started again.
+    pub fn kill(&mut self) -> Result<()> {
+        self.daemon.kill()?;
+        // Its containerd dies with it, a moment later; one started before would wait for it in vain.
+        let Ok(id) = fs::read_to_string(self.folder.join("exec/containerd/containerd.pid")) else {
+            return Ok(());
+        };
+        let process = Path::new("/proc").join(id.trim());
+        Interrupt::never()
+            .poll("the engine's containerd is gone", GONE_LIMIT, || Ok((!process.exists()).then_some(())))
+    }
+
+    /// Starts it after [`Engine::stop`] or [`Engine::kill`]: same address, same data. Returns before it is ready.
+    pub fn start_again(&mut self) -> Result<()> {
+        self.daemon.start_again()
     }
 
     /// Removes what would outlive the engine: running containers, and the bridges of its networks.
-    fn clear(&self) -> Result<()> {
+    fn clear(&mut self) -> Result<()> {
+        if self.daemon.id().is_none() {
+            // Killed and left so; its containers may still run, and only an engine can end them.
+            self.start_again()?;
+            self.wait_until_ready(&Interrupt::never())?;
+        }
+        if !answers(&self.host) {
+            return Ok(());
+        }
         let containers = list(&self.host, &["ps", "--all", "--quiet"])?;
         if !containers.is_empty() {
             list(&self.host, &[&["rm", "--force", "--volumes"], as_strs(&containers).as_slice()].concat())?;
@@ -143,9 +193,6 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        if !answers(&self.host) {
-            return;
-        }
         if let Err(error) = self.clear() {
             eprintln!("warning: the private Docker engine is not cleared: {error:#}");
         }
@@ -160,9 +207,8 @@ struct Bridge {
 
 impl Bridge {
     fn create() -> Result<Self> {
-        let process = std::process::id();
         // Fifteen characters are the longest name of an interface.
-        let name = format!("slip{process}");
+        let name = format!("slip{}-{}", std::process::id(), BRIDGES.fetch_add(1, Ordering::Relaxed));
         let taken = ip(&["-4", "-o", "route", "show", "table", "all"])?;
         let third = (0..=u8::MAX)
             .find(|third| !taken.contains(&format!("10.213.{third}.")))
@@ -192,7 +238,7 @@ fn ip(arguments: &[&str]) -> Result<String> {
 }
 
 /// A `docker` command line for the engine at `host`.
-pub(crate) fn command(host: &str) -> Command {
+pub fn command(host: &str) -> Command {
     let mut command = Command::new("docker");
     // The classic builder needs no plug-in; a person's own context must not win over the address.
     command.env("DOCKER_HOST", host).env("DOCKER_BUILDKIT", "0").env_remove("DOCKER_CONTEXT");

@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use rustix::process::Signal;
+
 use crate::daemon::{Daemon, End, Terms};
 use crate::folder::Folder;
 use crate::interrupt::Interrupt;
@@ -18,7 +20,7 @@ const VERSIONS: &str = "/usr/lib/postgresql";
 const ACCOUNT: &str = "postgres";
 
 /// A running server with the superuser `slipway`.
-pub(crate) struct Postgres {
+pub struct Postgres {
     // Fields are dropped in this order: the server has ended when its folder goes.
     daemon: Daemon,
     _folder: Folder,
@@ -28,16 +30,16 @@ pub(crate) struct Postgres {
 }
 
 /// What the server is for.
-pub(crate) struct Purpose {
+pub struct Purpose {
     /// Whether data must survive a crash of the machine; tests are three times faster without.
-    pub(crate) is_durable: bool,
+    pub is_durable: bool,
     /// A second address to listen on, for containers.
-    pub(crate) also_on: Option<Ipv4Addr>,
+    pub also_on: Option<Ipv4Addr>,
 }
 
 impl Postgres {
     /// Makes an empty cluster and starts a server on it.
-    pub(crate) fn start(purpose: &Purpose) -> Result<Self> {
+    pub fn start(purpose: &Purpose) -> Result<Self> {
         let programs = programs().context("PostgreSQL is not installed")?;
         let folder = Folder::create("postgres")?;
         let password = secret::random()?;
@@ -59,12 +61,30 @@ impl Postgres {
         for setting in settings(port, purpose) {
             command.args(["-c", &setting]);
         }
-        let daemon = Daemon::start("PostgreSQL", terms.end, &mut command, &log)?;
+        let daemon = Daemon::start("PostgreSQL", terms.end, command, &log)?;
         Ok(Self { daemon, _folder: folder, programs, port, password })
     }
 
+    /// Ends it in order: clients are cut off, data is written.
+    pub fn stop(&mut self) -> Result<()> {
+        self.daemon.stop()
+    }
+
+    /// Ends it as a crash would: clients are cut off, and the next start recovers from the log.
+    ///
+    /// By SIGQUIT, which all its processes obey at once. Killed by SIGKILL they would end one by one, and
+    /// the server does not start again before the last is gone.
+    pub fn kill(&mut self) -> Result<()> {
+        self.daemon.stop_by(Signal::QUIT)
+    }
+
+    /// Starts it after [`Postgres::stop`] or [`Postgres::kill`]: same port, same data. Returns before it is ready.
+    pub fn start_again(&mut self) -> Result<()> {
+        self.daemon.start_again()
+    }
+
     /// Waits until it takes connections.
-    pub(crate) fn wait_until_ready(&mut self, interrupt: &Interrupt) -> Result<()> {
+    pub fn wait_until_ready(&mut self, interrupt: &Interrupt) -> Result<()> {
         let (programs, port) = (&self.programs, self.port.to_string());
         self.daemon.wait_until_ready(interrupt, || {
             Command::new(programs.join("pg_isready"))
@@ -75,17 +95,17 @@ impl Postgres {
     }
 
     /// The superuser's address of one of its databases; `postgres` is always there.
-    pub(crate) fn url(&self, database: &str) -> String {
+    pub fn url(&self, database: &str) -> String {
         self.url_at(Ipv4Addr::LOCALHOST, database)
     }
 
     /// The same as seen from a second address that it listens on.
-    pub(crate) fn url_at(&self, host: Ipv4Addr, database: &str) -> String {
+    pub fn url_at(&self, host: Ipv4Addr, database: &str) -> String {
         format!("postgres://slipway:{}@{host}:{}/{database}", self.password, self.port)
     }
 
     /// Makes an empty database.
-    pub(crate) fn create_database(&self, name: &str) -> Result<()> {
+    pub fn create_database(&self, name: &str) -> Result<()> {
         let status = Command::new(self.programs.join("createdb"))
             .args(["--maintenance-db", &self.url("postgres"), name])
             .status()
@@ -97,7 +117,7 @@ impl Postgres {
     }
 
     /// Runs a file of SQL in a database, as one transaction.
-    pub(crate) fn execute(&self, database: &str, file: &Path) -> Result<()> {
+    pub fn execute(&self, database: &str, file: &Path) -> Result<()> {
         let status = Command::new(self.programs.join("psql"))
             .args(["-q", "-X", "-1", "-v", "ON_ERROR_STOP=1", "-f"])
             .arg(file)
@@ -111,13 +131,14 @@ impl Postgres {
         Ok(())
     }
 
-    pub(crate) fn daemon(&mut self) -> &mut Daemon {
+    /// Its process.
+    pub fn daemon(&mut self) -> &mut Daemon {
         &mut self.daemon
     }
 }
 
 /// The folder with the programs of the newest installed version.
-pub(crate) fn programs() -> Option<PathBuf> {
+pub fn programs() -> Option<PathBuf> {
     let mut versions: Vec<(u32, PathBuf)> = fs::read_dir(VERSIONS)
         .into_iter()
         .flatten()

@@ -1,14 +1,13 @@
 //! The three servers that the tests need, together.
 
 use anyhow::Result;
+use servers::docker::Docker;
+use servers::interrupt::Interrupt;
+use servers::packages::{self, Need};
+use servers::postgres::{Postgres, Purpose};
+use servers::rabbitmq::RabbitMq;
 
-use crate::docker::Docker;
-use crate::interrupt::Interrupt;
-use crate::packages::{self, Need};
-use crate::postgres::{Postgres, Purpose};
-use crate::rabbitmq::RabbitMq;
-
-/// All packages that [`Servers::start`] needs.
+/// All packages that [`TestServers::start`] needs.
 pub(crate) const NEEDS: &[Need] = &[
     Need::Postgres,
     Need::RabbitMq,
@@ -20,13 +19,13 @@ pub(crate) const NEEDS: &[Need] = &[
 ];
 
 /// Running servers, ended when dropped.
-pub(crate) struct Servers {
+pub(crate) struct TestServers {
     pub(crate) rabbitmq: RabbitMq,
     pub(crate) docker: Docker,
     pub(crate) postgres: Postgres,
 }
 
-impl Servers {
+impl TestServers {
     /// Starts all three side by side and waits until each answers.
     pub(crate) fn start(interrupt: &Interrupt) -> Result<Self> {
         let rabbitmq = RabbitMq::start()?;
@@ -67,7 +66,7 @@ impl Servers {
 /// Runs the servers until Ctrl-C, for tests of single packages by `cargo test -p …`.
 pub(crate) fn run(interrupt: &Interrupt) -> Result<()> {
     packages::ensure(NEEDS)?;
-    let mut servers = Servers::start(interrupt)?;
+    let mut servers = TestServers::start(interrupt)?;
     for (name, value) in servers.variables() {
         println!("export {name}={value}");
     }

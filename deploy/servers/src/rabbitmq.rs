@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::daemon::{Daemon, End, Terms};
 use crate::folder::Folder;
@@ -12,22 +13,25 @@ use crate::{port, secret};
 
 /// Debian's own `rabbitmq-server` in the path insists on the system's folders; this one behind it does not.
 const SCRIPT: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+/// The same holds for `rabbitmqctl`.
+const CONTROL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 /// The packages make this account; a broker has no business running as root.
 const ACCOUNT: &str = "rabbitmq";
 
 /// A running node with one user, `guest`, and a port mapper of its own.
-pub(crate) struct RabbitMq {
+pub struct RabbitMq {
     // Fields are dropped in this order: the node leaves its port mapper, then the folder goes.
     node: Daemon,
     _port_mapper: Daemon,
-    _folder: Folder,
+    folder: Folder,
+    variables: Vec<(&'static str, String)>,
     port: u16,
     password: String,
 }
 
 impl RabbitMq {
     /// Starts a node that knows no other and listens on the loopback address only.
-    pub(crate) fn start() -> Result<Self> {
+    pub fn start() -> Result<Self> {
         let script = script().context("RabbitMQ is not installed")?;
         let [port, distribution_port, mapper_port] = port::free()?;
         let password = secret::random()?;
@@ -37,7 +41,7 @@ impl RabbitMq {
         for name in ["home", "data", "logs"] {
             fs::create_dir(folder.join(name)).with_context(|| format!("create the folder {name}"))?;
         }
-        let account = rustix::process::geteuid().is_root().then_some(ACCOUNT);
+        let account = account();
         if let Some(account) = account {
             folder.give_to(account)?;
         }
@@ -46,34 +50,75 @@ impl RabbitMq {
         // Left to itself, the node would start a port mapper that stays for ever.
         let mut command = terms.command("epmd");
         command.args(["-address", "127.0.0.1", "-port", &mapper_port.to_string()]);
-        let mapper = Daemon::start("epmd", terms.end, &mut command, &folder.join("epmd.log"))?;
+        let mapper = Daemon::start("epmd", terms.end, command, &folder.join("epmd.log"))?;
 
         let mut command = terms.command(script);
-        command.current_dir(folder.path()).envs(environment(&folder, distribution_port, mapper_port));
-        let node = Daemon::start("RabbitMQ", terms.end, &mut command, &folder.join("output.log"))?;
-        Ok(Self { node, _port_mapper: mapper, _folder: folder, port, password })
+        let variables = environment(&folder, distribution_port, mapper_port);
+        command.current_dir(folder.path()).envs(variables.clone());
+        let node = Daemon::start("RabbitMQ", terms.end, command, &folder.join("output.log"))?;
+        Ok(Self { node, _port_mapper: mapper, folder, variables, port, password })
+    }
+
+    /// Ends it in order; queues and messages that are durable stay.
+    pub fn stop(&mut self) -> Result<()> {
+        self.node.stop()
+    }
+
+    /// Ends it as a crash would.
+    pub fn kill(&mut self) -> Result<()> {
+        self.node.kill()
+    }
+
+    /// Starts it after [`RabbitMq::stop`] or [`RabbitMq::kill`]: same port, same queues. Returns before it is ready.
+    pub fn start_again(&mut self) -> Result<()> {
+        self.node.start_again()
+    }
+
+    /// Runs `rabbitmqctl` on the node and gives what it prints. Takes seconds.
+    ///
+    /// # Errors
+    /// The node is away, or refuses; the error is what the program says.
+    pub fn control(&self, arguments: &[&str]) -> Result<String> {
+        let terms = Terms { account: account(), end: End::Terminate };
+        let output = terms
+            .command(CONTROL)
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .envs(self.variables.clone())
+            .stdin(Stdio::null())
+            .output()
+            .context("run rabbitmqctl")?;
+        if !output.status.success() {
+            bail!("rabbitmqctl {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr).trim());
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// Waits until it takes connections.
-    pub(crate) fn wait_until_ready(&mut self, interrupt: &Interrupt) -> Result<()> {
+    pub fn wait_until_ready(&mut self, interrupt: &Interrupt) -> Result<()> {
         let port = self.port;
         self.node.wait_until_ready(interrupt, || port::is_open(port))
     }
 
     /// The address for clients.
-    pub(crate) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("amqp://guest:{}@127.0.0.1:{}/%2f", self.password, self.port)
     }
 
-    pub(crate) fn daemon(&mut self) -> &mut Daemon {
+    /// Its process.
+    pub fn daemon(&mut self) -> &mut Daemon {
         &mut self.node
     }
 }
 
 /// The program that starts a node.
-pub(crate) fn script() -> Option<&'static Path> {
+pub fn script() -> Option<&'static Path> {
     let script = Path::new(SCRIPT);
     script.is_file().then_some(script)
+}
+
+fn account() -> Option<&'static str> {
+    rustix::process::geteuid().is_root().then_some(ACCOUNT)
 }
 
 fn configuration(port: u16, password: &str) -> String {

@@ -12,19 +12,27 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 /// How often a level is looked at while waiting for it.
 const POLL_EVERY: Duration = Duration::from_millis(50);
 
-/// Knows whether somebody asked this task to stop.
-pub(crate) struct Interrupt(Arc<AtomicBool>);
+/// Knows whether somebody asked this process to stop.
+#[derive(Clone, Default)]
+pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    pub(crate) fn register() -> Result<Self> {
-        let raised = Arc::new(AtomicBool::new(false));
+    /// From here on SIGINT and SIGTERM no longer end this process, but are known to this value.
+    pub fn register() -> Result<Self> {
+        let raised = Self::default();
         for signal in [SIGINT, SIGTERM] {
-            signal_hook::flag::register(signal, Arc::clone(&raised)).context("register for Ctrl-C")?;
+            signal_hook::flag::register(signal, Arc::clone(&raised.0)).context("register for Ctrl-C")?;
         }
-        Ok(Self(raised))
+        Ok(raised)
     }
 
-    pub(crate) fn is_raised(&self) -> bool {
+    /// One that no signal raises: for tests, which end with their process.
+    pub fn never() -> Self {
+        Self::default()
+    }
+
+    /// Whether somebody asked to stop.
+    pub fn is_raised(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
@@ -32,7 +40,7 @@ impl Interrupt {
     ///
     /// # Errors
     /// The probe's own error, the limit passed, or somebody asked to stop.
-    pub(crate) fn poll<T>(
+    pub fn poll<T>(
         &self,
         what: &str,
         limit: Duration,
@@ -57,7 +65,7 @@ impl Interrupt {
     ///
     /// # Errors
     /// Something that should run as long ended; `ended` says what.
-    pub(crate) fn until_raised(&self, mut ended: impl FnMut() -> Result<Option<String>>) -> Result<()> {
+    pub fn until_raised(&self, mut ended: impl FnMut() -> Result<Option<String>>) -> Result<()> {
         while !self.is_raised() {
             if let Some(text) = ended()? {
                 bail!(text);
@@ -67,8 +75,8 @@ impl Interrupt {
         Ok(())
     }
 
-    /// Runs a command to its end on this terminal; asks it to end when somebody asks this task to stop.
-    pub(crate) fn run(&self, command: &mut Command) -> Result<ExitStatus> {
+    /// Runs a command to its end on this terminal; asks it to end when somebody asks this process to stop.
+    pub fn run(&self, command: &mut Command) -> Result<ExitStatus> {
         let program = command.get_program().to_string_lossy().into_owned();
         let mut child = command.spawn().with_context(|| format!("start {program}"))?;
         let mut is_asked = false;
@@ -88,6 +96,6 @@ impl Interrupt {
 }
 
 /// Lets `POLL_EVERY` pass; waking early is harmless, since every caller looks again.
-pub(crate) fn pause() {
+pub fn pause() {
     std::thread::park_timeout(POLL_EVERY);
 }

@@ -13,10 +13,11 @@ use anyhow::{Context, Result, bail};
 ///
 /// Not under `target/`: a server that runs under another account cannot reach a clone in somebody's
 /// home, and the path of a socket ends at 107 bytes.
-pub(crate) struct Folder(PathBuf);
+pub struct Folder(PathBuf);
 
 impl Folder {
-    pub(crate) fn create(noun: &str) -> Result<Self> {
+    /// Makes one whose name has the noun and this process's id in it.
+    pub fn create(noun: &str) -> Result<Self> {
         let process = std::process::id();
         for attempt in 0.. {
             let path = PathBuf::from(format!("/tmp/slipway-{noun}-{process}-{attempt}"));
@@ -29,22 +30,25 @@ impl Folder {
         bail!("no free name for the folder of {noun}")
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
         &self.0
     }
 
-    pub(crate) fn join(&self, name: &str) -> PathBuf {
+    /// The path of something in it.
+    pub fn join(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
-    pub(crate) fn write(&self, name: &str, content: &str) -> Result<PathBuf> {
+    /// Writes a file and returns its path.
+    pub fn write(&self, name: &str, content: &str) -> Result<PathBuf> {
         let path = self.join(name);
         fs::write(&path, content).with_context(|| format!("write {}", path.display()))?;
         Ok(path)
     }
 
     /// Gives the folder and what is in it to another account.
-    pub(crate) fn give_to(&self, account: &str) -> Result<()> {
+    pub fn give_to(&self, account: &str) -> Result<()> {
         let status = Command::new("chown")
             .args(["-R", &format!("{account}:")])
             .arg(&self.0)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 /// `N` different ports that nobody listens on now.
-pub(crate) fn free<const N: usize>() -> Result<[u16; N]> {
+pub fn free<const N: usize>() -> Result<[u16; N]> {
     // All are held until all are known, so that none is given twice.
     let mut listeners = Vec::with_capacity(N);
     let mut ports = [0; N];
@@ -19,7 +19,7 @@ pub(crate) fn free<const N: usize>() -> Result<[u16; N]> {
 }
 
 /// Whether somebody accepts connections there.
-pub(crate) fn is_open(port: u16) -> bool {
+pub fn is_open(port: u16) -> bool {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok()
 }

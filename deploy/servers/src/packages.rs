@@ -12,15 +12,20 @@ const SYSTEM_FOLDERS: &[&str] = &["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
 /// Something that must be installed.
 #[derive(Clone, Copy)]
-pub(crate) enum Need {
+pub enum Need {
+    /// The server and its programs.
     Postgres,
+    /// The server and its programs.
     RabbitMq,
+    /// `dockerd`.
     DockerEngine,
+    /// `docker`.
     DockerCommand,
     /// The Docker engine gives containers their names on a network with it.
     Iptables,
     /// Makes and removes the private engine's bridge.
     Ip,
+    /// Makes the sandboxes' histories.
     Git,
 }
 
@@ -52,7 +57,7 @@ impl Need {
 }
 
 /// The full path of a program.
-pub(crate) fn find(program: &str) -> Option<PathBuf> {
+pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain(SYSTEM_FOLDERS.iter().map(PathBuf::from))
@@ -67,7 +72,7 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
 ///
 /// # Idempotency
 /// Does nothing when nothing is missing.
-pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
+pub fn ensure(needs: &[Need]) -> Result<()> {
     let missing: Vec<Need> = needs.iter().copied().filter(|need| !need.is_met()).collect();
     if missing.is_empty() {
         return Ok(());
