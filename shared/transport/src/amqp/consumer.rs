@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use super::inbox::{Arrival, Attendance, Grave, Inbox, put_back};
 use super::link::{Link, Live};
 use super::publisher::Publisher;
-use super::refusal::Refusal;
+use super::refusal::{Need, Refusal};
 use super::wire::short;
 use super::{ANSWER_TIMEOUT, delays};
 use crate::topology::SUBSCRIPTION_LENGTH_MAX;
@@ -73,6 +73,13 @@ impl Source {
 
     pub(super) fn dead_queue(names: &Names, queue: &Queue) -> Self {
         Self::Queue { name: names.dead_queue(queue), grave: grave(names, queue, true) }
+    }
+
+    fn need(&self) -> Need {
+        match self {
+            Self::Queue { .. } => Need::Consume,
+            Self::Topic { .. } => Need::Hear,
+        }
     }
 
     fn describe(&self) -> &str {
@@ -210,7 +217,7 @@ impl Driver {
                 Err(outage) => outage,
             };
             self.is_consuming.send_replace(false);
-            self.refusal.note(&outage);
+            self.refusal.note(self.source.need(), &outage);
             tracing::warn!(queue = self.source.describe(), %outage, "cannot consume; trying again");
             tokio::select! {
                 () = self.stop.requested() => return,

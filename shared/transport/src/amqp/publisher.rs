@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use super::link::{Link, Live};
-use super::refusal::Refusal;
+use super::refusal::{Need, Refusal};
 use super::wire::Packet;
 use crate::{Outage, PublishError};
 
@@ -127,7 +127,7 @@ impl Publisher {
 
     /// A channel with unanswered messages is not used again; a silent connection is rebuilt.
     async fn give_up_if_broken(&self, lane: &Arc<Lane>, answers: &[Result<(), PublishError>]) {
-        answers.iter().filter_map(outage).for_each(|outage| self.refusal.note(outage));
+        answers.iter().filter_map(outage).for_each(|outage| self.refusal.note(Need::Publish, outage));
         let mut outages = answers.iter().filter_map(outage).peekable();
         if outages.peek().is_none() {
             return;

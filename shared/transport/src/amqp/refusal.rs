@@ -7,17 +7,28 @@ use crate::Outage;
 /// AMQP's `ACCESS_REFUSED`.
 const ACCESS_REFUSED: u16 = 403;
 
+/// What a right is needed for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Need {
+    /// To take messages from a queue.
+    Consume,
+    /// To have a private queue that hears a topic.
+    Hear,
+    /// To hand in messages.
+    Publish,
+}
+
 /// Remembers the first right that was denied. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Refusal(watch::Sender<Option<String>>);
 
 impl Refusal {
-    /// Remembers the outage if it is a denied right.
-    pub(super) fn note(&self, outage: &Outage) {
+    /// Remembers the outage if it is a denied right, and what needs that right.
+    pub(super) fn note(&self, need: Need, outage: &Outage) {
         if let Outage::Refused { code: ACCESS_REFUSED, text } = outage {
             self.0.send_if_modified(|first| {
                 let is_first = first.is_none();
-                first.get_or_insert_with(|| sentence(text));
+                first.get_or_insert_with(|| sentence(need, text));
                 is_first
             });
         }
@@ -34,6 +45,14 @@ impl Refusal {
     }
 }
 
-fn sentence(text: &str) -> String {
-    format!("RabbitMQ denies its user a right that this process needs ({text}); give the user that right.")
+/// `RabbitMQ` says which thing it is about, but not which right.
+fn sentence(need: Need, text: &str) -> String {
+    let (doing, rights) = match need {
+        Need::Consume => ("consume messages", "the right to read"),
+        Need::Hear => ("listen to notices", "the rights to configure, write and read"),
+        Need::Publish => ("publish messages", "the right to write"),
+    };
+    format!(
+        "RabbitMQ does not let this process {doing} ({text}); give the user {rights}, or correct the broker URL."
+    )
 }

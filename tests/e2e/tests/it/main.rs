@@ -16,6 +16,7 @@ mod servers;
 mod shop;
 mod system;
 
+mod broker;
 mod data;
 mod decisions;
 mod faults;
