@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
+use lapin::BasicProperties;
+use lapin::options::{BasicPublishOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::FieldTable;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use transport::{
-    Broker, ConnectError, Exchange, Names, Outage, PublishError, Queue, Topology, TopologyError,
+    Broker, ConnectError, Exchange, Names, Outage, PAYLOAD_BYTES_MAX, PublishError, Queue, Topology,
+    TopologyError,
 };
 
 use crate::messages::{jobs, message, several, to};
@@ -349,6 +351,37 @@ async fn refusal(url: &str) -> ConnectError {
     let connected = Broker::amqp(url, "transport test", Names::default());
     let connected = timeout(Duration::from_secs(10), connected).await;
     connected.expect("no answer within 10 seconds").unwrap_err()
+}
+
+#[tokio::test]
+async fn a_foreign_message_of_any_size_and_shape_arrives_and_dies_whole() {
+    with_names(async |names| {
+        let broker = connect(&amqp_url(), names.clone()).await;
+        broker.topology_apply().await.unwrap();
+        let (_connection, channel) = admin().await;
+        let body = vec![0xff; 16 * PAYLOAD_BYTES_MAX];
+        let nameless = BasicProperties::default().with_message_id("not one of ours".into());
+        let published = channel.basic_publish(
+            names.exchange(Exchange::Ship).into(),
+            "whatever".into(),
+            BasicPublishOptions::default(),
+            &body,
+            nameless,
+        );
+        published.await.unwrap().await.unwrap();
+
+        let mut consumer = broker.consume(&Queue::Intake, 1, CancellationToken::new());
+        let delivery = next(&mut consumer).await;
+        assert!(delivery.id.is_none() && delivery.body == body);
+        assert!(delivery.dead_letter("it is too large").await);
+        let mut graveyard = broker.consume_dead(&Queue::Intake, 1, CancellationToken::new());
+        let dead = next(&mut graveyard).await;
+        assert!(dead.id.is_none() && dead.body == body);
+        assert_eq!(dead.dead_reason.as_deref(), Some("it is too large"));
+        assert!(dead.ack().await);
+        broker.close().await;
+    })
+    .await;
 }
 
 async fn delete_queue(name: &str) {
