@@ -91,11 +91,11 @@ async fn started(world: &World, database: &Database) -> Vec<Uuid> {
     runs
 }
 
-/// Makes whatever waits to be taken look as if it had waited long: nobody wants to wait for that.
+/// Makes whatever waits to be taken look as if it was announced long ago: nobody wants to wait for that.
 async fn let_time_pass(database: &Database) -> Infallible {
     loop {
         database
-            .run("update jobs set available_at = available_at - interval '1 minute' where state = 'queued'")
+            .run("update jobs set announced_at = announced_at - interval '1 minute' where state = 'queued'")
             .await;
         tokio::time::sleep(LATE).await;
     }
