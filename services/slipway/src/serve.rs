@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 use cli::Exit;
 use engine::Engine;
@@ -88,7 +88,8 @@ async fn serve(config: Config, roles: &[Role], name: &str) -> Result<()> {
     run_roles(&engine, &roles).await
 }
 
-/// Runs the roles until the process drains; one that fails takes the others with it.
+/// Runs the roles until the process drains; one that fails, or a broker that denies what they need, takes
+/// the others with it.
 pub(crate) async fn run_roles(engine: &Engine, roles: &BTreeSet<Role>) -> Result<()> {
     let mut running = JoinSet::new();
     for role in roles.iter().copied() {
@@ -97,8 +98,14 @@ pub(crate) async fn run_roles(engine: &Engine, roles: &BTreeSet<Role>) -> Result
             .spawn(async move { role.run(&engine).await.with_context(|| format!("{} failed", role.name())) });
     }
     let mut outcome = Ok(());
-    while let Some(ended) = running.join_next().await {
-        let ended = ended.context("a role panicked").and_then(|ended| ended);
+    loop {
+        let ended = tokio::select! {
+            ended = running.join_next() => match ended {
+                Some(ended) => ended.context("a role panicked").and_then(|ended| ended),
+                None => break,
+            },
+            sentence = engine.broker.refused(), if outcome.is_ok() => Err(anyhow!(sentence)),
+        };
         if ended.is_err() {
             engine.shutdown.drain();
             outcome = outcome.and(ended);

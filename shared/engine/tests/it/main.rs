@@ -5,6 +5,7 @@
 mod deadline;
 mod happy;
 mod lease;
+mod lossy;
 mod lost_messages;
 mod queue;
 mod shutdown;

@@ -12,10 +12,12 @@ use crate::{Message, Names, Outage, PublishError};
 const TRACEPARENT: &str = "traceparent";
 const REASON: &str = "x-slipway-reason";
 const APP: &str = "slipway";
+/// A key of the dead-letter exchange that is no queue's.
+const PROBE: &str = "probe";
 const PERSISTENT: u8 = 2;
 
 /// A message in AMQP's terms.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Packet {
     pub(super) exchange: ShortString,
     pub(super) routing_key: ShortString,
@@ -77,6 +79,18 @@ impl Packet {
             body,
             known_as: "dead",
         }
+    }
+
+    /// A message that no queue takes: its confirmation proves that the broker takes messages.
+    pub(super) fn probe(names: &Names) -> Result<Self, Outage> {
+        Ok(Self {
+            exchange: short(&names.dead_exchange())?,
+            routing_key: short(PROBE)?,
+            is_mandatory: false,
+            properties: ours(BasicProperties::default()),
+            body: Vec::new(),
+            known_as: "dead",
+        })
     }
 
     pub(super) fn unroutable(&self) -> PublishError {

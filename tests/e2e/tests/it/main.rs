@@ -17,6 +17,7 @@ mod servers;
 mod shop;
 mod system;
 
+mod broker;
 mod compensation;
 mod data;
 mod decisions;

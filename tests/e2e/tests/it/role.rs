@@ -50,6 +50,20 @@ impl Role {
         eventually("the process ends", async || child.try_wait().unwrap()).await
     }
 
+    /// Waits until it ends by itself.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let mut child = self.child.take().expect("it runs");
+        eventually("the process ends by itself", async || child.try_wait().unwrap()).await
+    }
+
+    /// How much memory it uses, in bytes.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let id = self.child.as_ref().expect("it runs").id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
     pub(crate) fn log(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
     }

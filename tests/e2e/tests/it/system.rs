@@ -55,33 +55,32 @@ impl System {
 
     /// A process per role, over `RabbitMQ`, with names of its own there.
     pub(crate) async fn distributed(settings: &[(&str, &str)]) -> Self {
-        let mut system = Self::new().await;
-        let prefix = system.database.name().replace('_', "-");
-        let amqp = servers::amqp();
+        Self::distributed_over(&servers::amqp(), settings).await
+    }
+
+    /// The same over a `RabbitMQ` of the test's own.
+    pub(crate) async fn distributed_over(amqp: &str, settings: &[(&str, &str)]) -> Self {
+        let mut system = Self::idle_over(amqp).await;
+        let prefix = system.broker_prefix();
         let mut settings = settings.to_vec();
-        settings.extend([("SLIPWAY_AMQP_URL", amqp.as_str()), ("SLIPWAY_BROKER_PREFIX", prefix.as_str())]);
-        let mut topology = tokio::process::Command::from(system.command(&settings));
-        succeed(topology.args(["topology", "apply"])).await;
+        settings.extend([("SLIPWAY_AMQP_URL", amqp), ("SLIPWAY_BROKER_PREFIX", prefix.as_str())]);
         for role in ROLES {
             system.add(role, &settings);
         }
-        system.broker = Some(Broker::amqp(&amqp, "end to end test", Names::new(prefix)).await.unwrap());
         system.until_ready().await;
         system
     }
 
     /// Every role in one process over `RabbitMQ`, whose jobs go wrong as [`System::strike`] says.
     pub(crate) async fn faulty() -> Self {
-        let mut system = Self::new().await;
-        let prefix = system.database.name().replace('_', "-");
         let amqp = servers::amqp();
+        let mut system = Self::idle_over(&amqp).await;
+        let prefix = system.broker_prefix();
         let settings = [
             ("SLIPWAY_AMQP_URL", amqp.as_str()),
             ("SLIPWAY_BROKER_PREFIX", prefix.as_str()),
             ("SLIPWAY_LEASE_SECONDS", "2"),
         ];
-        let mut topology = tokio::process::Command::from(system.command(&settings));
-        succeed(topology.args(["topology", "apply"])).await;
         system.strike("none", "fails_before");
         let mut command = system.command(&settings);
         let plan = system.plan();
@@ -107,6 +106,28 @@ impl System {
         self.folder.path().join("plan.json")
     }
 
+    /// The queues are there, and no process runs.
+    pub(crate) async fn idle_over(amqp: &str) -> Self {
+        let mut system = Self::new().await;
+        let names = Names::new(system.broker_prefix());
+        system.broker = Some(Broker::amqp(amqp, "end to end test", names).await.unwrap());
+        system.apply_topology(amqp).await;
+        system
+    }
+
+    /// Declares the queues that are missing, as an operator does.
+    pub(crate) async fn apply_topology(&self, amqp: &str) {
+        let prefix = self.broker_prefix();
+        let settings = [("SLIPWAY_AMQP_URL", amqp), ("SLIPWAY_BROKER_PREFIX", prefix.as_str())];
+        let mut topology = tokio::process::Command::from(self.command(&settings));
+        succeed(topology.args(["topology", "apply"])).await;
+    }
+
+    /// What the names of its queues begin with.
+    pub(crate) fn broker_prefix(&self) -> String {
+        self.database.name().replace('_', "-")
+    }
+
     async fn new() -> Self {
         Self {
             roles: BTreeMap::new(),
@@ -130,7 +151,7 @@ impl System {
     }
 
     /// The program with nothing of the outer environment's settings.
-    fn command(&self, settings: &[(&str, &str)]) -> Command {
+    pub(crate) fn command(&self, settings: &[(&str, &str)]) -> Command {
         let mut command = Command::new(servers::slipway());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SLIPWAY_")) {
             command.env_remove(name);
@@ -145,12 +166,13 @@ impl System {
         command
     }
 
-    async fn until_ready(&self) {
-        eventually("Slipway is ready", async || {
-            let answer = reqwest::get(self.address("/readyz")).await.ok()?;
-            answer.status().is_success().then_some(())
-        })
-        .await;
+    pub(crate) async fn until_ready(&self) {
+        eventually("Slipway is ready", async || self.is_ready().await?.then_some(())).await;
+    }
+
+    /// Whether the console says that it can do its work; nothing while it does not answer.
+    pub(crate) async fn is_ready(&self) -> Option<bool> {
+        Some(reqwest::get(self.address("/readyz")).await.ok()?.status().is_success())
     }
 
     /// The broker, as outside programs reach it.
@@ -186,6 +208,11 @@ impl System {
         for role in self.roles.values_mut() {
             role.revive();
         }
+    }
+
+    /// How much memory each process uses, in bytes.
+    pub(crate) fn memory_bytes(&self) -> Vec<(&'static str, u64)> {
+        self.roles.iter().map(|(name, role)| (*name, role.memory_bytes())).collect()
     }
 
     /// What all processes have written so far.
