@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::run::{Effect, Event, Ignored, Run, Transition};
-use domain::{Direction, Job, Status};
+use domain::{Direction, Status};
 use protocol::JobMessage;
 use serde_json::json;
 use store::jobs::{self, End, Holder, Try};
@@ -29,6 +29,9 @@ pub enum Reporter {
     },
     /// The supervisor; heard on a lost job only when its lease is over or nobody may begin it.
     Supervisor,
+    /// The broker, by a dead letter: no worker will ever take the order. Heard only on a job that nobody
+    /// has begun.
+    DeadLetter,
     /// A person.
     Person,
 }
@@ -55,35 +58,45 @@ pub async fn advance(
     report: &Report,
 ) -> Result<Advanced> {
     let mut tx = engine.store.begin().await?;
-    let Some(locked) = runs::lock(&mut tx, run).await? else {
-        return Ok(Advanced::Ignored(Ignored::Finished));
-    };
-    let heard = may_speak(&mut tx, run, event, reporter).await?;
-    let next = match if heard { locked.run.apply(event) } else { Err(Ignored::Stale) } {
-        Ok(next) => next,
-        Err(ignored) => {
-            if matches!(reporter, Reporter::Worker { .. }) {
-                runs::record_event(&mut tx, run, event, Some(&ignored.to_string())).await?;
-                tx.commit().await?;
-            }
-            return Ok(Advanced::Ignored(ignored));
-        }
-    };
-    runs::record_event(&mut tx, run, event, None).await?;
-    runs::update(&mut tx, run, &next.run).await?;
-    end_try(&mut tx, run, event, report).await?;
-    if matches!(event, Event::Succeeded { .. }) {
-        promotions::set_facts(&mut tx, &locked.promotion, &report.facts).await?;
-        if let Some(backup) = &report.backup {
-            backups::upsert(&mut tx, &locked.promotion, backup).await?;
-        }
-    }
-    let mut messages = carry_out(&mut tx, &locked, &next).await?;
-    messages.extend(news::tell(&mut tx, &locked, event, &next).await?);
-    tx.nudge().await?;
+    let (advanced, messages) = advance_within(&mut tx, run, event, reporter, report).await?;
     tx.commit().await?;
     engine.publish_now(messages).await;
-    Ok(Advanced::Moved(next.run))
+    Ok(advanced)
+}
+
+/// The same as a part of a transaction; returns the messages to publish at once after its commit.
+pub(crate) async fn advance_within(
+    tx: &mut Tx,
+    run: Uuid,
+    event: &Event,
+    reporter: Reporter,
+    report: &Report,
+) -> Result<(Advanced, Vec<Outgoing>)> {
+    let ignored = |why| Ok((Advanced::Ignored(why), Vec::new()));
+    let Some(locked) = runs::lock(tx, run).await? else { return ignored(Ignored::Finished) };
+    let heard = may_speak(tx, run, event, reporter).await?;
+    let next = match if heard { locked.run.apply(event) } else { Err(Ignored::Stale) } {
+        Ok(next) => next,
+        Err(why) => {
+            if matches!(reporter, Reporter::Worker { .. }) {
+                runs::record_event(tx, run, event, Some(&why.to_string())).await?;
+            }
+            return ignored(why);
+        }
+    };
+    runs::record_event(tx, run, event, None).await?;
+    runs::update(tx, run, &next.run).await?;
+    end_try(tx, run, event, report).await?;
+    if matches!(event, Event::Succeeded { .. }) {
+        promotions::set_facts(tx, &locked.promotion, &report.facts).await?;
+        if let Some(backup) = &report.backup {
+            backups::upsert(tx, &locked.promotion, backup).await?;
+        }
+    }
+    let mut messages = carry_out(tx, &locked, &next).await?;
+    messages.extend(news::tell(tx, &locked, event, &next).await?);
+    tx.nudge().await?;
+    Ok((Advanced::Moved(next.run), messages))
 }
 
 async fn may_speak(tx: &mut Tx, run: Uuid, event: &Event, reporter: Reporter) -> Result<bool> {
@@ -91,11 +104,11 @@ async fn may_speak(tx: &mut Tx, run: Uuid, event: &Event, reporter: Reporter) ->
     let holder = jobs::holder(tx, Try { run, job, attempt }).await?;
     Ok(match reporter {
         Reporter::Worker { token } => holder == Holder::Worker { token },
+        Reporter::DeadLetter => matches!((event, holder), (Event::Failed { .. }, Holder::Nobody)),
         Reporter::Supervisor => match event {
             Event::Lost { .. } => matches!(holder, Holder::Gone | Holder::Nobody),
-            // A dead letter: no worker will ever take it.
-            Event::Failed { .. } => matches!(holder, Holder::Nobody),
             Event::Succeeded { .. }
+            | Event::Failed { .. }
             | Event::Refused { .. }
             | Event::DeadlinePassed
             | Event::CancelRequested { .. } => false,
@@ -184,15 +197,5 @@ fn stop_message(run: Uuid) -> Outgoing {
         routing_key: "stop".to_owned(),
         body: json!({ "run": run }),
         traceparent: None,
-    }
-}
-
-/// What a try that nobody can be told of counts as.
-pub fn dead_letter_event(job: Job, attempt: u32, reason: &str) -> Event {
-    Event::Failed {
-        job,
-        attempt,
-        reason: format!("The order could not be delivered: {reason}"),
-        retry: false,
     }
 }

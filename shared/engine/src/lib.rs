@@ -16,6 +16,7 @@
 
 pub mod advance;
 pub mod config;
+pub mod dead_letters;
 pub mod job;
 pub mod lifecycle;
 pub mod relay;

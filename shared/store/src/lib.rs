@@ -10,6 +10,7 @@
 mod error;
 
 pub mod backups;
+pub mod dead_letters;
 pub mod inbox;
 pub mod installations;
 pub mod jobs;

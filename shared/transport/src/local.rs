@@ -68,7 +68,8 @@ impl Local {
             return Err(PublishError::Unavailable(Outage::Disconnected));
         }
         let (exchange, key) = (message.exchange, message.routing_key.clone());
-        let letter = Letter { message: Arc::new(message), delivery_count: 0, dead_reason: None, died_after: None };
+        let letter =
+            Letter { message: Arc::new(message), delivery_count: 0, dead_reason: None, died_after: None };
         let queued = route(&mut self.lock(), &self.names.exchange(exchange), &key, &letter)?;
         if queued == 0 && exchange.is_mandatory() {
             return Err(PublishError::Unroutable { exchange: exchange.as_str(), routing_key: key });
