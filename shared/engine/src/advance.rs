@@ -9,7 +9,7 @@ use serde_json::json;
 use store::jobs::{self, End, Holder, Try};
 use store::outbox::{self, Outgoing};
 use store::runs::{self, Locked};
-use store::{Result, Tx, backups, promotions};
+use store::{Result, Tx, backups, leadership, promotions};
 use transport::Exchange;
 use uuid::Uuid;
 
@@ -22,16 +22,19 @@ pub(crate) const RELAY_GRACE: Duration = Duration::from_secs(2);
 /// Who tells of an event; decides whether they may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reporter {
-    /// The worker with this fencing token; heard only while its lease lasts.
+    /// The worker with this fencing token; heard until its try is declared lost.
     Worker {
         /// The token that the claim granted.
         token: i64,
     },
-    /// The supervisor; heard on a lost job only when its lease is over or nobody may begin it.
-    Supervisor,
-    /// The broker, by a dead letter: no worker will ever take the order. Heard only on a job that nobody
-    /// has begun.
-    DeadLetter,
+    /// The leading supervisor; heard in its own term alone, on a lost job only when its lease is over
+    /// or nobody may begin it, on a failed one only when nobody has begun it.
+    Supervisor {
+        /// Its term.
+        term: i64,
+    },
+    /// Whoever looks after the dead letters; heard on an order that nobody has begun.
+    DeadLetters,
     /// A person.
     Person,
 }
@@ -57,31 +60,44 @@ pub async fn advance(
     reporter: Reporter,
     report: &Report,
 ) -> Result<Advanced> {
-    let mut tx = engine.store.begin().await?;
-    let (advanced, messages) = advance_within(&mut tx, run, event, reporter, report).await?;
-    tx.commit().await?;
+    let (told, messages) = engine.answered(record(engine, run, event, reporter, report)).await?;
     engine.publish_now(messages).await;
-    Ok(advanced)
+    Ok(told)
 }
 
-/// The same as a part of a transaction; returns the messages to publish at once after its commit.
-pub(crate) async fn advance_within(
+/// Writes what follows from the event; answers with the messages to publish at once.
+async fn record(
+    engine: &Engine,
+    run: Uuid,
+    event: &Event,
+    reporter: Reporter,
+    report: &Report,
+) -> Result<(Advanced, Vec<Outgoing>)> {
+    let mut tx = engine.store.begin().await?;
+    let recorded = record_within(&mut tx, run, event, reporter, report).await?;
+    tx.commit().await?;
+    Ok(recorded)
+}
+
+/// The same as a part of a transaction.
+pub(crate) async fn record_within(
     tx: &mut Tx,
     run: Uuid,
     event: &Event,
     reporter: Reporter,
     report: &Report,
 ) -> Result<(Advanced, Vec<Outgoing>)> {
-    let ignored = |why| Ok((Advanced::Ignored(why), Vec::new()));
-    let Some(locked) = runs::lock(tx, run).await? else { return ignored(Ignored::Finished) };
+    let Some(locked) = runs::lock(tx, run).await? else {
+        return Ok((Advanced::Ignored(Ignored::Finished), Vec::new()));
+    };
     let heard = may_speak(tx, run, event, reporter).await?;
     let next = match if heard { locked.run.apply(event) } else { Err(Ignored::Stale) } {
         Ok(next) => next,
-        Err(why) => {
+        Err(ignored) => {
             if matches!(reporter, Reporter::Worker { .. }) {
-                runs::record_event(tx, run, event, Some(&why.to_string())).await?;
+                runs::record_event(tx, run, event, Some(&ignored.to_string())).await?;
             }
-            return ignored(why);
+            return Ok((Advanced::Ignored(ignored), Vec::new()));
         }
     };
     runs::record_event(tx, run, event, None).await?;
@@ -100,18 +116,27 @@ pub(crate) async fn advance_within(
 }
 
 async fn may_speak(tx: &mut Tx, run: Uuid, event: &Event, reporter: Reporter) -> Result<bool> {
+    if let Reporter::Supervisor { term } = reporter
+        && !leadership::holds(tx, term).await?
+    {
+        return Ok(false);
+    }
     let Some((job, attempt)) = event.report() else { return Ok(true) };
     let holder = jobs::holder(tx, Try { run, job, attempt }).await?;
     Ok(match reporter {
-        Reporter::Worker { token } => holder == Holder::Worker { token },
-        Reporter::DeadLetter => matches!((event, holder), (Event::Failed { .. }, Holder::Nobody)),
-        Reporter::Supervisor => match event {
-            Event::Lost { .. } => matches!(holder, Holder::Gone | Holder::Nobody),
+        Reporter::Worker { token } => {
+            matches!(holder, Holder::Worker { token: current, .. } if current == token)
+        }
+        Reporter::Supervisor { .. } | Reporter::DeadLetters => match event {
+            Event::Lost { .. } => matches!(holder, Holder::Worker { lasts: false, .. } | Holder::Nobody),
+            Event::Failed { .. } => holder == Holder::Nobody,
             Event::Succeeded { .. }
-            | Event::Failed { .. }
             | Event::Refused { .. }
+            | Event::Released { .. }
             | Event::DeadlinePassed
-            | Event::CancelRequested { .. } => false,
+            | Event::CancelRequested { .. }
+            | Event::ResumeRequested { .. }
+            | Event::GiveUpRequested { .. } => false,
         },
         Reporter::Person => false,
     })
@@ -125,11 +150,15 @@ async fn end_try(tx: &mut Tx, run: Uuid, event: &Event, report: &Report) -> Resu
         Event::Succeeded { .. } => (End::Succeeded, None),
         Event::Failed { reason, .. } => (End::Failed, Some(reason.as_str())),
         Event::Refused { reason, .. } => (End::Refused, Some(reason.as_str())),
+        Event::Released { .. } => (End::Released, None),
         Event::Lost { .. } => match jobs::holder(tx, which).await? {
             Holder::Nobody => (End::Stopped, None),
-            Holder::Worker { .. } | Holder::Gone | Holder::Ended => (End::Lost, None),
+            Holder::Worker { .. } | Holder::Ended => (End::Lost, None),
         },
-        Event::DeadlinePassed | Event::CancelRequested { .. } => return Ok(()),
+        Event::DeadlinePassed
+        | Event::CancelRequested { .. }
+        | Event::ResumeRequested { .. }
+        | Event::GiveUpRequested { .. } => return Ok(()),
     };
     jobs::end(tx, which, end, reason, report.output.as_ref()).await
 }
@@ -141,13 +170,14 @@ pub(crate) async fn carry_out(tx: &mut Tx, locked: &Locked, next: &Transition) -
         match effect {
             Effect::Enqueue { job, attempt, delay } => {
                 let which = Try { run: locked.id, job: *job, attempt: *attempt };
-                jobs::insert(tx, which, job.direction(), *delay).await?;
+                let delay = jittered(*delay);
+                jobs::insert(tx, which, job.direction(), delay).await?;
                 let message = job_message(which, locked.traceparent.clone());
                 if delay.is_zero() {
                     outbox::insert(tx, &message, RELAY_GRACE).await?;
                     messages.push(message);
                 } else {
-                    outbox::insert(tx, &message, *delay).await?;
+                    outbox::insert(tx, &message, delay).await?;
                 }
             }
             Effect::Stop { job, attempt } => {
@@ -162,7 +192,7 @@ pub(crate) async fn carry_out(tx: &mut Tx, locked: &Locked, next: &Transition) -
 
 async fn settle(tx: &mut Tx, locked: &Locked, next: &Transition, status: Status) -> Result<()> {
     let before = promotions::lock_status(tx, &locked.promotion).await?;
-    if !before.is_some_and(|before| before.may_become(status)) {
+    if !before.is_some_and(|before| before == status || before.may_become(status)) {
         tracing::error!(promotion = %locked.promotion, ?before, after = %status, "an illegal move was not made");
         return Ok(());
     }
@@ -172,6 +202,11 @@ async fn settle(tx: &mut Tx, locked: &Locked, next: &Transition, status: Status)
         promotions::record_deployment(tx, &locked.promotion).await?;
     }
     Ok(())
+}
+
+/// A little longer each time: what failed together is not tried again together.
+fn jittered(delay: Duration) -> Duration {
+    delay.mul_f64(1.0 + fastrand::f64() / 2.0)
 }
 
 /// The order to run a try, addressed to the queue of its worker and direction.

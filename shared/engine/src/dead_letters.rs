@@ -1,7 +1,7 @@
 //! Dead letters: taken over from the broker, told to the runs they belong to, settled by people.
 
 use domain::Direction;
-use domain::run::Event;
+use domain::run::{Event, Phase};
 use protocol::{MESSAGE_BYTES_MAX, ShipMessage};
 use store::dead_letters::{self, Letter, New, State};
 use store::jobs::{self, Holder, Try};
@@ -10,7 +10,7 @@ use store::{Result, StoreError, Tx, inbox, runs};
 use transport::{Delivery, Exchange, Queue};
 use uuid::Uuid;
 
-use crate::advance::{RELAY_GRACE, advance_within, job_message};
+use crate::advance::{RELAY_GRACE, job_message, record_within};
 use crate::{Engine, Report, Reporter, worker};
 
 /// Longest text about a letter that is kept, in characters: its reason is a sentence, the body is kept whole.
@@ -39,33 +39,39 @@ pub enum Settlement {
 /// The same letter again is the same record, and its job has failed already.
 pub async fn keep(engine: &Engine, queue: &Queue, letter: &Delivery) -> Result<i64> {
     let new = to_record(queue, letter);
-    match keep_and_tell(engine, &new).await {
+    match engine.answered(keep_and_tell(engine, &new)).await {
+        Ok((id, messages)) => {
+            engine.publish_now(messages).await;
+            Ok(id)
+        }
         Err(error @ (StoreError::Unavailable(_) | StoreError::ReadOnly)) => Err(error),
         Err(error) => {
             tracing::error!(queue = new.queue, %error, "the run of a dead letter could not be told");
-            let mut tx = engine.store.begin().await?;
-            let id = dead_letters::keep(&mut tx, &new).await?;
-            tx.commit().await?;
-            Ok(id)
+            engine.answered(keep_alone(engine, &new)).await
         }
-        kept => kept,
     }
 }
 
-async fn keep_and_tell(engine: &Engine, new: &New) -> Result<i64> {
+async fn keep_alone(engine: &Engine, new: &New) -> Result<i64> {
+    let mut tx = engine.store.begin().await?;
+    let id = dead_letters::keep(&mut tx, new).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+async fn keep_and_tell(engine: &Engine, new: &New) -> Result<(i64, Vec<Outgoing>)> {
     let mut tx = engine.store.begin().await?;
     let id = dead_letters::keep(&mut tx, new).await?;
     let mut messages = Vec::new();
     if let Some(order) = new.order.filter(|order| queue_of(*order).to_string() == new.queue) {
         let event = failure(order, new.deliveries, id);
         let (told, news) =
-            advance_within(&mut tx, order.run, &event, Reporter::DeadLetter, &Report::default()).await?;
+            record_within(&mut tx, order.run, &event, Reporter::DeadLetters, &Report::default()).await?;
         tracing::error!(letter = id, run = %order.run, job = %order.job, ?told, "an order was not taken");
         messages = news;
     }
     tx.commit().await?;
-    engine.publish_now(messages).await;
-    Ok(id)
+    Ok((id, messages))
 }
 
 /// What a try that nobody can be told of counts as. An undo is tried again: a person is called only when
@@ -214,7 +220,7 @@ async fn order_again(tx: &mut Tx, queue: &Queue, order: Try, traceparent: Option
         return Ok(Err(format!("it was on the wrong queue: {} is not done there", order.job)));
     }
     let is_over = match runs::lock(tx, order.run).await {
-        Ok(Some(locked)) => locked.run.current().is_none(),
+        Ok(Some(locked)) => matches!(locked.run.phase, Phase::Finished(_)),
         Ok(None) => return Ok(Err("there is no such deployment".to_owned())),
         Err(StoreError::Unknown { .. }) => {
             return Ok(Err("its deployment belongs to another version of Slipway".to_owned()));
@@ -224,7 +230,7 @@ async fn order_again(tx: &mut Tx, queue: &Queue, order: Try, traceparent: Option
     let nothing = "sending it again would change nothing";
     Ok(match jobs::holder(tx, order).await? {
         Holder::Nobody => Ok(job_message(order, traceparent)),
-        Holder::Worker { .. } | Holder::Gone => Err(format!("a worker took the job since; {nothing}")),
+        Holder::Worker { .. } => Err(format!("a worker took the job since; {nothing}")),
         Holder::Ended if is_over => Err(format!("its deployment is over; {nothing}")),
         Holder::Ended => Err(format!("its try has ended; {nothing}")),
     })

@@ -20,12 +20,19 @@ async fn a_worker_that_lost_its_lease_is_stopped_and_another_try_is_made() {
         let (_, run) = world.started(1).await;
         world.until_begun(Job::Extract, 1).await;
         database.run(LEASE_IS_OVER).await;
+        let states = "select state from jobs where job = 'build.extract' order by attempt";
+        world
+            .eventually("the try is lost", async || {
+                database.texts(states).await.first().filter(|state| *state == "lost").map(|_| ())
+            })
+            .await;
         world.nudge_workers(run).await;
 
         assert_eq!(world.outcome(run).await, Outcome::Deployed { warning: None });
         assert_eq!(world.workers.dropped(), [(Job::Extract, 1)]);
-        let states = "select state from jobs where job = 'build.extract' order by attempt";
         assert_eq!(database.texts(states).await, ["lost", "succeeded"]);
+        let evidence = "select ignored from run_events where event ->> 'kind' = 'failed'";
+        world.eventually("the late report is on record", async || database.texts(evidence).await.pop()).await;
         world.end().await;
     })
     .await;
@@ -39,6 +46,9 @@ async fn a_late_report_changes_nothing_and_is_kept_as_evidence() {
         world.start_workers();
         world.until_begun(Job::Validate, 1).await;
         database.run(LEASE_IS_OVER).await;
+        let lost = Event::Lost { job: Job::Validate, attempt: 1 };
+        let leader = Reporter::Supervisor { term: world.lead().await };
+        advance(&world.engine, run, &lost, leader, &Report::default()).await.unwrap();
         let before = world.run(run).await;
         world.workers.open_gate();
 
@@ -52,7 +62,7 @@ async fn a_late_report_changes_nothing_and_is_kept_as_evidence() {
             .await;
         assert_eq!(evidence, Ignored::Stale.to_string());
         assert_eq!(world.run(run).await, before);
-        assert_eq!(database.text("select state from jobs").await, "running");
+        assert_eq!(database.text("select state from jobs where attempt = 1").await, "lost");
         world.end().await;
     })
     .await;
@@ -74,8 +84,8 @@ async fn only_the_token_of_the_lease_is_heard() {
         for reporter in [
             Reporter::Worker { token: token + 1 },
             Reporter::Worker { token: 0 },
-            Reporter::Supervisor,
-            Reporter::DeadLetter,
+            Reporter::Supervisor { term: world.lead().await },
+            Reporter::DeadLetters,
             Reporter::Person,
         ] {
             assert_eq!(says(reporter).await, stale, "{reporter:?}");
@@ -97,12 +107,11 @@ async fn nobody_else_can_end_a_try_that_somebody_holds() {
         world.engine.store.claim(which, "worker", world.engine.config.lease()).await.unwrap().unwrap();
         let failed =
             Event::Failed { job: Job::Validate, attempt: 1, reason: "Dead.".to_owned(), retry: false };
-        for (event, reporter) in [
-            (Event::Lost { job: Job::Validate, attempt: 1 }, Reporter::Supervisor),
-            (failed, Reporter::DeadLetter),
-        ] {
-            let told = advance(&world.engine, run, &event, reporter, &Report::default()).await;
-            assert_eq!(told.unwrap(), Advanced::Ignored(Ignored::Stale));
+        for event in [Event::Lost { job: Job::Validate, attempt: 1 }, failed] {
+            for reporter in [Reporter::Supervisor { term: world.lead().await }, Reporter::DeadLetters] {
+                let told = advance(&world.engine, run, &event, reporter, &Report::default()).await;
+                assert_eq!(told.unwrap(), Advanced::Ignored(Ignored::Stale), "{reporter:?}");
+            }
         }
         world.end().await;
     })

@@ -5,6 +5,7 @@
 mod claims;
 mod dead_letters;
 mod errors;
+mod leadership;
 mod messages;
 mod run_records;
 mod schema;
