@@ -14,9 +14,11 @@ mod removal;
 mod role;
 mod servers;
 mod shop;
+mod stranger;
 mod system;
 
 mod data;
+mod dead_letters;
 mod decisions;
 mod faults;
 mod features;

@@ -56,7 +56,7 @@ impl System {
     /// A process per role, over `RabbitMQ`, with names of its own there.
     pub(crate) async fn distributed(settings: &[(&str, &str)]) -> Self {
         let mut system = Self::new().await;
-        let prefix = system.database.name().replace('_', "-");
+        let prefix = system.broker_prefix();
         let amqp = servers::amqp();
         let mut settings = settings.to_vec();
         settings.extend([("SLIPWAY_AMQP_URL", amqp.as_str()), ("SLIPWAY_BROKER_PREFIX", prefix.as_str())]);
@@ -115,6 +115,11 @@ impl System {
     /// The broker, as outside programs reach it.
     pub(crate) fn broker(&self) -> &Broker {
         self.broker.as_ref().expect("a system with a broker")
+    }
+
+    /// The first word of every name that this system has on the broker.
+    pub(crate) fn broker_prefix(&self) -> String {
+        self.database.name().replace('_', "-")
     }
 
     pub(crate) fn data_folder(&self) -> std::path::PathBuf {
