@@ -231,6 +231,9 @@ fn times(count: u32) -> String {
 /// written out.
 fn body(letter: &DeadLetter) -> String {
     let Some(bytes) = letter.body.bytes() else { return "(it cannot be read)".to_owned() };
+    if bytes.is_empty() {
+        return "(it is empty)".to_owned();
+    }
     let mut text = match serde_json::from_slice::<Value>(&bytes) {
         Ok(json) => visible(&format!("{json:#}"), false),
         Err(_) => bytes
@@ -241,9 +244,6 @@ fn body(letter: &DeadLetter) -> String {
             })
             .collect(),
     };
-    if bytes.is_empty() {
-        text = "(it is empty)".to_owned();
-    }
     if (bytes.len() as u64) < letter.summary.size_bytes {
         text.push_str("\n… (only the beginning was kept)");
     }

@@ -262,7 +262,10 @@ impl LetterBody {
         let is_plain = |it: char| !it.is_control() || matches!(it, '\n' | '\r' | '\t');
         match std::str::from_utf8(bytes) {
             Ok(text) if text.chars().all(is_plain) => LetterBody::Text(text.to_owned()),
-            Ok(_) | Err(_) => LetterBody::Hex(bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
+            Ok(_) | Err(_) => {
+                let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+                LetterBody::Hex(digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect())
+            }
         }
     }
 

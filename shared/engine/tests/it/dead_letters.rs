@@ -110,7 +110,7 @@ impl World {
     async fn refusal(&self, id: i64) -> String {
         match redrive(&self.engine, id, "Ines").await.unwrap() {
             Settlement::Refused(why) => why,
-            other => panic!("{id}: {other:?}"),
+            other @ (Settlement::Done | Settlement::Unknown) => panic!("{id}: {other:?}"),
         }
     }
 }
