@@ -3,10 +3,8 @@
 use domain::run::{Cause, Outcome};
 use domain::{Job, Status, Worker};
 use engine::dead_letters::{Settlement, discard, keep, redrive};
-use futures_util::FutureExt;
 use scratch::with_database;
 use serde_json::{Value, json};
-use store::StoreError;
 use store::dead_letters::{self, Letter, New, State};
 use store::inbox::{self, Answer};
 use tokio_util::sync::CancellationToken;
@@ -258,19 +256,17 @@ async fn a_letter_waits_for_a_database_that_is_away() {
     with_database(async |database| {
         let mut world = World::idle(database, Workers::default()).await;
         let (_, run) = world.started(1).await;
-        let queue = jobs("scheduler");
-        world.wear_out(&queue).await;
-        let mut dead = world.engine.broker.consume_dead(&queue, 1, CancellationToken::new());
-        database.take_away().await;
-        let letter = dead.next().await.unwrap();
-        let kept = keep(&world.engine, &queue, &letter).await;
-        assert!(matches!(kept, Err(StoreError::Unavailable(_))), "{kept:?}");
-        assert!(letter.retry().await);
+        world.wear_out(&jobs("scheduler")).await;
+        // Its connection is cut in the midst of keeping the letter, and no other is to be had.
+        let mut other = database.connect().await;
+        let hold = other.transaction().await.unwrap();
+        hold.batch_execute("lock table dead_letters").await.unwrap();
         world.start_supervisor();
-        // What is not there to be taken is in the supervisor's hands.
-        while dead.next().now_or_never().is_some() {
-            tokio::task::yield_now().await;
-        }
+        let waits = "select state from pg_stat_activity where datname = current_database()
+                     and wait_event_type = 'Lock' and query like '%dead_letters%'";
+        world.eventually("the supervisor keeps the letter", async || database.texts(waits).await.pop()).await;
+        database.take_away().await;
+        hold.commit().await.unwrap();
         database.bring_back().await;
         assert!(matches!(world.outcome(run).await, Outcome::Refused(_)));
         world.kept(1).await;
