@@ -17,6 +17,7 @@
 pub mod advance;
 pub mod attention;
 pub mod config;
+pub mod dead_letters;
 pub mod job;
 pub mod lifecycle;
 pub mod relay;

@@ -57,6 +57,7 @@ struct Letter {
     message: Arc<Message>,
     delivery_count: u32,
     dead_reason: Option<String>,
+    died_after: Option<u32>,
 }
 
 impl Local {
@@ -98,7 +99,8 @@ impl Local {
 
     fn queue(&self, message: Message, place: Place) -> Result<(), PublishError> {
         let (exchange, key) = (message.exchange, message.routing_key.clone());
-        let letter = Letter { message: Arc::new(message), delivery_count: 0, dead_reason: None };
+        let letter =
+            Letter { message: Arc::new(message), delivery_count: 0, dead_reason: None, died_after: None };
         let queued = route(&mut self.lock(), &self.names.exchange(exchange), &key, &letter, place)?;
         if queued == 0 && exchange.is_mandatory() {
             return Err(PublishError::Unroutable { exchange: exchange.as_str(), routing_key: key });
@@ -178,8 +180,12 @@ impl Local {
         let plan = &line.plan;
         let (exchange, key) =
             plan.dead_letters.clone().unwrap_or_else(|| (plan.exchange.clone(), plan.binding_key.clone()));
-        let dead =
-            Letter { message: Arc::clone(&letter.message), delivery_count: 0, dead_reason: Some(reason) };
+        let dead = Letter {
+            message: Arc::clone(&letter.message),
+            delivery_count: 0,
+            dead_reason: Some(reason),
+            died_after: letter.died_after.or(Some(letter.delivery_count + 1)),
+        };
         if let Err(error) = route(&mut queues, &exchange, &key, &dead, Place::Back) {
             tracing::error!(%error, queue, "lost a dead letter");
         }

@@ -155,7 +155,11 @@ impl World {
     }
 
     pub(crate) fn start_workers(&mut self) {
-        for kind in Worker::ALL {
+        self.start_workers_of(Worker::ALL);
+    }
+
+    pub(crate) fn start_workers_of(&mut self, kinds: &'static [Worker]) {
+        for kind in kinds {
             let (engine, workers) = (self.engine.clone(), self.workers.clone());
             self.spawn(async move { worker::run(&engine, *kind, workers).await.unwrap() });
         }

@@ -15,11 +15,13 @@ mod removal;
 mod role;
 mod servers;
 mod shop;
+mod stranger;
 mod system;
 
 mod broker;
 mod compensation;
 mod data;
+mod dead_letters;
 mod decisions;
 mod faults;
 mod features;
