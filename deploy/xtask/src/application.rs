@@ -8,11 +8,12 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use servers::docker::{self, Docker};
+use servers::interrupt::Interrupt;
+use servers::port;
+use servers::postgres::Postgres;
 
-use crate::docker::{self, Docker};
-use crate::interrupt::Interrupt;
-use crate::postgres::Postgres;
-use crate::{port, test};
+use crate::test;
 
 /// The installation, its image repository and its production database.
 pub(crate) const NAME: &str = "portal";

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
-
-use crate::interrupt::Interrupt;
+use servers::interrupt::Interrupt;
 
 /// The workspace's folder.
 pub(crate) fn root() -> PathBuf {

@@ -3,10 +3,10 @@
 use std::process::{Command, ExitCode};
 
 use anyhow::Result;
+use servers::interrupt::Interrupt;
+use servers::packages::{self, Need};
 
 use crate::cargo;
-use crate::interrupt::Interrupt;
-use crate::packages::{self, Need};
 
 /// Runs `slipway demo` with further arguments and gives its exit code back.
 pub(crate) fn run(interrupt: &Interrupt, arguments: &[String]) -> Result<ExitCode> {

@@ -4,31 +4,21 @@
 //! private ones: own folder, own free ports on the loopback address, no change to the machine's own
 //! services or firewall. A server never outlives the task that started it.
 //!
-//! This crate knows no other crate of the workspace, so that it compiles in seconds.
+//! Of the workspace this crate knows only the private servers, so that it compiles in seconds.
 
 mod application;
 mod cargo;
-mod daemon;
 mod demo;
-mod docker;
-mod folder;
-mod interrupt;
-mod packages;
-mod port;
-mod postgres;
-mod rabbitmq;
-mod secret;
-mod servers;
 mod sqlx;
 mod test;
+mod test_servers;
 mod up;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-
-use crate::interrupt::Interrupt;
+use servers::interrupt::Interrupt;
 
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", about = "Tasks of the Slipway workspace")]
@@ -74,7 +64,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Test { filters } => test::run(&interrupt, &filters).map(|()| ExitCode::SUCCESS),
         Task::Demo { arguments } => demo::run(&interrupt, &arguments),
         Task::Up => up::run(&interrupt).map(|()| ExitCode::SUCCESS),
-        Task::Servers => servers::run(&interrupt).map(|()| ExitCode::SUCCESS),
+        Task::Servers => test_servers::run(&interrupt).map(|()| ExitCode::SUCCESS),
         Task::Sqlx { check } => sqlx::run(&interrupt, check).map(|()| ExitCode::SUCCESS),
     }
 }

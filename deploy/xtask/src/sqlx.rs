@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use servers::folder::Folder;
+use servers::interrupt::Interrupt;
+use servers::packages::{self, Need};
+use servers::postgres::{Postgres, Purpose};
 
-use crate::folder::Folder;
-use crate::interrupt::Interrupt;
-use crate::packages::{self, Need};
-use crate::postgres::{Postgres, Purpose};
 use crate::{cargo, test};
 
 /// Where the crate is that has all SQL.

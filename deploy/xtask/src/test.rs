@@ -4,10 +4,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use servers::interrupt::Interrupt;
+use servers::packages;
 
-use crate::interrupt::Interrupt;
-use crate::packages;
-use crate::servers::{NEEDS, Servers};
+use crate::test_servers::{NEEDS, TestServers};
 use crate::{cargo, sqlx};
 
 /// Runs every check; with filters only the tests whose names contain one of them.
@@ -54,9 +54,9 @@ fn only_tests(stages: &mut Stages<'_>, filters: &[String]) -> Result<()> {
     stages.tests(&servers, filters)
 }
 
-fn start_servers(interrupt: &Interrupt) -> Result<Servers> {
+fn start_servers(interrupt: &Interrupt) -> Result<TestServers> {
     packages::ensure(NEEDS)?;
-    Servers::start(interrupt)
+    TestServers::start(interrupt)
 }
 
 /// Runs a command and takes everything but success for an error.
@@ -99,7 +99,7 @@ impl Stages<'_> {
         self.run(name, |interrupt| succeed(interrupt, &mut cargo::command(arguments)))
     }
 
-    fn tests(&mut self, servers: &Servers, filters: &[String]) -> Result<()> {
+    fn tests(&mut self, servers: &TestServers, filters: &[String]) -> Result<()> {
         let portal = self.run("sample application", cargo::build_portal)?;
         let slipway = self.run("slipway", cargo::build_slipway)?;
         self.run("tests", |interrupt| {

@@ -8,16 +8,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use servers::daemon::{Daemon, End, Terms};
+use servers::docker::Docker;
+use servers::folder::Folder;
+use servers::interrupt::Interrupt;
+use servers::postgres::{Postgres, Purpose};
+use servers::rabbitmq::RabbitMq;
+use servers::{packages, port};
 
 use crate::application::{self, Application};
-use crate::daemon::{Daemon, End, Terms};
-use crate::docker::Docker;
-use crate::folder::Folder;
-use crate::interrupt::Interrupt;
-use crate::postgres::{Postgres, Purpose};
-use crate::rabbitmq::RabbitMq;
-use crate::servers::{NEEDS, Servers};
-use crate::{cargo, packages, port, test};
+use crate::test_servers::{NEEDS, TestServers};
+use crate::{cargo, test};
 
 /// Slipway's own database, never the one that promotions dump and restore.
 const DATABASE: &str = "slipway";
@@ -62,12 +63,12 @@ pub(crate) fn run(interrupt: &Interrupt) -> Result<()> {
     })
 }
 
-fn start_servers(interrupt: &Interrupt) -> Result<Servers> {
+fn start_servers(interrupt: &Interrupt) -> Result<TestServers> {
     let rabbitmq = RabbitMq::start()?;
     let mut docker = Docker::start()?;
     docker.wait_until_ready(interrupt)?;
     let purpose = Purpose { is_durable: true, also_on: Some(docker.gateway()?) };
-    let mut servers = Servers { rabbitmq, docker, postgres: Postgres::start(&purpose)? };
+    let mut servers = TestServers { rabbitmq, docker, postgres: Postgres::start(&purpose)? };
     servers.wait_until_ready(interrupt)?;
     Ok(servers)
 }
@@ -81,7 +82,7 @@ struct Slipway {
 }
 
 impl Slipway {
-    fn new(program: PathBuf, folder: &Path, servers: &Servers) -> Result<Self> {
+    fn new(program: PathBuf, folder: &Path, servers: &TestServers) -> Result<Self> {
         let [console_port] = port::free()?;
         let data = folder.join("data");
         fs::create_dir(&data).context("create the data folder")?;
@@ -107,7 +108,7 @@ impl Slipway {
         let start = |role: &&str| {
             let mut command = terms.command(&self.program);
             command.args(["serve", role]).envs(self.variables.clone());
-            Daemon::start(role, terms.end, &mut command, &self.log(role))
+            Daemon::start(role, terms.end, command, &self.log(role))
         };
         ROLES.iter().map(start).collect()
     }
@@ -116,7 +117,7 @@ impl Slipway {
         self.folder.join(format!("{role}.log"))
     }
 
-    fn explain(&self, servers: &Servers, application: &Application, messages: &[PathBuf]) {
+    fn explain(&self, servers: &TestServers, application: &Application, messages: &[PathBuf]) {
         println!("\nThe sample application  {}", application.url());
         println!("Slipway's API           http://127.0.0.1:{}", self.console_port);
         println!("Slipway's database      {}", servers.postgres.url(DATABASE));

@@ -76,6 +76,17 @@ named!(
     }
 );
 
+impl Direction {
+    /// How long a job may wait for a worker, apart from [`Job::time_limit`]: after that nobody who
+    /// could do it seems to be there. An undo job waits for as long as it takes.
+    pub const fn queue_limit(self) -> Option<Duration> {
+        match self {
+            Direction::Forward => Some(Duration::from_secs(5 * MINUTE)),
+            Direction::Undo => None,
+        }
+    }
+}
+
 impl Step {
     /// From 1 to 11.
     pub fn number(self) -> u8 {
@@ -264,15 +275,6 @@ impl Job {
         match strikes {
             0 => Duration::ZERO,
             strikes => Duration::from_secs(1 << (strikes - 1).min(5)),
-        }
-    }
-
-    /// How long it may wait for a worker, apart from [`Job::time_limit`]: nobody who could do it
-    /// seems to be there. An undo job waits for as long as it takes.
-    pub fn queue_limit(self) -> Option<Duration> {
-        match self.direction() {
-            Direction::Forward => Some(Duration::from_secs(5 * MINUTE)),
-            Direction::Undo => None,
         }
     }
 

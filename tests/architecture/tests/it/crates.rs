@@ -51,7 +51,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     // They stand outside: what they test or build, they meet as programs.
-    ("xtask", &[]),
+    ("servers", &[]),
+    ("xtask", &["servers"]),
     ("portal", &[]),
     ("architecture", &[]),
     ("e2e", &[]),
