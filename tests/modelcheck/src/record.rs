@@ -1,15 +1,16 @@
-//! The record: what `engine::advance` and `store::jobs` do in one transaction each.
+//! The record: what `engine::advance` and `store::jobs` do, one transaction each.
 //!
-//! Matches are exhaustive, so an event or effect that the domain gains has to find its place here.
+//! Matches are exhaustive: an event or effect that the domain gains has to find its place here.
 
 use std::collections::btree_map::Entry;
 
-use domain::{Effect, Event, Job, Outcome, Phase, Run, Status, Transition};
+use domain::{Effect, Event, Phase, Transition};
 
-use crate::state::{Claim, Deed, Row, State, Token, Try, Worker, World, Wrong};
+use crate::state::{Claim, Deed, Row, State, Token, Try, Worker, Wrong};
 use crate::{Guard, Protocol};
 
-/// `engine::Reporter`.
+/// `engine::Reporter`. Dead letters speak like the supervisor. Terms are left out: a supervisor that no
+/// longer leads is not heard, and the one here may speak at any moment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Reporter {
     Worker(Token),
@@ -21,67 +22,44 @@ pub(crate) enum Reporter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Holder {
     Nobody,
-    Worker(Token),
-    Gone,
+    Worker { token: Token, lasts: bool },
     Ended,
 }
 
 impl State {
-    /// `engine::start::start_next`: the run, its first job and its message.
-    pub(crate) fn start(faults: u8) -> Self {
-        let first = Run::start();
-        let mut state = State {
-            run: first.run.clone(),
-            status: Status::Approved,
-            rows: [].into(),
-            messages: [].into(),
-            claims: [].into(),
-            world: World::default(),
-            faults_left: faults,
-            was_resumed: false,
-            wrong: None,
-        };
-        state.carry_out(&first);
-        state
-    }
-
     /// `store::jobs::holder`.
     pub(crate) fn holder(&self, which: Try) -> Holder {
         match self.rows.get(&which) {
             Some(Row { token: None, .. }) => Holder::Nobody,
-            Some(Row { token: Some(token), .. }) if self.lasts(*token) => Holder::Worker(*token),
-            Some(_) => Holder::Gone,
+            Some(&Row { token: Some(token), .. }) => {
+                let lasts = self.claims.get(&token).is_some_and(|claim| claim.lasts);
+                Holder::Worker { token, lasts }
+            }
             None => Holder::Ended,
         }
     }
 
-    pub(crate) fn lasts(&self, token: Token) -> bool {
-        self.claims.get(&token).is_some_and(|claim| claim.lasts)
-    }
-
-    /// `store::jobs::lost_tries`. What it answers stays so until somebody is told: an ended lease is
-    /// not renewed and a stopped row not claimed. So it makes one step with telling.
-    pub(crate) fn is_lost(&self, which: Try) -> bool {
+    /// `store::jobs::lost_tries`. Looking and telling are one step here: whoever is told looks again.
+    pub(crate) fn is_lost(&self, which: Try, row: Row) -> bool {
         match self.holder(which) {
-            Holder::Nobody => self.rows[&which].stop_requested,
-            Holder::Gone => true,
-            Holder::Worker(_) | Holder::Ended => false,
+            Holder::Nobody => row.stop_requested,
+            Holder::Worker { lasts, .. } => !lasts,
+            Holder::Ended => false,
         }
     }
 
-    /// `store::jobs::take_forgotten`, of what no message names. (Another message of what has one is a
-    /// doubled message.)
-    pub(crate) fn is_forgotten(&self, which: Try) -> bool {
-        self.holder(which) == Holder::Nobody
-            && !self.rows[&which].stop_requested
-            && !self.messages.contains_key(&which)
+    /// `store::jobs::take_forgotten`, where no message is left: one more beside another is a doubled
+    /// message, which is a fault.
+    pub(crate) fn is_forgotten(&self, which: Try, row: Row) -> bool {
+        row == Row::QUEUED && !self.messages.contains_key(&which)
     }
 
+    /// One more message of the try is on its way.
     pub(crate) fn announce(&mut self, which: Try) {
         *self.messages.entry(which).or_default() += 1;
     }
 
-    /// Takes one message of the try out of the bag.
+    /// One message of the try is gone.
     pub(crate) fn take_message(&mut self, which: Try) {
         if let Entry::Occupied(mut count) = self.messages.entry(which) {
             *count.get_mut() -= 1;
@@ -91,13 +69,13 @@ impl State {
         }
     }
 
-    /// `engine::advance::carry_out`, `settle` and `runs::update`.
-    fn carry_out(&mut self, next: &Transition) {
+    /// `store::runs::update`, `engine::advance::carry_out` and `settle`.
+    pub(crate) fn carry_out(&mut self, next: &Transition) {
         self.run = next.run.clone();
         for effect in &next.effects {
             match effect {
                 Effect::Enqueue { job, attempt, .. } => {
-                    self.rows.insert((*job, *attempt), Row { token: None, stop_requested: false });
+                    self.rows.insert((*job, *attempt), Row::QUEUED);
                     self.announce((*job, *attempt));
                 }
                 Effect::Stop { job, attempt } => {
@@ -105,45 +83,45 @@ impl State {
                         row.stop_requested = true;
                     }
                 }
-                Effect::Settle(status) if self.status.may_become(*status) => self.status = *status,
+                Effect::Settle(status) if self.status == *status || self.status.may_become(*status) => {
+                    self.status = *status;
+                }
                 Effect::Settle(_) => self.wrong = Some(Wrong::IllegalMove),
             }
         }
     }
 
-    fn free_token(&self) -> Token {
-        let is_used = |token| {
-            self.claims.contains_key(&token) || self.rows.values().any(|row| row.token == Some(token))
+    /// `nextval('lease_tokens')`.
+    fn next_token(&self) -> Token {
+        let is_used = |token: &Token| {
+            self.claims.contains_key(token) || self.rows.values().any(|row| row.token == Some(*token))
         };
-        (0..Token::MAX).find(|token| !is_used(*token)).unwrap_or(Token::MAX)
+        (0..Token::MAX).find(|token| !is_used(token)).unwrap_or(Token::MAX)
     }
 }
 
 impl Protocol {
-    /// `store::jobs::claim`, when a worker received a message of the try.
+    /// `store::jobs::claim`, by a worker that received a message of the try.
     pub(crate) fn claim(self, state: &mut State, which: Try) {
         state.take_message(which);
-        let is_free = matches!(state.rows.get(&which), Some(Row { token: None, stop_requested: false }));
-        if !is_free && self.has(Guard::Inbox) {
+        if self.has(Guard::Inbox) && state.rows.get(&which) != Some(&Row::QUEUED) {
             return;
         }
-        let token = state.free_token();
-        state.rows.entry(which).or_insert(Row { token: None, stop_requested: false }).token = Some(token);
+        let token = state.next_token();
+        state.rows.entry(which).or_insert(Row::QUEUED).token = Some(token);
         let claim = Claim { which, lasts: true, worker: Some(Worker::Well), deed: Deed::None };
         state.claims.insert(token, claim);
     }
 
-    /// `engine::advance`.
+    /// `engine::advance::record`.
     pub(crate) fn advance(self, state: &mut State, event: &Event, reporter: Reporter) {
         if !self.may_speak(state, event, reporter) {
             return;
         }
-        let was_over = matches!(state.run.phase, Phase::Finished(_));
         let Ok(next) = state.run.apply(event) else { return };
-        if was_over {
+        if matches!(state.run.phase, Phase::Finished(_)) {
             state.wrong = Some(Wrong::FinishedRunMoved);
         }
-        // `end_try`
         if let Some(which) = event.report() {
             state.rows.remove(&which);
         }
@@ -160,13 +138,13 @@ impl Protocol {
     /// `engine::advance::may_speak`.
     fn may_speak(self, state: &State, event: &Event, reporter: Reporter) -> bool {
         let Some(which) = event.report() else { return true };
-        let holder = state.holder(which);
-        match reporter {
-            Reporter::Worker(token) if self.has(Guard::Token) => holder == Holder::Worker(token),
-            Reporter::Worker(_) => holder != Holder::Ended,
-            Reporter::Supervisor => match event {
-                Event::Lost { .. } => matches!(holder, Holder::Gone | Holder::Nobody),
-                Event::Failed { .. } => matches!(holder, Holder::Nobody),
+        match (reporter, state.holder(which)) {
+            (Reporter::Worker(token), Holder::Worker { token: current, .. }) => {
+                current == token || !self.has(Guard::Token)
+            }
+            (Reporter::Supervisor, holder) => match event {
+                Event::Lost { .. } => matches!(holder, Holder::Worker { lasts: false, .. } | Holder::Nobody),
+                Event::Failed { .. } => holder == Holder::Nobody,
                 Event::Succeeded { .. }
                 | Event::Refused { .. }
                 | Event::Released { .. }
@@ -175,23 +153,7 @@ impl Protocol {
                 | Event::ResumeRequested { .. }
                 | Event::GiveUpRequested { .. } => false,
             },
-            Reporter::Person => false,
+            (Reporter::Worker(_), Holder::Nobody | Holder::Ended) | (Reporter::Person, _) => false,
         }
-    }
-}
-
-/// What people must be told when the run stands there.
-pub(crate) fn is_truthful(run: &Run, status: Status) -> bool {
-    match &run.phase {
-        Phase::Forward { job: Job::Finish, .. } | Phase::Finished(Outcome::Deployed { .. }) => {
-            status == Status::Deployed
-        }
-        Phase::Forward { .. } | Phase::Draining { .. } => status == Status::Deploying,
-        Phase::Compensating { .. } => status == Status::RollingBack,
-        Phase::NeedsAttention { .. } | Phase::Finished(Outcome::GivenUp { .. }) => {
-            status == Status::NeedsAttention
-        }
-        Phase::Finished(Outcome::RolledBack(_)) => status == Status::RolledBack,
-        Phase::Finished(Outcome::Refused(_)) => matches!(status, Status::Approved | Status::Cancelled),
     }
 }

@@ -7,8 +7,8 @@ use domain::{Direction, Job, Run, Status};
 /// A job and which try of it.
 pub(crate) type Try = (Job, u32);
 
-/// What a claim grants. Only equality counts, so a token that nothing refers to any more is granted
-/// again: fewer states, and nobody can tell.
+/// What a claim grants. Only equality counts, so one that nothing refers to any more is granted again:
+/// fewer states, and nobody can tell.
 pub(crate) type Token = u8;
 
 /// One moment of one run.
@@ -16,57 +16,61 @@ pub(crate) type Token = u8;
 pub struct State {
     pub(crate) run: Run,
     pub(crate) status: Status,
-    /// Rows of tries that have not ended. One that has ended is treated as one that never was.
+    /// The tries that have not ended. Nothing tells an ended one from one that never was.
     pub(crate) rows: BTreeMap<Try, Row>,
-    /// What the broker has, or the outbox for it, and how many times.
+    /// What the broker has, or the outbox for it, and how often.
     pub(crate) messages: BTreeMap<Try, u8>,
-    /// What still follows from claims.
+    /// The claims of which something may still come.
     pub(crate) claims: BTreeMap<Token, Claim>,
     pub(crate) world: World,
     pub(crate) faults_left: u8,
-    /// A person has resumed the undo.
+    /// A person had the undo go on.
     pub(crate) was_resumed: bool,
-    /// The record did something that it never should.
+    /// What the record did and never should.
     pub(crate) wrong: Option<Wrong>,
 }
 
 /// A row of the table of jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Row {
-    /// The token it was claimed with, if it was.
+    /// What it was claimed with, if it was.
     pub(crate) token: Option<Token>,
     pub(crate) stop_requested: bool,
+}
+
+impl Row {
+    pub(crate) const QUEUED: Row = Row { token: None, stop_requested: false };
 }
 
 /// What goes by one token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Claim {
     pub(crate) which: Try,
-    /// The lease lasts.
+    /// The lease lasts, by the database's clock.
     pub(crate) lasts: bool,
-    /// The worker that made it, while it is busy with it.
+    /// The worker that claimed, while it is busy with it.
     pub(crate) worker: Option<Worker>,
     pub(crate) deed: Deed,
 }
 
-/// A worker that is busy.
+/// A busy worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Worker {
-    /// Renews its lease.
+    /// It renews its lease.
     Well,
-    /// Slow or cut off: renews nothing more; what it says may come late.
+    /// It is slow or cut off: it renews nothing more, and what it says may come late.
     Cut,
 }
 
-/// How far what a worker does in the world has come.
+/// How far the worker's work in the world has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Deed {
-    /// Not begun, or dropped: nothing will come of it.
+    /// Not begun, or dropped: nothing comes of it.
     None,
-    /// Begun: it may have its effect at any moment.
+    /// Begun: it may take effect at any moment.
     UnderWay,
-    /// Done.
-    Landed,
+    /// It took effect.
+    Done,
 }
 
 /// What must never happen in the record.
@@ -74,16 +78,16 @@ pub(crate) enum Deed {
 pub(crate) enum Wrong {
     /// A run moved after its end.
     FinishedRunMoved,
-    /// A promotion was told to move where it may not.
+    /// A promotion was to move where it may not.
     IllegalMove,
 }
 
 /// Production, as far as the plan touches it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct World {
-    /// Forward jobs whose effect is there.
+    /// The forward jobs whose effect is there.
     pub(crate) left: BTreeSet<Job>,
-    /// The database is not as it was when the old version was stopped.
+    /// The database is not as it was at the stop.
     pub(crate) data_changed: bool,
 }
 
@@ -95,19 +99,20 @@ impl Claim {
 }
 
 impl World {
-    /// The job takes effect. Twice is the same as once: jobs look at what is there.
+    /// The job takes effect, whether it is its turn or not.
     pub(crate) fn take(&mut self, job: Job) {
+        let leaves_something = job.undo().is_some() || job == Job::Finish;
         match job.direction() {
-            Direction::Forward if job.undo().is_some() || job == Job::Finish => {
+            Direction::Forward if leaves_something => {
                 self.left.insert(job);
             }
             Direction::Forward => {}
             Direction::Undo => self.left.retain(|done| done.undo() != Some(job)),
         }
-        match job {
-            Job::StartNew => self.data_changed = true,
-            Job::Restore => self.data_changed = self.new_serves(),
-            _ => {}
+        if job == Job::StartNew {
+            self.data_changed = true;
+        } else if job == Job::Restore {
+            self.data_changed = self.new_serves();
         }
     }
 

@@ -1,10 +1,10 @@
-//! What may happen next.
+//! What may happen next, and what it does.
 
 use domain::{Event, Phase};
-use stateright::Model;
+use stateright::{Model, Property};
 
-use crate::record::Reporter;
-use crate::state::{Deed, State, Token, Try, Worker};
+use crate::record::{Holder, Reporter};
+use crate::state::{Claim, Deed, Row, State, Token, Try, Worker};
 use crate::{Guard, Protocol, property};
 
 /// How many jobs are worked on at once.
@@ -13,19 +13,19 @@ const WORKERS: usize = 2;
 /// One thing that happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// A worker receives a message and tries to claim (`engine::worker::claim_and_run`).
+    /// A worker receives a message of the try and claims it, if it can (`engine::worker::claim_and_run`).
     Deliver(Try),
-    /// A worker begins to act (`engine::worker::execute`).
+    /// The worker begins to act (`engine::worker::execute`).
     Begin(Token),
     /// What was begun takes effect.
-    Land(Token),
-    /// The worker reports (`engine::worker::report_until_heard`) and acknowledges.
+    TakeEffect(Token),
+    /// The worker has stopped acting, reports (`engine::worker::report_until_heard`) and acknowledges.
     Report(Token, Ending),
-    /// The worker drops what it does: its lease is over or no longer its own (`engine::heartbeat`).
+    /// The worker drops the job in silence: its lease cannot be kept (`engine::heartbeat::keep`).
     LetGo(Token),
     /// A lease that nobody renews ends.
     LeaseEnds(Token),
-    /// The supervisor declares a try lost.
+    /// The supervisor declares the try lost.
     DeclareLost(Try),
     /// The supervisor announces again what nobody took (`engine::start::remind`).
     Remind(Try),
@@ -39,18 +39,22 @@ pub enum Step {
     /// A person takes over.
     GiveUp,
 
-    /// A worker dies, before, during or after its deed.
+    /// The worker dies, before, during or after its deed.
     Crash(Token),
-    /// A worker dies after its report was heard, before it acknowledged.
+    /// The worker dies when its report was heard and its message not acknowledged.
     ReportAndCrash(Token),
-    /// A worker is held up or cut off: from now on it renews nothing.
+    /// The worker is slow or cut off from now on.
     Cut(Token),
     /// The broker has a message once more.
     Double(Try),
     /// The broker forgets a message.
     Lose(Try),
-    /// The broker gives a message up, and the supervisor hears of it (`advance::dead_letter_event`).
+    /// The broker gives a message up (`advance::dead_letter_event`).
     DeadLetter(Try),
+    /// Nobody takes the try for so long that the supervisor fails it.
+    Starve(Try),
+    /// The database dies and comes back without the claim; not with [`Guard::Durability`].
+    Forget(Try),
 }
 
 /// What a worker says of its try.
@@ -60,6 +64,8 @@ pub enum Ending {
     Success,
     /// It was told to stop, and did.
     Stopped,
+    /// It could not keep its lease, and stopped (`engine::worker::testify`).
+    CutShort,
     /// Another try may help.
     Failure,
     /// Another try gives the same.
@@ -73,16 +79,21 @@ pub enum Ending {
 impl Step {
     fn is_fault(self) -> bool {
         match self {
-            Step::Report(_, ending) => !matches!(ending, Ending::Success | Ending::Stopped),
+            Step::Report(_, ending) => match ending {
+                Ending::Success | Ending::Stopped | Ending::CutShort => false,
+                Ending::Failure | Ending::FinalFailure | Ending::Refusal | Ending::Release => true,
+            },
             Step::Crash(_)
             | Step::ReportAndCrash(_)
             | Step::Cut(_)
             | Step::Double(_)
             | Step::Lose(_)
-            | Step::DeadLetter(_) => true,
+            | Step::DeadLetter(_)
+            | Step::Starve(_)
+            | Step::Forget(_) => true,
             Step::Deliver(_)
             | Step::Begin(_)
-            | Step::Land(_)
+            | Step::TakeEffect(_)
             | Step::LetGo(_)
             | Step::LeaseEnds(_)
             | Step::DeclareLost(_)
@@ -95,73 +106,108 @@ impl Step {
     }
 }
 
+impl Model for Protocol {
+    type State = State;
+    type Action = Step;
+
+    fn init_states(&self) -> Vec<State> {
+        self.start.states(self.faults)
+    }
+
+    fn actions(&self, state: &State, steps: &mut Vec<Step>) {
+        self.push_ordinary(state, steps);
+        push_wishes(state, steps);
+        if state.faults_left > 0 {
+            self.push_faults(state, steps);
+        }
+    }
+
+    fn next_state(&self, last: &State, step: Step) -> Option<State> {
+        let mut state = last.clone();
+        if step.is_fault() {
+            state.faults_left -= 1;
+        }
+        self.take(&mut state, step);
+        (state != *last).then_some(state)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        property::all()
+    }
+}
+
 impl Protocol {
-    /// What the system does by itself.
-    pub(crate) fn ordinary(self, state: &State, steps: &mut Vec<Step>) {
+    /// What happens without anybody's wish or fault.
+    pub(crate) fn push_ordinary(self, state: &State, steps: &mut Vec<Step>) {
         if state.claims.values().filter(|claim| claim.worker.is_some()).count() < WORKERS {
             steps.extend(state.messages.keys().map(|which| Step::Deliver(*which)));
         }
         for (&token, claim) in &state.claims {
-            let row = state.rows.get(&claim.which).filter(|row| row.token == Some(token));
-            let may_act = claim.lasts || !self.has(Guard::LeaseEnd);
-            let is_renewed = claim.worker == Some(Worker::Well) && row.is_some();
-            if claim.worker.is_some() {
-                match claim.deed {
-                    Deed::None if may_act => steps.push(Step::Begin(token)),
-                    Deed::Landed => steps.push(Step::Report(token, Ending::Success)),
-                    Deed::None | Deed::UnderWay => {}
-                }
-                if is_renewed && row.is_some_and(|row| row.stop_requested) {
-                    steps.push(Step::Report(token, Ending::Stopped));
-                }
-                if !claim.lasts || row.is_none() {
-                    steps.push(Step::LetGo(token));
-                }
-            }
-            if claim.deed == Deed::UnderWay && may_act {
-                steps.push(Step::Land(token));
-            }
-            if claim.lasts && !is_renewed {
-                steps.push(Step::LeaseEnds(token));
-            }
+            self.push_of_claim(state, token, *claim, steps);
         }
-        for &which in state.rows.keys() {
-            if state.is_lost(which) {
+        for (&which, &row) in &state.rows {
+            if state.is_lost(which, row) {
                 steps.push(Step::DeclareLost(which));
             }
-            if state.is_forgotten(which) {
+            if state.is_forgotten(which, row) {
                 steps.push(Step::Remind(which));
             }
         }
     }
 
-    fn wishes(state: &State, steps: &mut Vec<Step>) {
-        // Elsewhere the run does not listen to these.
-        match state.run.phase {
-            Phase::Forward { .. } => steps.extend([Step::Deadline, Step::Cancel]),
-            Phase::NeedsAttention { .. } => steps.extend([Step::Resume, Step::GiveUp]),
-            Phase::Draining { .. } | Phase::Compensating { .. } | Phase::Finished(_) => {}
+    fn push_of_claim(self, state: &State, token: Token, claim: Claim, steps: &mut Vec<Step>) {
+        let row = state.rows.get(&claim.which).filter(|row| row.token == Some(token));
+        let may_act = claim.lasts || !self.has(Guard::LeaseEnd);
+        match (claim.deed, claim.worker) {
+            (Deed::None, Some(_)) if may_act => steps.push(Step::Begin(token)),
+            (Deed::UnderWay, _) if may_act => steps.push(Step::TakeEffect(token)),
+            (Deed::Done, Some(_)) => steps.push(Step::Report(token, Ending::Success)),
+            (Deed::None | Deed::UnderWay | Deed::Done, _) => {}
+        }
+        match (claim.worker, row) {
+            (Some(Worker::Well), Some(row)) => {
+                if row.stop_requested {
+                    steps.push(Step::Report(token, Ending::Stopped));
+                }
+                return;
+            }
+            (Some(Worker::Well), None) => steps.push(Step::LetGo(token)),
+            (Some(Worker::Cut), _) => {
+                steps.extend([Step::LetGo(token), Step::Report(token, Ending::CutShort)]);
+            }
+            (None, _) => {}
+        }
+        if claim.lasts {
+            steps.push(Step::LeaseEnds(token));
         }
     }
 
-    fn faults(state: &State, steps: &mut Vec<Step>) {
-        for (&token, claim) in state.claims.iter().filter(|(_, claim)| claim.worker.is_some()) {
-            steps.push(Step::Crash(token));
+    fn push_faults(self, state: &State, steps: &mut Vec<Step>) {
+        for (&token, claim) in &state.claims {
             if claim.worker == Some(Worker::Well) {
                 steps.push(Step::Cut(token));
             }
-            steps.extend(
-                [Ending::Failure, Ending::FinalFailure, Ending::Release]
-                    .map(|ending| Step::Report(token, ending)),
-            );
-            match claim.deed {
-                Deed::None => steps.push(Step::Report(token, Ending::Refusal)),
-                Deed::Landed => steps.push(Step::ReportAndCrash(token)),
-                Deed::UnderWay => {}
+            if claim.worker.is_some() {
+                steps.push(Step::Crash(token));
+                let endings = [Ending::Failure, Ending::FinalFailure, Ending::Release];
+                steps.extend(endings.map(|ending| Step::Report(token, ending)));
+                match claim.deed {
+                    Deed::None => steps.push(Step::Report(token, Ending::Refusal)),
+                    Deed::UnderWay => {}
+                    Deed::Done => steps.push(Step::ReportAndCrash(token)),
+                }
             }
         }
         for &which in state.messages.keys() {
             steps.extend([Step::Double(which), Step::Lose(which), Step::DeadLetter(which)]);
+        }
+        for (&which, row) in &state.rows {
+            if *row == Row::QUEUED {
+                steps.push(Step::Starve(which));
+            }
+            if row.token.is_some() && !self.has(Guard::Durability) {
+                steps.push(Step::Forget(which));
+            }
         }
     }
 
@@ -169,9 +215,10 @@ impl Protocol {
         match step {
             Step::Deliver(which) => self.claim(state, which),
             Step::Begin(token) => change(state, token, |claim| claim.deed = Deed::UnderWay),
-            Step::Land(token) => {
-                state.world.take(state.claims[&token].which.0);
-                change(state, token, |claim| claim.deed = Deed::Landed);
+            Step::TakeEffect(token) => {
+                let (job, _) = state.claims[&token].which;
+                state.world.take(job);
+                change(state, token, |claim| claim.deed = Deed::Done);
             }
             Step::Report(token, ending) => self.report(state, token, ending),
             Step::LetGo(token) => change(state, token, |claim| {
@@ -187,106 +234,95 @@ impl Protocol {
             Step::DeclareLost((job, attempt)) => {
                 self.advance(state, &Event::Lost { job, attempt }, Reporter::Supervisor);
             }
-            Step::Remind(which) => state.announce(which),
+            Step::Remind(which) | Step::Double(which) => state.announce(which),
+            Step::Lose(which) => state.take_message(which),
+            Step::DeadLetter(which) => {
+                state.take_message(which);
+                self.fail(state, which, Reporter::Supervisor, false);
+            }
+            Step::Forget(which) => {
+                if let Some(row) = state.rows.get_mut(&which) {
+                    row.token = None;
+                }
+            }
+            Step::Starve(which) => self.fail(state, which, Reporter::Supervisor, false),
             Step::Deadline => self.advance(state, &Event::DeadlinePassed, Reporter::Supervisor),
-            Step::Cancel => {
-                let event = Event::CancelRequested { by: "Ada".into(), reason: "Not today.".into() };
-                self.advance(state, &event, Reporter::Person);
-            }
-            Step::Resume => {
-                state.was_resumed = true;
-                self.advance(state, &Event::ResumeRequested { by: "Ada".into() }, Reporter::Person);
-            }
-            Step::GiveUp => {
-                let event = Event::GiveUpRequested { by: "Ada".into(), reason: "I mend it.".into() };
-                self.advance(state, &event, Reporter::Person);
-            }
+            Step::Cancel | Step::Resume | Step::GiveUp => self.wish(state, step),
+            // The broker notices, and delivers once more what was not acknowledged.
             Step::Crash(token) => {
-                // The broker notices and delivers its message again.
                 state.announce(state.claims[&token].which);
                 change(state, token, |claim| claim.worker = None);
-            }
-            Step::ReportAndCrash(token) => {
-                state.announce(state.claims[&token].which);
-                self.report(state, token, Ending::Success);
             }
             Step::Cut(token) => {
                 state.announce(state.claims[&token].which);
                 change(state, token, |claim| claim.worker = Some(Worker::Cut));
             }
-            Step::Double(which) => state.announce(which),
-            Step::Lose(which) => state.take_message(which),
-            Step::DeadLetter(which) => {
-                state.take_message(which);
-                let (job, attempt) = which;
-                let event = Event::Failed { job, attempt, reason: "Undeliverable.".into(), retry: false };
-                self.advance(state, &event, Reporter::Supervisor);
+            Step::ReportAndCrash(token) => {
+                state.announce(state.claims[&token].which);
+                self.report(state, token, Ending::Success);
             }
         }
     }
 
-    /// A worker has stopped acting before it reports.
-    fn report(self, state: &mut State, token: Token, ending: Ending) {
-        let (job, attempt) = state.claims[&token].which;
-        let failed = |retry| Event::Failed { job, attempt, reason: "It broke.".into(), retry };
-        let event = match ending {
-            Ending::Success => Event::Succeeded { job, attempt },
-            Ending::Stopped | Ending::FinalFailure => failed(false),
-            Ending::Failure => failed(true),
-            Ending::Refusal => Event::Refused { job, attempt, reason: "Not now.".into() },
-            Ending::Release => Event::Released { job, attempt },
+    fn wish(self, state: &mut State, step: Step) {
+        let by = String::from("Ada");
+        let event = match step {
+            Step::Resume => {
+                state.was_resumed = true;
+                Event::ResumeRequested { by }
+            }
+            Step::GiveUp => Event::GiveUpRequested { by, reason: "I mend it.".into() },
+            _ => Event::CancelRequested { by, reason: "Not today.".into() },
         };
-        self.advance(state, &event, Reporter::Worker(token));
-        let has_ended = !state.rows.contains_key(&(job, attempt));
+        self.advance(state, &event, Reporter::Person);
+    }
+
+    fn report(self, state: &mut State, token: Token, ending: Ending) {
+        let which = state.claims[&token].which;
+        let (job, attempt) = which;
+        let reporter = Reporter::Worker(token);
+        match ending {
+            Ending::Success => self.advance(state, &Event::Succeeded { job, attempt }, reporter),
+            Ending::Stopped | Ending::FinalFailure => self.fail(state, which, reporter, false),
+            Ending::Failure | Ending::CutShort => self.fail(state, which, reporter, true),
+            Ending::Refusal => {
+                let event = Event::Refused { job, attempt, reason: "Not now.".into() };
+                self.advance(state, &event, reporter);
+            }
+            Ending::Release => self.advance(state, &Event::Released { job, attempt }, reporter),
+        }
+        let has_ended = state.holder(which) == Holder::Ended;
         change(state, token, |claim| {
             claim.worker = None;
             claim.deed = Deed::None;
-            // A lease ends with its row.
             claim.lasts &= !has_ended;
         });
     }
-}
 
-/// Changes what goes by the token, and forgets it when nothing more can come of it.
-fn change(state: &mut State, token: Token, change: impl FnOnce(&mut crate::state::Claim)) {
-    if let Some(claim) = state.claims.get_mut(&token) {
-        change(claim);
-        if claim.worker.is_none() && claim.deed == Deed::Landed {
-            // Nobody is left to tell of it.
-            claim.deed = Deed::None;
-        }
-        if !claim.matters() {
-            state.claims.remove(&token);
-        }
+    fn fail(self, state: &mut State, (job, attempt): Try, reporter: Reporter, retry: bool) {
+        let event = Event::Failed { job, attempt, reason: "It broke.".into(), retry };
+        self.advance(state, &event, reporter);
     }
 }
 
-impl Model for Protocol {
-    type State = State;
-    type Action = Step;
-
-    fn init_states(&self) -> Vec<State> {
-        vec![State::start(self.faults)]
+/// What is asked of the run from outside, where it listens.
+fn push_wishes(state: &State, steps: &mut Vec<Step>) {
+    match state.run.phase {
+        Phase::Forward { .. } => steps.extend([Step::Deadline, Step::Cancel]),
+        Phase::NeedsAttention { .. } => steps.extend([Step::Resume, Step::GiveUp]),
+        Phase::Draining { .. } | Phase::Compensating { .. } | Phase::Finished(_) => {}
     }
+}
 
-    fn actions(&self, state: &State, steps: &mut Vec<Step>) {
-        self.ordinary(state, steps);
-        Self::wishes(state, steps);
-        if state.faults_left > 0 {
-            Self::faults(state, steps);
-        }
+/// Changes what goes by the token, and forgets it when nothing more may come of it.
+fn change(state: &mut State, token: Token, change: impl FnOnce(&mut Claim)) {
+    let Some(claim) = state.claims.get_mut(&token) else { return };
+    change(claim);
+    if claim.worker.is_none() && claim.deed == Deed::Done {
+        // Nobody is left to tell of it.
+        claim.deed = Deed::None;
     }
-
-    fn next_state(&self, last: &State, step: Step) -> Option<State> {
-        let mut state = last.clone();
-        if step.is_fault() {
-            state.faults_left -= 1;
-        }
-        self.take(&mut state, step);
-        Some(state)
-    }
-
-    fn properties(&self) -> Vec<stateright::Property<Self>> {
-        property::all()
+    if !claim.matters() {
+        state.claims.remove(&token);
     }
 }
