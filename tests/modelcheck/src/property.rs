@@ -1,7 +1,7 @@
 //! What must always hold, what must be possible, and what every run must come to.
 
 use domain::{Cause, Direction, Job, Outcome, Phase, Run, Status};
-use stateright::Property;
+use stateright::{Model, Property};
 
 use crate::state::{Claim, Deed, State};
 use crate::{Guard, Protocol};
@@ -61,7 +61,7 @@ const ALWAYS: &[(&str, Condition)] = &[
     (name::GOES_ON, |protocol, state| {
         let mut steps = Vec::new();
         protocol.push_ordinary(state, &mut steps);
-        rests(&state.run) || !steps.is_empty()
+        rests(&state.run) || steps.into_iter().any(|step| protocol.next_state(state, step).is_some())
     }),
 ];
 

@@ -247,7 +247,18 @@ impl Protocol {
             }
             Step::Starve(which) => self.fail(state, which, Reporter::Supervisor, false),
             Step::Deadline => self.advance(state, &Event::DeadlinePassed, Reporter::Supervisor),
-            Step::Cancel | Step::Resume | Step::GiveUp => self.wish(state, step),
+            Step::Cancel => {
+                let reason = "Not today.".into();
+                self.advance(state, &Event::CancelRequested { by: "Ada".into(), reason }, Reporter::Person);
+            }
+            Step::Resume => {
+                state.was_resumed = true;
+                self.advance(state, &Event::ResumeRequested { by: "Ada".into() }, Reporter::Person);
+            }
+            Step::GiveUp => {
+                let reason = "I mend it.".into();
+                self.advance(state, &Event::GiveUpRequested { by: "Ada".into(), reason }, Reporter::Person);
+            }
             // The broker notices, and delivers once more what was not acknowledged.
             Step::Crash(token) => {
                 state.announce(state.claims[&token].which);
@@ -262,19 +273,6 @@ impl Protocol {
                 self.report(state, token, Ending::Success);
             }
         }
-    }
-
-    fn wish(self, state: &mut State, step: Step) {
-        let by = String::from("Ada");
-        let event = match step {
-            Step::Resume => {
-                state.was_resumed = true;
-                Event::ResumeRequested { by }
-            }
-            Step::GiveUp => Event::GiveUpRequested { by, reason: "I mend it.".into() },
-            _ => Event::CancelRequested { by, reason: "Not today.".into() },
-        };
-        self.advance(state, &event, Reporter::Person);
     }
 
     fn report(self, state: &mut State, token: Token, ending: Ending) {

@@ -7,6 +7,9 @@ use std::hash::{BuildHasher, RandomState};
 use modelcheck::{Protocol, Start, State, Step};
 use stateright::Model;
 
+/// Far more than a run takes: a way that gets there does not end.
+const STEPS_MAX: usize = 10_000;
+
 /// A state on the way, by its hash, and what may follow.
 struct Stop {
     hash: u64,
@@ -17,11 +20,11 @@ struct Stop {
 /// way.
 fn circle(protocol: Protocol) -> Option<Step> {
     let hasher = RandomState::new();
-    let stop =
+    let look =
         |state: &State| Stop { hash: hasher.hash_one(state), steps: protocol.next_steps(state).into_iter() };
     let mut is_on_the_way = HashMap::new();
     for first in protocol.init_states() {
-        let mut way = vec![stop(&first)];
+        let mut way = vec![look(&first)];
         is_on_the_way.insert(way[0].hash, true);
         while let Some(last) = way.last_mut() {
             let Some((step, state)) = last.steps.next() else {
@@ -34,7 +37,8 @@ fn circle(protocol: Protocol) -> Option<Step> {
                 Entry::Occupied(_) => {}
                 Entry::Vacant(new) => {
                     new.insert(true);
-                    way.push(stop(&state));
+                    way.push(look(&state));
+                    assert!(way.len() < STEPS_MAX, "a way without end");
                 }
             }
         }

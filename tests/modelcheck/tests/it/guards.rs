@@ -13,6 +13,7 @@ fn check_broken(missing: &'static [Guard], expected: &[&'static str]) {
     let checker = Protocol { missing, ..BY_ONE_FAULT }
         .checker()
         .finish_when(HasDiscoveries::AllOf(expected.clone()))
+        .target_state_count(1_000_000)
         .spawn_bfs()
         .join();
     println!("Without {missing:?}, after {} states:", checker.unique_state_count());
