@@ -35,6 +35,14 @@ impl Role {
         }
     }
 
+    /// Starts it again if it has died.
+    pub(crate) fn revive(&mut self) {
+        if self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_some()) {
+            self.child = None;
+            self.start();
+        }
+    }
+
     /// Asks it to end and waits until it has.
     pub(crate) async fn end(&mut self) -> ExitStatus {
         let mut child = self.child.take().expect("it runs");

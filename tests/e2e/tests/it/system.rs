@@ -7,7 +7,7 @@ use std::process::{Command, ExitStatus};
 use protocol::http::Promotion;
 use reqwest::{Response, StatusCode};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use transport::{Broker, Names};
 
@@ -70,6 +70,43 @@ impl System {
         system
     }
 
+    /// Every role in one process over `RabbitMQ`, whose jobs go wrong as [`System::strike`] says.
+    pub(crate) async fn faulty() -> Self {
+        let mut system = Self::new().await;
+        let prefix = system.database.name().replace('_', "-");
+        let amqp = servers::amqp();
+        let settings = [
+            ("SLIPWAY_AMQP_URL", amqp.as_str()),
+            ("SLIPWAY_BROKER_PREFIX", prefix.as_str()),
+            ("SLIPWAY_LEASE_SECONDS", "2"),
+        ];
+        let mut topology = tokio::process::Command::from(system.command(&settings));
+        succeed(topology.args(["topology", "apply"])).await;
+        system.strike("none", "fails_before");
+        let mut command = system.command(&settings);
+        let plan = system.plan();
+        command.arg("serve").arg(plan);
+        system.run("all", in_place_of(&command, env!("CARGO_BIN_EXE_faulty")));
+        system.until_ready().await;
+        system
+    }
+
+    /// From now on this happens to every try of the job, and nothing to any other.
+    pub(crate) fn strike(&self, job: &str, fault: &str) {
+        let new = self.plan().with_extension("new");
+        std::fs::write(&new, json!({ "job": job, "fault": fault }).to_string()).unwrap();
+        std::fs::rename(new, self.plan()).unwrap();
+    }
+
+    /// Whether a job has begun to hang since this was last asked.
+    pub(crate) fn take_hanging(&self) -> bool {
+        std::fs::remove_file(self.plan().with_extension("hangs")).is_ok()
+    }
+
+    fn plan(&self) -> std::path::PathBuf {
+        self.folder.path().join("plan.json")
+    }
+
     async fn new() -> Self {
         Self {
             roles: BTreeMap::new(),
@@ -83,6 +120,10 @@ impl System {
     fn add(&mut self, name: &'static str, settings: &[(&str, &str)]) {
         let mut command = self.command(settings);
         command.args(["serve", name]);
+        self.run(name, command);
+    }
+
+    fn run(&mut self, name: &'static str, command: Command) {
         let mut role = Role::new(command, self.folder.path().join(format!("{name}.log")));
         role.start();
         self.roles.insert(name, role);
@@ -138,6 +179,13 @@ impl System {
     /// Starts a role that was killed or has ended.
     pub(crate) fn start(&mut self, role: &str) {
         self.roles.get_mut(role).unwrap().start();
+    }
+
+    /// Starts every role again that has died.
+    pub(crate) fn revive(&mut self) {
+        for role in self.roles.values_mut() {
+            role.revive();
+        }
     }
 
     /// What all processes have written so far.
@@ -224,6 +272,19 @@ impl Drop for System {
             }
         }
     }
+}
+
+/// The same command of another program.
+fn in_place_of(command: &Command, program: &str) -> Command {
+    let mut other = Command::new(program);
+    other.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => other.env(name, value),
+            None => other.env_remove(name),
+        };
+    }
+    other
 }
 
 /// The names in a folder; none where there is no folder.
