@@ -50,6 +50,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "cli",
         ],
     ),
+    // It checks what decides, alone.
+    ("modelcheck", &["domain"]),
     // They stand outside: what they test or build, they meet as programs.
     ("servers", &[]),
     ("xtask", &["servers"]),
