@@ -24,7 +24,7 @@ use crate::world::World;
 /// The stream of random numbers that decides about faults.
 const STREAM: u64 = 1;
 /// The shortest and longest pause between two faults, in milliseconds.
-const PAUSE: (u64, u64) = (100, 1_100);
+const PAUSE: (u64, u64) = (50, 750);
 /// The kinds of workers that take orders.
 const WORKERS: [&str; 6] = ["scheduler", "backup", "build", "swap", "health", "cleanup"];
 
@@ -192,11 +192,11 @@ impl Villain {
 
     /// Does all that is planned, spread over the load; returns when everything has been put right again.
     pub(crate) async fn act(mut self, plan: Vec<Fault>, per_promotion: f64) {
-        for (number, fault) in plan.into_iter().enumerate() {
+        for fault in plan {
             let (from, to) = PAUSE;
             let pause = Duration::from_millis(from + self.random.below(to - from));
             tokio::time::sleep(pause).await;
-            while !self.is_due(number, per_promotion) && !self.interrupt.is_raised() {
+            while !self.is_due(per_promotion) && !self.interrupt.is_raised() {
                 self.care();
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -224,7 +224,8 @@ impl Villain {
         self.heal();
     }
 
-    fn is_due(&self, number: usize, per_promotion: f64) -> bool {
+    fn is_due(&self, per_promotion: f64) -> bool {
+        let number = self.happened.total();
         let (started, finished) = (self.load.started(), self.load.finished());
         #[expect(clippy::cast_precision_loss, reason = "thousands")]
         let done = f64::midpoint(finished as f64, started as f64);
@@ -400,13 +401,13 @@ impl Villain {
         Ok(Some(format!("{confirmed} of {count} confirmed")))
     }
 
-    /// Takes the next order of some queue, if one comes within two seconds.
+    /// Takes the next order of some queue, if one comes within a second.
     async fn steal_order(&mut self) -> Result<Option<String>> {
         let worker = WORKERS[self.random.place(WORKERS.len())].to_owned();
         let queue = if self.random.percent(30) { Queue::Undo(worker) } else { Queue::Jobs(worker) };
         let stop = CancellationToken::new();
         let mut thief = self.world.broker.consume(&queue, 1, stop.clone());
-        let stolen = tokio::time::timeout(Duration::from_secs(2), thief.next()).await;
+        let stolen = tokio::time::timeout(Duration::from_secs(1), thief.next()).await;
         let what = match stolen {
             Ok(Some(order)) => {
                 let body = String::from_utf8_lossy(&order.body).into_owned();

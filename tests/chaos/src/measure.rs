@@ -31,7 +31,9 @@ impl Spans {
 pub(crate) struct Measured {
     /// From the kill of a job's holder to the claim of what follows it.
     pub(crate) recovery: Spans,
-    /// Of these, those that no outage of a server fell into.
+    /// From the kill of a job's holder to the moment when its run was told, where no server was away.
+    pub(crate) notice_alone: Spans,
+    /// Of the recoveries, those that no outage of a server fell into.
     pub(crate) recovery_alone: Spans,
     /// From a deadline to the moment when its run was told.
     pub(crate) deadline: Spans,
@@ -48,16 +50,19 @@ pub(crate) struct Measured {
 pub(crate) async fn measure(world: &World, happened: &Happened) -> Result<Measured> {
     let outages = happened.outages();
     let is_alone = |from: f64, to: f64| !outages.iter().any(|(begin, end)| *begin < to && from < *end);
-    let mut recovery = Vec::new();
+    let (mut recovery, mut notice) = (Vec::new(), Vec::new());
     for kill in happened.kills() {
         for killed in &kill.held {
             // One that had reported before it died was not lost.
-            let query = "select min(extract(epoch from n.started_at)::float8) from jobs j join jobs n
-                         on n.run = j.run and n.sequence > j.sequence
+            let query = "select extract(epoch from j.finished_at)::float8,
+                                (select extract(epoch from min(n.started_at))::float8 from jobs n
+                                 where n.run = j.run and n.sequence > j.sequence)
+                         from jobs j
                          where j.run = $1 and j.job = $2 and j.attempt = $3 and j.state = 'lost'";
             let rows = world.records.rows(query, &[&killed.run, &killed.job, &killed.attempt]).await?;
-            if let Some(claimed) = rows[0].get::<_, Option<f64>>(0) {
-                recovery.push((kill.at, claimed));
+            for row in rows {
+                notice.extend(row.get::<_, Option<f64>>(0).map(|noticed| (kill.at, noticed)));
+                recovery.extend(row.get::<_, Option<f64>>(1).map(|claimed| (kill.at, claimed)));
             }
         }
     }
@@ -80,6 +85,7 @@ pub(crate) async fn measure(world: &World, happened: &Happened) -> Result<Measur
                  from jobs where state = 'succeeded' group by job order by min(sequence)";
     let jobs = world.records.rows(query, &[]).await?;
     Ok(Measured {
+        notice_alone: spans(&alone(&notice)),
         recovery_alone: spans(&alone(&recovery)),
         recovery: spans(&recovery),
         deadline_alone: spans(&alone(&deadlines)),

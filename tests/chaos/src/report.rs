@@ -107,6 +107,7 @@ fn write_spans(text: &mut String, arguments: &Arguments, measured: &Measured) ->
     for (what, spans) in [
         ("from the kill of a job's holder to the claim of what follows", &measured.recovery),
         ("the same, where no server was away meanwhile", &measured.recovery_alone),
+        ("from the kill to its run being told, where no server was away", &measured.notice_alone),
         ("from a deadline to its run being told", &measured.deadline),
         ("the same, where no server was away meanwhile", &measured.deadline_alone),
         ("a run", &measured.runs),
