@@ -45,7 +45,7 @@ async fn fail(engine: &Engine, letter: &Delivery) -> Result<(), StoreError> {
         return Ok(());
     };
     let event = dead_letter_event(which.job, which.attempt, reason);
-    match advance(engine, which.run, &event, Reporter::Supervisor, &Report::default()).await {
+    match advance(engine, which.run, &event, Reporter::DeadLetters, &Report::default()).await {
         Ok(told) => {
             tracing::error!(run = %which.run, job = %which.job, reason, ?told, "an order was not taken");
         }

@@ -1,25 +1,33 @@
 //! The supervisor: compares what should be with what is, and tells the runs.
 //!
-//! It takes no input. Every round looks at all runs: deadlines that have passed, leases that are
-//! over, jobs whose message the broker lost. Rounds are idempotent, so several supervisors may run.
-//! Beside the rounds it listens for orders that nobody could take.
+//! It takes no input. Every round looks at all runs: deadlines that have passed, leases that are over,
+//! jobs whose message the broker lost, jobs that nobody takes, messages that nobody publishes. Rounds
+//! are made every half second and at once when somebody commits something; they are idempotent.
+//!
+//! Several supervisors may run; one leads and makes the rounds. Each campaigns before each round, so
+//! another one takes over within [`TERM_LENGTH`] and a round. What a leader tells a run holds only in
+//! its own term. Beside the rounds each listens for orders that nobody could take.
 
+mod clock;
 mod dead_letters;
+mod round;
 
 use std::time::Duration;
 
 use anyhow::Result;
-use domain::run::Event;
-use engine::start::remind;
+use engine::Engine;
 use engine::store::StoreError;
-use engine::{Engine, Report, Reporter, advance};
-use uuid::Uuid;
+use engine::store::leadership::Campaign;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::clock::{Clock, Reading};
+use crate::round::Found;
 
 /// How often a round is made: a deadline is noticed within a second.
 const ROUND_EVERY: Duration = Duration::from_millis(500);
 
-/// A job that nobody took for this long is announced again: its message is probably lost.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(10);
+/// How long a leader that is not heard of keeps the lead.
+const TERM_LENGTH: Duration = Duration::from_secs(5);
 
 /// Makes rounds and listens until the process drains.
 pub async fn run(engine: &Engine) -> Result<()> {
@@ -29,42 +37,52 @@ pub async fn run(engine: &Engine) -> Result<()> {
 
 async fn make_rounds(engine: &Engine) {
     let stop = engine.shutdown.draining();
+    let mut clock = Clock::default();
+    while !stop.is_cancelled() {
+        match follow_nudges(engine, &mut clock).await {
+            Ok(()) => {}
+            Err(error) if error.is_passing() => {
+                tracing::warn!(%error, "the supervisor waits for the database");
+                engine.pause_for_database().await;
+            }
+            Err(error) => {
+                tracing::error!(%error, "a round was cut short");
+                engine.pause_for_database().await;
+            }
+        }
+    }
+    if let Err(error) = engine.answered(engine.store.resign(&engine.owner)).await {
+        tracing::debug!(%error, "the lead ends with its term");
+    }
+}
+
+/// Makes rounds until the process drains, or until the error that cut one short.
+async fn follow_nudges(engine: &Engine, clock: &mut Clock) -> Result<(), StoreError> {
+    let stop = engine.shutdown.draining();
+    let mut nudges = engine.answered(engine.store.nudges()).await?;
     let mut rounds = tokio::time::interval(ROUND_EVERY);
-    rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while !stop.is_cancelled() {
         tokio::select! {
             _ = rounds.tick() => {}
-            () = stop.cancelled() => return,
+            heard = nudges.next() => heard?,
+            () = stop.cancelled() => break,
         }
-        match round(engine).await {
-            Ok(()) => {}
-            Err(error @ (StoreError::Unavailable(_) | StoreError::ReadOnly)) => {
-                tracing::warn!(%error, "the supervisor waits for the database");
-            }
-            Err(error) => tracing::error!(%error, "a round was cut short"),
-        }
-    }
-}
-
-async fn round(engine: &Engine) -> Result<(), StoreError> {
-    for run in engine.store.runs_past_deadline().await? {
-        tell(engine, run, &Event::DeadlinePassed).await?;
-    }
-    for lost in engine.store.lost_tries().await? {
-        tell(engine, lost.run, &Event::Lost { job: lost.job, attempt: lost.attempt }).await?;
-    }
-    for forgotten in remind(engine, FORGOTTEN_AFTER).await? {
-        tracing::warn!(run = %forgotten.run, job = %forgotten.job, "announced a job again that nobody took");
+        round(engine, clock).await?;
     }
     Ok(())
 }
 
-async fn tell(engine: &Engine, run: Uuid, event: &Event) -> Result<(), StoreError> {
-    match advance(engine, run, event, Reporter::Supervisor, &Report::default()).await {
-        Ok(told) => tracing::info!(%run, ?event, ?told, "told a run"),
-        Err(error @ (StoreError::Unavailable(_) | StoreError::ReadOnly)) => return Err(error),
-        // One bad run must not hold up the others; it is looked at again next round.
-        Err(error) => tracing::error!(%run, %error, "a run could not be told"),
+async fn round(engine: &Engine, clock: &mut Clock) -> Result<(), StoreError> {
+    // Looked for before the clock is read: what is found by a clock that was set just now is not believed.
+    let found = engine.answered(Found::look(&engine.store)).await?;
+    let asked = Instant::now();
+    let Campaign { term, clock: shown } =
+        engine.answered(engine.store.campaign(&engine.owner, TERM_LENGTH)).await?;
+    let jump = clock.jump(Reading { shown, asked, answered: Instant::now() });
+    match (term, jump) {
+        (None, _) => Ok(()),
+        (Some(term), Some(seconds)) => round::follow_jump(engine, term, seconds).await,
+        (Some(term), None) => found.tell(engine, term).await,
     }
-    Ok(())
 }

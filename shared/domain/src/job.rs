@@ -76,6 +76,17 @@ named!(
     }
 );
 
+impl Direction {
+    /// How long a job may wait for a worker, apart from [`Job::time_limit`]: after that nobody who
+    /// could do it seems to be there. An undo job waits for as long as it takes.
+    pub const fn queue_limit(self) -> Option<Duration> {
+        match self {
+            Direction::Forward => Some(Duration::from_secs(5 * MINUTE)),
+            Direction::Undo => None,
+        }
+    }
+}
+
 impl Step {
     /// From 1 to 11.
     pub fn number(self) -> u8 {
@@ -249,8 +260,8 @@ impl Job {
         })
     }
 
-    /// How often it may be tried before the run gives it up. Undo jobs get more: giving up means
-    /// calling a person.
+    /// How many tries may fail or be lost before the run gives it up. Undo jobs get more: giving up
+    /// means calling a person. Tries that a worker handed back do not count.
     pub fn attempts_max(self) -> u32 {
         match self.direction() {
             Direction::Forward => 3,
@@ -258,11 +269,12 @@ impl Job {
         }
     }
 
-    /// The pause before this attempt: none before the first, then one second, doubling.
-    pub fn backoff(attempt: u32) -> Duration {
-        match attempt {
-            0 | 1 => Duration::ZERO,
-            later => Duration::from_secs(1 << (later - 2).min(5)),
+    /// The pause before the next try after this many failed or were lost: one second, doubling up
+    /// to half a minute. Whoever queues the try adds jitter.
+    pub fn backoff(strikes: u32) -> Duration {
+        match strikes {
+            0 => Duration::ZERO,
+            strikes => Duration::from_secs(1 << (strikes - 1).min(5)),
         }
     }
 

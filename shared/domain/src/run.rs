@@ -1,20 +1,29 @@
 //! The run machine: what happens next, given what happened.
 //!
 //! ```text
-//! Forward ──job failed for good────────────────▶ Compensating ──last undo done──▶ Finished
-//!    │  └──deadline, cancel──▶ Draining ──report or lease over──▲      └─undo given up─▶ Finished
-//!    └──last job done (or given up after the pivot)──────────────────────────────▶ Finished
+//! Forward ──job failed for good─────────────────▶ Compensating ──last undo done──▶ Finished
+//!    │  └──deadline, cancel──▶ Draining ──report──▲   │      ▲                       ▲
+//!    │                              or lease over     ▼      │ a person resumes      │
+//!    │                                             NeedsAttention ──gives up─────────┤
+//!    └──last job done (or given up after the pivot)──────────────────────────────────┘
 //! ```
+//!
+//! A try of a job ends in one of three ways: it succeeded; it certainly did nothing
+//! ([`Event::Refused`]); or nobody can say what it did (it failed, it was lost, it was handed back,
+//! it was stopped). What nobody can say is undone like a success. Its undo needs no arming: the run
+//! stands at the job before anybody may begin it, and what it stands at is undone.
 //!
 //! Invariants
 //! - A finished run never changes.
-//! - Undo runs the exact reverse of the plan, starting with the job that was under way: what
-//!   failed or was lost may have acted.
+//! - Undo runs the exact reverse of the plan, starting with the job that was under way unless that
+//!   certainly did nothing.
 //! - No undo starts while the job that it undoes may still act: deadline and cancel go through
 //!   `Draining`, which ends with the worker's report or with its lease.
 //! - After [`Job::Record`] succeeded a run only goes forward.
 //!
 //! Not decided here: who runs a job, how long a lease is, when a message is sent.
+
+mod decision;
 
 use alloc::format;
 use alloc::string::String;
@@ -23,6 +32,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use self::decision::{Try, compensating, draining, enqueue, forward, waiting};
 use crate::job::{Job, PLAN};
 use crate::promotion::Status;
 
@@ -42,6 +52,8 @@ pub enum Phase {
         job: Job,
         /// Which try, from 1.
         attempt: u32,
+        /// Tries that failed or were lost; bounded by [`Job::attempts_max`].
+        strikes: u32,
     },
     /// The worker was told to stop; left when it reports or its lease is over.
     Draining {
@@ -52,7 +64,7 @@ pub enum Phase {
         /// Why the run will be undone.
         cause: Cause,
     },
-    /// Going back; left when the last undo job is done or one is given up.
+    /// Going back; left when the last undo job is done or one cannot be done.
     Compensating {
         /// The furthest forward job that may have acted.
         from: Job,
@@ -60,8 +72,24 @@ pub enum Phase {
         job: Job,
         /// Which try of it, from 1.
         attempt: u32,
+        /// Tries of it that failed or were lost; bounded by [`Job::attempts_max`].
+        strikes: u32,
         /// Why the run is undone.
         cause: Cause,
+    },
+    /// An undo job could not be done; left when a person resumes or gives up. The installation is
+    /// still taken: nothing is deployed over what is half undone.
+    NeedsAttention {
+        /// The furthest forward job that may have acted.
+        from: Job,
+        /// The undo job that could not be done.
+        job: Job,
+        /// The last try of it.
+        attempt: u32,
+        /// Why the run was being undone.
+        cause: Cause,
+        /// Why the undo job could not be done, one plain sentence.
+        reason: String,
     },
     /// Over. Nothing leaves it.
     Finished(Outcome),
@@ -108,13 +136,13 @@ pub enum Outcome {
     Refused(Cause),
     /// The old version serves, checked.
     RolledBack(Cause),
-    /// An undo job was given up; a person has to act.
-    NeedsAttention {
+    /// A person took over from an undo job that could not be done.
+    GivenUp {
         /// Why the run was being undone.
         cause: Cause,
-        /// The undo job that could not be done.
+        /// The undo job that was not done, nor any after it.
         undo: Job,
-        /// Its reason, one plain sentence.
+        /// Who took over and what they said, one or two plain sentences.
         reason: String,
     },
 }
@@ -140,7 +168,7 @@ pub enum Event {
         /// Whether another try may help.
         retry: bool,
     },
-    /// Validate or Window check says no; nothing was done.
+    /// The worker looked and did not begin: this try certainly did nothing, another gives the same.
     Refused {
         /// The job.
         job: Job,
@@ -148,6 +176,14 @@ pub enum Event {
         attempt: u32,
         /// One plain sentence: why not, and what would help.
         reason: String,
+    },
+    /// The worker must end and hands the job back, as far as it came. Counts as no strike: a
+    /// restart of workers, however often, fails no deployment.
+    Released {
+        /// The job.
+        job: Job,
+        /// The try that is handed back.
+        attempt: u32,
     },
     /// The job's lease is over without a report, or nobody holds one while draining.
     Lost {
@@ -163,6 +199,18 @@ pub enum Event {
         /// Who.
         by: String,
         /// Why, in their words.
+        reason: String,
+    },
+    /// A person has removed what was in the way: the undo goes on where it stopped.
+    ResumeRequested {
+        /// Who.
+        by: String,
+    },
+    /// A person looks after the rest; the run ends as it is.
+    GiveUpRequested {
+        /// Who.
+        by: String,
+        /// What they did or will do, in their words.
         reason: String,
     },
 }
@@ -186,7 +234,7 @@ pub enum Effect {
         /// The try.
         attempt: u32,
     },
-    /// The promotion stands here from now on.
+    /// The promotion stands here from now on, for the reason that the run now has.
     Settle(Status),
 }
 
@@ -210,6 +258,8 @@ pub enum Ignored {
     PastPivot,
     /// The run is being undone already.
     AlreadyUnwinding,
+    /// No undo job waits for a person.
+    NotWaiting,
 }
 
 impl fmt::Display for Ignored {
@@ -219,6 +269,7 @@ impl fmt::Display for Ignored {
             Ignored::Stale => "the event speaks of a try that is no longer the current one",
             Ignored::PastPivot => "the deployment is on record already",
             Ignored::AlreadyUnwinding => "the run is being undone already",
+            Ignored::NotWaiting => "the run does not wait for a person",
         })
     }
 }
@@ -230,18 +281,18 @@ impl Run {
     pub fn start() -> Transition {
         let first = PLAN[0];
         Transition {
-            run: Run { phase: Phase::Forward { job: first, attempt: 1 } },
-            effects: vec![Effect::Settle(Status::Deploying), enqueue(first, 1)],
+            run: Run { phase: Phase::Forward { job: first, attempt: 1, strikes: 0 } },
+            effects: vec![Effect::Settle(Status::Deploying), enqueue(first, 1, 0)],
         }
     }
 
-    /// The job under way and its try, unless the run is over.
+    /// The job under way and its try; none when the run is over or waits for a person.
     pub fn current(&self) -> Option<(Job, u32)> {
         match self.phase {
-            Phase::Forward { job, attempt }
+            Phase::Forward { job, attempt, .. }
             | Phase::Draining { job, attempt, .. }
             | Phase::Compensating { job, attempt, .. } => Some((job, attempt)),
-            Phase::Finished(_) => None,
+            Phase::NeedsAttention { .. } | Phase::Finished(_) => None,
         }
     }
 
@@ -250,18 +301,23 @@ impl Run {
     /// # Errors
     /// [`Ignored`] says why nothing follows; the caller drops the event and keeps it as evidence.
     pub fn apply(&self, event: &Event) -> Result<Transition, Ignored> {
-        if let Some(reported) = event.report() {
-            match self.current() {
-                None => return Err(Ignored::Finished),
-                Some(current) if current != reported => return Err(Ignored::Stale),
-                Some(_) => {}
-            }
+        if matches!(self.phase, Phase::Finished(_)) {
+            return Err(Ignored::Finished);
+        }
+        if event.report().is_some_and(|reported| self.current() != Some(reported)) {
+            return Err(Ignored::Stale);
         }
         match &self.phase {
-            Phase::Forward { job, attempt } => forward(*job, *attempt, event),
-            Phase::Draining { job, cause, .. } => draining(*job, cause, event),
-            Phase::Compensating { from, job, attempt, cause } => {
-                compensating(*from, *job, *attempt, cause, event)
+            Phase::Forward { job, attempt, strikes } => {
+                forward(Try { job: *job, attempt: *attempt, strikes: *strikes }, event)
+            }
+            Phase::Draining { job, attempt, cause } => draining(*job, *attempt, cause, event),
+            Phase::Compensating { from, job, attempt, strikes, cause } => {
+                let undo = Try { job: *job, attempt: *attempt, strikes: *strikes };
+                compensating(*from, undo, cause, event)
+            }
+            Phase::NeedsAttention { from, job, attempt, cause, reason } => {
+                waiting(*from, *job, *attempt, cause, reason, event)
             }
             Phase::Finished(_) => Err(Ignored::Finished),
         }
@@ -275,119 +331,14 @@ impl Event {
             Event::Succeeded { job, attempt }
             | Event::Failed { job, attempt, .. }
             | Event::Refused { job, attempt, .. }
+            | Event::Released { job, attempt }
             | Event::Lost { job, attempt } => Some((*job, *attempt)),
-            Event::DeadlinePassed | Event::CancelRequested { .. } => None,
+            Event::DeadlinePassed
+            | Event::CancelRequested { .. }
+            | Event::ResumeRequested { .. }
+            | Event::GiveUpRequested { .. } => None,
         }
     }
-}
-
-fn forward(job: Job, attempt: u32, event: &Event) -> Result<Transition, Ignored> {
-    let past_pivot = job == Job::Finish;
-    match event {
-        Event::Succeeded { .. } => Ok(next_forward(job)),
-        Event::Failed { retry: true, .. } | Event::Lost { .. } if attempt < job.attempts_max() => {
-            Ok(moved(Phase::Forward { job, attempt: attempt + 1 }, vec![enqueue(job, attempt + 1)]))
-        }
-        Event::Failed { reason, .. } | Event::Refused { reason, .. } if past_pivot => {
-            Ok(deployed(Some(reason.clone())))
-        }
-        Event::Lost { .. } if past_pivot => Ok(deployed(Some(lost_sentence(job)))),
-        Event::Failed { reason, .. } | Event::Refused { reason, .. } => {
-            Ok(unwind(job, Cause::Failed { job, reason: reason.clone() }))
-        }
-        Event::Lost { .. } => Ok(unwind(job, Cause::Lost { job })),
-        Event::DeadlinePassed | Event::CancelRequested { .. } if past_pivot => Err(Ignored::PastPivot),
-        Event::DeadlinePassed => Ok(drain(job, attempt, Cause::Deadline { job })),
-        Event::CancelRequested { by, reason } => {
-            Ok(drain(job, attempt, Cause::Cancelled { by: by.clone(), reason: reason.clone() }))
-        }
-    }
-}
-
-fn draining(job: Job, cause: &Cause, event: &Event) -> Result<Transition, Ignored> {
-    match event {
-        // Whatever the worker says, it is no longer acting. Even a success is undone: the time is over.
-        Event::Succeeded { .. } | Event::Failed { .. } | Event::Refused { .. } | Event::Lost { .. } => {
-            Ok(unwind(job, cause.clone()))
-        }
-        Event::DeadlinePassed | Event::CancelRequested { .. } => Err(Ignored::AlreadyUnwinding),
-    }
-}
-
-fn compensating(
-    from: Job,
-    job: Job,
-    attempt: u32,
-    cause: &Cause,
-    event: &Event,
-) -> Result<Transition, Ignored> {
-    let give_up = |reason: String| {
-        let outcome = Outcome::NeedsAttention { cause: cause.clone(), undo: job, reason };
-        moved(Phase::Finished(outcome), vec![Effect::Settle(Status::NeedsAttention)])
-    };
-    match event {
-        Event::Succeeded { .. } => Ok(next_undo(from, job, cause)),
-        Event::Failed { retry: true, .. } | Event::Lost { .. } if attempt < job.attempts_max() => {
-            let phase = Phase::Compensating { from, job, attempt: attempt + 1, cause: cause.clone() };
-            Ok(moved(phase, vec![enqueue(job, attempt + 1)]))
-        }
-        Event::Failed { reason, .. } | Event::Refused { reason, .. } => Ok(give_up(reason.clone())),
-        Event::Lost { .. } => Ok(give_up(lost_sentence(job))),
-        Event::DeadlinePassed | Event::CancelRequested { .. } => Err(Ignored::AlreadyUnwinding),
-    }
-}
-
-fn next_forward(job: Job) -> Transition {
-    let next = job.position().and_then(|position| PLAN.get(position + 1)).copied();
-    let Some(next) = next else { return deployed(None) };
-    let mut effects = vec![enqueue(next, 1)];
-    if job == Job::Record {
-        effects.insert(0, Effect::Settle(Status::Deployed));
-    }
-    moved(Phase::Forward { job: next, attempt: 1 }, effects)
-}
-
-fn drain(job: Job, attempt: u32, cause: Cause) -> Transition {
-    moved(Phase::Draining { job, attempt, cause }, vec![Effect::Stop { job, attempt }])
-}
-
-/// Starts the undo of everything up to `from`, or ends the run where there is nothing to undo.
-fn unwind(from: Job, cause: Cause) -> Transition {
-    if let Some(first) = from.unwinding().next() {
-        let phase = Phase::Compensating { from, job: first, attempt: 1, cause };
-        return moved(phase, vec![Effect::Settle(Status::RollingBack), enqueue(first, 1)]);
-    }
-    let status = match cause {
-        Cause::Cancelled { .. } => Status::Cancelled,
-        Cause::Failed { .. } | Cause::Lost { .. } | Cause::Deadline { .. } => Status::Approved,
-    };
-    moved(Phase::Finished(Outcome::Refused(cause)), vec![Effect::Settle(status)])
-}
-
-fn next_undo(from: Job, job: Job, cause: &Cause) -> Transition {
-    let next = from.unwinding().skip_while(|undo| *undo != job).nth(1);
-    match next {
-        Some(next) => {
-            let phase = Phase::Compensating { from, job: next, attempt: 1, cause: cause.clone() };
-            moved(phase, vec![enqueue(next, 1)])
-        }
-        None => moved(
-            Phase::Finished(Outcome::RolledBack(cause.clone())),
-            vec![Effect::Settle(Status::RolledBack)],
-        ),
-    }
-}
-
-fn deployed(warning: Option<String>) -> Transition {
-    moved(Phase::Finished(Outcome::Deployed { warning }), vec![])
-}
-
-fn moved(phase: Phase, effects: Vec<Effect>) -> Transition {
-    Transition { run: Run { phase }, effects }
-}
-
-fn enqueue(job: Job, attempt: u32) -> Effect {
-    Effect::Enqueue { job, attempt, delay: Job::backoff(attempt) }
 }
 
 fn lost_sentence(job: Job) -> String {

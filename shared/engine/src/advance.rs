@@ -9,7 +9,7 @@ use serde_json::json;
 use store::jobs::{self, End, Holder, Try};
 use store::outbox::{self, Outgoing};
 use store::runs::{self, Locked};
-use store::{Result, Tx, backups, promotions};
+use store::{Result, Tx, backups, leadership, promotions};
 use transport::Exchange;
 use uuid::Uuid;
 
@@ -22,13 +22,19 @@ pub(crate) const RELAY_GRACE: Duration = Duration::from_secs(2);
 /// Who tells of an event; decides whether they may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reporter {
-    /// The worker with this fencing token; heard only while its lease lasts.
+    /// The worker with this fencing token; heard until its try is declared lost.
     Worker {
         /// The token that the claim granted.
         token: i64,
     },
-    /// The supervisor; heard on a lost job only when its lease is over or nobody may begin it.
-    Supervisor,
+    /// The leading supervisor; heard in its own term alone, on a lost job only when its lease is over
+    /// or nobody may begin it, on a failed one only when nobody has begun it.
+    Supervisor {
+        /// Its term.
+        term: i64,
+    },
+    /// Whoever looks after the dead letters; heard on an order that nobody has begun.
+    DeadLetters,
     /// A person.
     Person,
 }
@@ -54,9 +60,22 @@ pub async fn advance(
     reporter: Reporter,
     report: &Report,
 ) -> Result<Advanced> {
+    let (told, messages) = engine.answered(record(engine, run, event, reporter, report)).await?;
+    engine.publish_now(messages).await;
+    Ok(told)
+}
+
+/// Writes what follows from the event; answers with the messages to publish at once.
+async fn record(
+    engine: &Engine,
+    run: Uuid,
+    event: &Event,
+    reporter: Reporter,
+    report: &Report,
+) -> Result<(Advanced, Vec<Outgoing>)> {
     let mut tx = engine.store.begin().await?;
     let Some(locked) = runs::lock(&mut tx, run).await? else {
-        return Ok(Advanced::Ignored(Ignored::Finished));
+        return Ok((Advanced::Ignored(Ignored::Finished), Vec::new()));
     };
     let heard = may_speak(&mut tx, run, event, reporter).await?;
     let next = match if heard { locked.run.apply(event) } else { Err(Ignored::Stale) } {
@@ -66,7 +85,7 @@ pub async fn advance(
                 runs::record_event(&mut tx, run, event, Some(&ignored.to_string())).await?;
                 tx.commit().await?;
             }
-            return Ok(Advanced::Ignored(ignored));
+            return Ok((Advanced::Ignored(ignored), Vec::new()));
         }
     };
     runs::record_event(&mut tx, run, event, None).await?;
@@ -82,23 +101,31 @@ pub async fn advance(
     messages.extend(news::tell(&mut tx, &locked, event, &next).await?);
     tx.nudge().await?;
     tx.commit().await?;
-    engine.publish_now(messages).await;
-    Ok(Advanced::Moved(next.run))
+    Ok((Advanced::Moved(next.run), messages))
 }
 
 async fn may_speak(tx: &mut Tx, run: Uuid, event: &Event, reporter: Reporter) -> Result<bool> {
+    if let Reporter::Supervisor { term } = reporter
+        && !leadership::holds(tx, term).await?
+    {
+        return Ok(false);
+    }
     let Some((job, attempt)) = event.report() else { return Ok(true) };
     let holder = jobs::holder(tx, Try { run, job, attempt }).await?;
     Ok(match reporter {
-        Reporter::Worker { token } => holder == Holder::Worker { token },
-        Reporter::Supervisor => match event {
-            Event::Lost { .. } => matches!(holder, Holder::Gone | Holder::Nobody),
-            // A dead letter: no worker will ever take it.
-            Event::Failed { .. } => matches!(holder, Holder::Nobody),
+        Reporter::Worker { token } => {
+            matches!(holder, Holder::Worker { token: current, .. } if current == token)
+        }
+        Reporter::Supervisor { .. } | Reporter::DeadLetters => match event {
+            Event::Lost { .. } => matches!(holder, Holder::Worker { lasts: false, .. } | Holder::Nobody),
+            Event::Failed { .. } => holder == Holder::Nobody,
             Event::Succeeded { .. }
             | Event::Refused { .. }
+            | Event::Released { .. }
             | Event::DeadlinePassed
-            | Event::CancelRequested { .. } => false,
+            | Event::CancelRequested { .. }
+            | Event::ResumeRequested { .. }
+            | Event::GiveUpRequested { .. } => false,
         },
         Reporter::Person => false,
     })
@@ -112,11 +139,15 @@ async fn end_try(tx: &mut Tx, run: Uuid, event: &Event, report: &Report) -> Resu
         Event::Succeeded { .. } => (End::Succeeded, None),
         Event::Failed { reason, .. } => (End::Failed, Some(reason.as_str())),
         Event::Refused { reason, .. } => (End::Refused, Some(reason.as_str())),
+        Event::Released { .. } => (End::Released, None),
         Event::Lost { .. } => match jobs::holder(tx, which).await? {
             Holder::Nobody => (End::Stopped, None),
-            Holder::Worker { .. } | Holder::Gone | Holder::Ended => (End::Lost, None),
+            Holder::Worker { .. } | Holder::Ended => (End::Lost, None),
         },
-        Event::DeadlinePassed | Event::CancelRequested { .. } => return Ok(()),
+        Event::DeadlinePassed
+        | Event::CancelRequested { .. }
+        | Event::ResumeRequested { .. }
+        | Event::GiveUpRequested { .. } => return Ok(()),
     };
     jobs::end(tx, which, end, reason, report.output.as_ref()).await
 }
@@ -128,13 +159,14 @@ pub(crate) async fn carry_out(tx: &mut Tx, locked: &Locked, next: &Transition) -
         match effect {
             Effect::Enqueue { job, attempt, delay } => {
                 let which = Try { run: locked.id, job: *job, attempt: *attempt };
-                jobs::insert(tx, which, job.direction(), *delay).await?;
+                let delay = jittered(*delay);
+                jobs::insert(tx, which, job.direction(), delay).await?;
                 let message = job_message(which, locked.traceparent.clone());
                 if delay.is_zero() {
                     outbox::insert(tx, &message, RELAY_GRACE).await?;
                     messages.push(message);
                 } else {
-                    outbox::insert(tx, &message, *delay).await?;
+                    outbox::insert(tx, &message, delay).await?;
                 }
             }
             Effect::Stop { job, attempt } => {
@@ -149,7 +181,7 @@ pub(crate) async fn carry_out(tx: &mut Tx, locked: &Locked, next: &Transition) -
 
 async fn settle(tx: &mut Tx, locked: &Locked, next: &Transition, status: Status) -> Result<()> {
     let before = promotions::lock_status(tx, &locked.promotion).await?;
-    if !before.is_some_and(|before| before.may_become(status)) {
+    if !before.is_some_and(|before| before == status || before.may_become(status)) {
         tracing::error!(promotion = %locked.promotion, ?before, after = %status, "an illegal move was not made");
         return Ok(());
     }
@@ -159,6 +191,11 @@ async fn settle(tx: &mut Tx, locked: &Locked, next: &Transition, status: Status)
         promotions::record_deployment(tx, &locked.promotion).await?;
     }
     Ok(())
+}
+
+/// A little longer each time: what failed together is not tried again together.
+fn jittered(delay: Duration) -> Duration {
+    delay.mul_f64(1.0 + fastrand::f64() / 2.0)
 }
 
 /// The order to run a try, addressed to the queue of its worker and direction.

@@ -80,8 +80,10 @@ pub enum StepError {
     Retry(Reason),
     /// Another try gives the same.
     Fail(Reason),
-    /// Validate and Window check only: no, and nothing was done.
+    /// No, and this try certainly did nothing: there is nothing of it to undo.
     Refuse(String),
+    /// The worker must end; another one goes on. For the engine itself.
+    Release,
 }
 
 /// What people are told and what the log is told.

@@ -93,7 +93,8 @@ pub(crate) fn reason(run: &Run, limit: Duration) -> Option<String> {
             Some(cause.sentence(limit))
         }
         Phase::Finished(Outcome::Deployed { warning }) => warning.clone(),
-        Phase::Finished(Outcome::NeedsAttention { cause, undo, reason }) => Some(format!(
+        Phase::NeedsAttention { cause, job: undo, reason, .. }
+        | Phase::Finished(Outcome::GivenUp { cause, undo, reason }) => Some(format!(
             "{} Putting it back stopped at “{}”: {reason}",
             cause.sentence(limit),
             undoing(*undo).trim_end_matches('.'),
@@ -103,11 +104,15 @@ pub(crate) fn reason(run: &Run, limit: Duration) -> Option<String> {
 
 fn of_transition(before: &Run, event: &Event, after: &Run, limit: Duration) -> Vec<News> {
     match &after.phase {
-        Phase::Forward { job, attempt } if *attempt > 1 => vec![retried(*job, event)],
+        Phase::Forward { job, attempt, .. } if *attempt > 1 => vec![retried(*job, event)],
         Phase::Forward { job, .. } => went_on(before, *job),
         Phase::Draining { .. } => vec![],
         Phase::Compensating { job, attempt, .. } if *attempt > 1 => vec![retried(*job, event)],
         Phase::Compensating { job, cause, .. } => went_back(before, *job, cause, limit),
+        Phase::NeedsAttention { .. } => {
+            let why = reason(after, limit).unwrap_or_default();
+            vec![News { kind: Kind::NeedsAttention, step: None, message: why }]
+        }
         Phase::Finished(outcome) => ended(before, outcome, after, limit),
     }
 }
@@ -120,10 +125,13 @@ fn retried(job: Job, event: &Event) -> News {
     let why = match event {
         Event::Failed { reason, .. } => reason.clone(),
         Event::Lost { .. } => "Whoever was working on it vanished.".to_owned(),
+        Event::Released { .. } => "Whoever was working on it had to stop.".to_owned(),
+        Event::ResumeRequested { by } => format!("{by} asked to go on."),
         Event::Succeeded { .. }
         | Event::Refused { .. }
         | Event::DeadlinePassed
-        | Event::CancelRequested { .. } => String::new(),
+        | Event::CancelRequested { .. }
+        | Event::GiveUpRequested { .. } => String::new(),
     };
     news(Kind::StepRetried, job, format!("{why} Trying again.").trim_start())
 }
@@ -150,7 +158,7 @@ fn went_back(before: &Run, next: Job, cause: &Cause, limit: Duration) -> Vec<New
             news(Kind::RollingBack, job, cause.sentence(limit)),
             news(Kind::StepStarted, next, undoing(next)),
         ],
-        Phase::Finished(_) => vec![],
+        Phase::NeedsAttention { .. } | Phase::Finished(_) => vec![],
     }
 }
 
@@ -183,7 +191,7 @@ fn ended(before: &Run, outcome: &Outcome, after: &Run, limit: Duration) -> Vec<N
                 message: format!("{why} The old version is back in production and works."),
             },
         ],
-        Outcome::NeedsAttention { .. } => vec![News { kind: Kind::NeedsAttention, step: None, message: why }],
+        Outcome::GivenUp { .. } => vec![News { kind: Kind::NeedsAttention, step: None, message: why }],
     }
 }
 

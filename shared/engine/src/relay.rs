@@ -41,7 +41,7 @@ impl Engine {
                 Err(error) => tracing::warn!(message = %id, %error, "a message was not published yet"),
             }
         }
-        self.store.outbox_sent(&sent).await?;
+        self.answered(self.store.outbox_sent(&sent)).await?;
         Ok(sent.len())
     }
 }
@@ -50,7 +50,7 @@ impl Engine {
 pub async fn run(engine: &Engine) {
     let stop = engine.shutdown.draining();
     while !stop.is_cancelled() {
-        match sweep(engine).await {
+        match sweep(engine, Duration::ZERO).await {
             // A full batch: there is probably more.
             Ok(taken) if i64::try_from(taken).is_ok_and(|taken| taken >= BATCH_MAX) => continue,
             Ok(_) => {}
@@ -66,13 +66,19 @@ pub async fn run(engine: &Engine) {
     }
 }
 
-async fn sweep(engine: &Engine) -> Result<usize> {
-    let mut tx = engine.store.begin().await?;
-    let due = outbox::take_due(&mut tx, BATCH_MAX, RETAKE_AFTER).await?;
-    tx.commit().await?;
+/// Publishes what has been due for `overdue`, one batch at most; answers how many messages it took.
+pub async fn sweep(engine: &Engine, overdue: Duration) -> Result<usize> {
+    let due = engine.answered(take(engine, overdue)).await?;
     let taken = due.len();
     engine.publish_and_forget(due).await?;
     Ok(taken)
+}
+
+async fn take(engine: &Engine, overdue: Duration) -> Result<Vec<Outgoing>> {
+    let mut tx = engine.store.begin().await?;
+    let due = outbox::take_due(&mut tx, BATCH_MAX, overdue, RETAKE_AFTER).await?;
+    tx.commit().await?;
+    Ok(due)
 }
 
 /// `None` for an exchange that this version does not know: the row stays for one that does.

@@ -4,7 +4,8 @@
 //!    lease, not the broker, brings the job back.
 //! 2. Run the handler while the heartbeat keeps the lease. Stop it at once when the run no longer
 //!    wants it, the lease cannot be kept, its time is over or the process must end.
-//! 3. Report through `advance`. A report without a lease is refused there and kept as evidence.
+//! 3. Report through `advance`, also what was cut short. A report that comes too late is refused there
+//!    by its token and kept as evidence.
 //! 4. Acknowledge the message. Until then it counts against the prefetch, so a worker whose slots
 //!    are taken leaves further messages to others.
 
@@ -32,6 +33,9 @@ use crate::{Advanced, Engine, Reporter, advance, log};
 
 /// How long a report may take once the process is told to let go.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// How long a report that nobody waits for any more is tried.
+const EVIDENCE_LIMIT: Duration = Duration::from_mins(1);
 
 /// Runs this kind of worker until the process drains and its jobs are done or abandoned.
 pub async fn run<H: JobHandler>(engine: &Engine, worker: Worker, handler: H) -> anyhow::Result<()> {
@@ -138,7 +142,7 @@ async fn claim_and_run<H: JobHandler>(
 async fn claim(engine: &Engine, which: Try) -> store::Result<Option<Claimed>> {
     let asked = Instant::now();
     let length = engine.config.lease();
-    let lease = engine.store.claim(which, &engine.owner, length).await?;
+    let lease = engine.answered(engine.store.claim(which, &engine.owner, length)).await?;
     Ok(lease.map(|lease| Claimed { which, lease, asked, length }))
 }
 
@@ -155,8 +159,11 @@ async fn attempt<H: JobHandler>(
     let result = tokio::select! {
         result = execute(engine, handler, which) => result,
         () = &mut heartbeat => {
-            tracing::warn!("the lease is lost: nothing more is touched, nothing is reported");
-            return;
+            tracing::warn!("the lease cannot be kept: nothing more is touched");
+            let evidence = testify(engine, claimed);
+            return if tokio::time::timeout(EVIDENCE_LIMIT, evidence).await.is_err() {
+                tracing::warn!("nobody heard why the job was cut short");
+            };
         }
         () = unwanted.cancelled() => {
             Err(StepError::fail_plainly("It was stopped because the deployment is being undone."))
@@ -165,10 +172,7 @@ async fn attempt<H: JobHandler>(
             sentence: Some(format!("“{}” took too long and was stopped.", which.job.step().title())),
             detail: None,
         })),
-        () = engine.shutdown.abandoned().cancelled_owned() => Err(StepError::Retry(Reason {
-            sentence: Some("The worker was shut down while it was busy.".into()),
-            detail: None,
-        })),
+        () = engine.shutdown.abandoned().cancelled_owned() => Err(StepError::Release),
     };
     let (event, report) = to_event(which, result);
     let reported = report_until_heard(engine, which, claimed.lease.token, &event, &report);
@@ -180,6 +184,16 @@ async fn attempt<H: JobHandler>(
         () = &mut heartbeat => {}
     }
     reported.await;
+}
+
+/// Says that the job was cut short. Heard if nobody has declared it lost; evidence otherwise.
+async fn testify(engine: &Engine, claimed: &Claimed) {
+    let result = Err(StepError::Retry(Reason {
+        sentence: Some("The worker lost touch with Slipway's records and stopped.".into()),
+        detail: None,
+    }));
+    let (event, report) = to_event(claimed.which, result);
+    report_until_heard(engine, claimed.which, claimed.lease.token, &event, &report).await;
 }
 
 /// Runs the handler; whatever it does, the outcome is a value.
@@ -203,6 +217,7 @@ async fn execute<H: JobHandler>(engine: &Engine, handler: &H, which: Try) -> Res
             tracing::warn!(promotion = %cx.order.promotion, sentence, detail, "failed");
         }
         Err(StepError::Refuse(sentence)) => cx.log(format!("refused: {sentence}")),
+        Err(StepError::Release) => {}
     }
     drop(cx);
     writer.close().await;
@@ -242,6 +257,7 @@ fn to_event(which: Try, result: Result<Report, StepError>) -> (Event, Report) {
             (Event::Failed { job, attempt, reason: plain(reason), retry: false }, Report::default())
         }
         Err(StepError::Refuse(reason)) => (Event::Refused { job, attempt, reason }, Report::default()),
+        Err(StepError::Release) => (Event::Released { job, attempt }, Report::default()),
     }
 }
 
@@ -267,7 +283,7 @@ async fn patiently<T, F: Future<Output = store::Result<T>>>(
         .without_max_times();
     let call = call
         .retry(backoff)
-        .when(|error: &StoreError| matches!(error, StoreError::Unavailable(_) | StoreError::ReadOnly))
+        .when(StoreError::is_passing)
         .notify(|error, _| tracing::warn!(%error, "waiting for the database"));
     tokio::select! {
         result = call => Some(result),

@@ -36,6 +36,24 @@ pub enum StoreError {
     Statement(#[source] sqlx::Error),
 }
 
+impl StoreError {
+    /// The database was asked and said nothing for too long; what was asked may have been done.
+    pub fn silent() -> Self {
+        StoreError::Unavailable(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Whether the same may work later, when the database is back.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            StoreError::Unavailable(_) | StoreError::ReadOnly => true,
+            StoreError::Conflict { .. }
+            | StoreError::Unknown { .. }
+            | StoreError::Schema(_)
+            | StoreError::Statement(_) => false,
+        }
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         let database = error.as_database_error();

@@ -26,8 +26,6 @@ pub struct Lease {
     pub token: i64,
     /// How long it still lasts, by the database's clock.
     pub remaining: Duration,
-    /// How long until the run's deadline, by the database's clock; zero when it has passed.
-    pub until_deadline: Duration,
 }
 
 /// What a renewal answers.
@@ -46,8 +44,10 @@ pub enum End {
     Succeeded,
     /// It did not.
     Failed,
-    /// It said no.
+    /// It certainly did nothing.
     Refused,
+    /// Its worker had to end and handed it back.
+    Released,
     /// Its lease ran out.
     Lost,
     /// Nobody had begun it when the run stopped wanting it.
@@ -60,24 +60,26 @@ impl End {
             End::Succeeded => "succeeded",
             End::Failed => "failed",
             End::Refused => "refused",
+            End::Released => "released",
             End::Lost => "lost",
             End::Stopped => "stopped",
         }
     }
 }
 
-/// Who holds a try.
+/// Who holds a try. A worker holds it until its end is on record: when its lease is over somebody
+/// may declare it lost, and until then its report counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holder {
     /// Nobody has begun it.
     Nobody,
-    /// A worker whose lease lasts.
+    /// A worker.
     Worker {
         /// The lease's token.
         token: i64,
+        /// Whether the lease still lasts.
+        lasts: bool,
     },
-    /// A worker whose lease is over.
-    Gone,
     /// It has ended.
     Ended,
 }
@@ -85,8 +87,8 @@ pub enum Holder {
 /// Queues a try, to be claimed after the delay.
 pub async fn insert(tx: &mut Tx, which: Try, direction: Direction, delay: Duration) -> Result<()> {
     sqlx::query!(
-        "insert into jobs (run, job, attempt, direction, available_at)
-         values ($1, $2, $3, $4, clock_timestamp() + make_interval(secs => $5))",
+        "insert into jobs (run, job, attempt, direction, available_at, announced_at)
+         select $1, $2, $3, $4, due, due from (select slipway_now() + make_interval(secs => $5) as due) as delayed",
         which.run,
         which.job.as_str(),
         number(which.attempt),
@@ -101,7 +103,7 @@ pub async fn insert(tx: &mut Tx, which: Try, direction: Direction, delay: Durati
 /// Who holds the try now. The run must be locked, or the answer may be old at once.
 pub async fn holder(tx: &mut Tx, which: Try) -> Result<Holder> {
     let row = sqlx::query!(
-        r#"select state, token, coalesce(lease_until > clock_timestamp(), false) as "lasts!"
+        r#"select state, token, coalesce(lease_until > slipway_now(), false) as "lasts!"
            from jobs where run = $1 and job = $2 and attempt = $3 for update"#,
         which.run,
         which.job.as_str(),
@@ -112,8 +114,8 @@ pub async fn holder(tx: &mut Tx, which: Try) -> Result<Holder> {
     Ok(match row {
         Some(row) if row.state == "queued" => Holder::Nobody,
         Some(row) if row.state == "running" => match row.token {
-            Some(token) if row.lasts => Holder::Worker { token },
-            _ => Holder::Gone,
+            Some(token) => Holder::Worker { token, lasts: row.lasts },
+            None => Holder::Nobody,
         },
         Some(_) | None => Holder::Ended,
     })
@@ -141,7 +143,7 @@ pub async fn end(
     output: Option<&Value>,
 ) -> Result<()> {
     sqlx::query!(
-        "update jobs set state = $4, reason = $5, output = $6, finished_at = clock_timestamp()
+        "update jobs set state = $4, reason = $5, output = $6, finished_at = slipway_now()
          where run = $1 and job = $2 and attempt = $3",
         which.run,
         which.job.as_str(),
@@ -155,18 +157,18 @@ pub async fn end(
     Ok(())
 }
 
-/// Takes tries that have been due for `overdue` without anybody beginning them and without a message on
-/// its way: the broker lost it, or all workers are busy. From now on they are due anew, so that each is
+/// Takes tries that nobody has begun for `overdue` after they were announced, and that have no message on
+/// its way: the broker lost it, or all workers are busy. They count as announced now, so that each is
 /// announced once in that time whoever looks. Each comes with its run's trace.
 pub async fn take_forgotten(tx: &mut Tx, overdue: Duration) -> Result<Vec<(Try, Option<String>)>> {
     let rows = sqlx::query!(
         "with forgotten as (
              select j.run, j.job, j.attempt, r.traceparent from jobs j join runs r on r.id = j.run
              where j.state = 'queued' and not j.stop_requested
-                   and j.available_at <= clock_timestamp() - make_interval(secs => $1)
+                   and j.announced_at <= slipway_now() - make_interval(secs => $1)
                    and not exists (select from outbox o where o.body ->> 'run' = j.run::text)
-             order by j.available_at limit 100 for update of j skip locked)
-         update jobs set available_at = clock_timestamp() from forgotten
+             order by j.announced_at limit 100 for update of j skip locked)
+         update jobs set announced_at = slipway_now() from forgotten
          where jobs.run = forgotten.run and jobs.job = forgotten.job and jobs.attempt = forgotten.attempt
          returning jobs.run, jobs.job, jobs.attempt, forgotten.traceparent",
         overdue.as_secs_f64(),
@@ -190,17 +192,16 @@ impl Store {
                claimed as (
                  update jobs
                  set state = 'running', token = nextval('lease_tokens'), lease_owner = $4,
-                     started_at = clock_timestamp(), lease_until = clock_timestamp() + make_interval(secs => $5)
+                     started_at = slipway_now(), lease_until = slipway_now() + make_interval(secs => $5)
                  from wanted
                  where run = wanted.id and job = $2 and attempt = $3 and state = 'queued' and not stop_requested
-                       and available_at <= clock_timestamp()
+                       and available_at <= slipway_now()
                  returning run, token, lease_until)
                update runs
-               set deadline_at = coalesce(deadline_at, clock_timestamp() + make_interval(secs => time_limit_seconds))
+               set deadline_at = coalesce(deadline_at, slipway_now() + make_interval(secs => time_limit_seconds))
                from claimed where runs.id = claimed.run
                returning claimed.token as "token!",
-                         extract(epoch from claimed.lease_until - clock_timestamp())::float8 as "remaining!",
-                         extract(epoch from deadline_at - clock_timestamp())::float8 as "until_deadline!""#,
+                         extract(epoch from claimed.lease_until - slipway_now())::float8 as "remaining!""#,
             which.run,
             which.job.as_str(),
             number(which.attempt),
@@ -209,20 +210,18 @@ impl Store {
         )
         .fetch_optional(&self.pool)
         .await?;
-        Ok(row.map(|row| Lease {
-            token: row.token,
-            remaining: seconds(row.remaining),
-            until_deadline: seconds(row.until_deadline),
-        }))
+        Ok(row.map(|row| Lease { token: row.token, remaining: seconds(row.remaining) }))
     }
 
     /// Extends the lease; `None` when it is no longer ours: touch nothing from now on.
+    ///
+    /// A lease that is over but that nobody took away is extended all the same: the holder of the token
+    /// is the only one, and by its own clock it has kept in time.
     pub async fn renew(&self, which: Try, token: i64, lease: Duration) -> Result<Option<Renewal>> {
         let row = sqlx::query!(
-            r#"update jobs set lease_until = clock_timestamp() + make_interval(secs => $5)
+            r#"update jobs set lease_until = slipway_now() + make_interval(secs => $5)
                where run = $1 and job = $2 and attempt = $3 and token = $4 and state = 'running'
-                     and lease_until > clock_timestamp()
-               returning stop_requested, extract(epoch from lease_until - clock_timestamp())::float8 as "remaining!""#,
+               returning stop_requested, extract(epoch from lease_until - slipway_now())::float8 as "remaining!""#,
             which.run,
             which.job.as_str(),
             number(which.attempt),
@@ -239,8 +238,23 @@ impl Store {
     pub async fn lost_tries(&self) -> Result<Vec<Try>> {
         let rows = sqlx::query!(
             "select run, job, attempt from jobs
-             where (state = 'running' and lease_until <= clock_timestamp()) or (state = 'queued' and stop_requested)
+             where (state = 'running' and lease_until <= slipway_now()) or (state = 'queued' and stop_requested)
              order by lease_until limit 100"
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().filter_map(|row| to_try(row.run, &row.job, row.attempt)).collect())
+    }
+
+    /// Tries that could be begun for longer than `waited` in the given direction, and nobody did.
+    pub async fn starved_tries(&self, direction: Direction, waited: Duration) -> Result<Vec<Try>> {
+        let rows = sqlx::query!(
+            "select run, job, attempt from jobs
+             where state = 'queued' and not stop_requested and direction = $1
+                   and available_at <= slipway_now() - make_interval(secs => $2)
+             order by available_at limit 100",
+            direction.as_str(),
+            waited.as_secs_f64(),
         )
         .fetch_all(&self.pool)
         .await?;
@@ -262,7 +276,7 @@ impl Store {
     /// How long ago the job was first begun in this run, by the database's clock.
     pub async fn since_started(&self, run: Uuid, job: Job) -> Result<Option<Duration>> {
         let elapsed = sqlx::query_scalar!(
-            r#"select extract(epoch from clock_timestamp() - min(started_at))::float8 from jobs where run = $1 and job = $2"#,
+            r#"select extract(epoch from slipway_now() - min(started_at))::float8 from jobs where run = $1 and job = $2"#,
             run,
             job.as_str(),
         )

@@ -4,15 +4,17 @@
 //! changes a run writes its row, its jobs, its events and its outbox together. Only this crate
 //! speaks SQL to Slipway's database.
 //!
-//! Times are the database's: leases and deadlines are set, compared and measured by its clock
-//! alone, and leave this crate as spans still left, never as instants.
+//! Times are the database's: leases and deadlines are set, compared and measured by its clock alone
+//! (the function `slipway_now`), and leave this crate as spans still left, never as instants.
 
 mod error;
 
 pub mod backups;
+pub mod clock;
 pub mod inbox;
 pub mod installations;
 pub mod jobs;
+pub mod leadership;
 pub mod log;
 pub mod outbox;
 pub mod progress;

@@ -26,7 +26,7 @@ pub struct Outgoing {
 pub async fn insert(tx: &mut Tx, message: &Outgoing, delay: Duration) -> Result<()> {
     sqlx::query!(
         "insert into outbox (id, exchange, routing_key, body, traceparent, available_at)
-         values ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(secs => $6))",
+         values ($1, $2, $3, $4, $5, slipway_now() + make_interval(secs => $6))",
         message.id,
         message.exchange,
         message.routing_key,
@@ -39,19 +39,25 @@ pub async fn insert(tx: &mut Tx, message: &Outgoing, delay: Duration) -> Result<
     Ok(())
 }
 
-/// Takes up to `limit` due messages, for `retake_after`: others leave them alone meanwhile, and after
-/// that they are due again unless they were sent.
-pub async fn take_due(tx: &mut Tx, limit: i64, retake_after: Duration) -> Result<Vec<Outgoing>> {
+/// Takes up to `limit` messages that have been due for `overdue`, for `retake_after`: others leave them
+/// alone meanwhile, and after that they are due again unless they were sent.
+pub async fn take_due(
+    tx: &mut Tx,
+    limit: i64,
+    overdue: Duration,
+    retake_after: Duration,
+) -> Result<Vec<Outgoing>> {
     let rows = sqlx::query_as!(
         Outgoing,
         "with due as (
-             select id from outbox where available_at <= clock_timestamp()
+             select id from outbox where available_at <= slipway_now() - make_interval(secs => $3)
              order by available_at, sequence limit $1 for update skip locked)
-         update outbox o set available_at = clock_timestamp() + make_interval(secs => $2)
+         update outbox o set available_at = slipway_now() + make_interval(secs => $2)
          from due where o.id = due.id
          returning o.id, o.exchange, o.routing_key, o.body, o.traceparent",
         limit,
         retake_after.as_secs_f64(),
+        overdue.as_secs_f64(),
     )
     .fetch_all(&mut *tx.0)
     .await?;

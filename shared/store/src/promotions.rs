@@ -99,7 +99,7 @@ pub struct TryRecord {
     pub job: Job,
     /// Which try.
     pub attempt: u32,
-    /// queued, running, succeeded, failed, refused, lost, stopped.
+    /// queued, running, succeeded, failed, refused, released, lost, stopped.
     pub state: String,
     /// When a worker took it.
     pub started_at: Option<Timestamp>,
@@ -406,7 +406,7 @@ impl Store {
     pub async fn timeline(&self, run: Uuid) -> Result<Vec<TryRecord>> {
         let rows = sqlx::query!(
             r#"select job, attempt, state, started_at as "started_at: jiff_sqlx::Timestamp", reason,
-                      (extract(epoch from coalesce(finished_at, clock_timestamp()) - started_at) * 1000)::bigint
+                      (extract(epoch from coalesce(finished_at, slipway_now()) - started_at) * 1000)::bigint
                           as duration_ms
                from jobs where run = $1 order by sequence"#,
             run

@@ -32,6 +32,7 @@ struct PhaseColumns {
     phase: &'static str,
     job: Option<&'static str>,
     attempt: Option<i32>,
+    strikes: i32,
     unwind_from: Option<&'static str>,
     cause: Option<Value>,
     outcome: Option<&'static str>,
@@ -45,6 +46,7 @@ struct Row {
     phase: String,
     job: Option<String>,
     attempt: Option<i32>,
+    strikes: i32,
     unwind_from: Option<String>,
     cause: Option<Value>,
     outcome: Option<String>,
@@ -90,7 +92,7 @@ pub async fn insert(
 pub async fn lock(tx: &mut Tx, id: Uuid) -> Result<Option<Locked>> {
     let row = sqlx::query_as!(
         Row,
-        "select promotion, installation, plan_version, phase, job, attempt, unwind_from, cause, outcome,
+        "select promotion, installation, plan_version, phase, job, attempt, strikes, unwind_from, cause, outcome,
                 outcome_note, time_limit_seconds, traceparent
          from runs where id = $1 for update",
         id,
@@ -105,8 +107,8 @@ pub async fn update(tx: &mut Tx, id: Uuid, run: &Run) -> Result<()> {
     let columns = to_columns(&run.phase);
     sqlx::query!(
         "update runs set version = version + 1, phase = $2, job = $3, attempt = $4, unwind_from = $5, cause = $6,
-                outcome = $7, outcome_note = $8,
-                finished_at = case when $2 = 'finished' then clock_timestamp() end
+                outcome = $7, outcome_note = $8, strikes = $9,
+                finished_at = case when $2 = 'finished' then slipway_now() end
          where id = $1",
         id,
         columns.phase,
@@ -116,6 +118,7 @@ pub async fn update(tx: &mut Tx, id: Uuid, run: &Run) -> Result<()> {
         columns.cause,
         columns.outcome,
         columns.outcome_note,
+        columns.strikes,
     )
     .execute(&mut *tx.0)
     .await?;
@@ -167,7 +170,7 @@ impl Store {
     /// Runs whose deadline has passed and that still go forward before the pivot.
     pub async fn runs_past_deadline(&self) -> Result<Vec<Uuid>> {
         let ids = sqlx::query_scalar!(
-            "select id from runs where phase = 'forward' and job <> $1 and deadline_at <= clock_timestamp()
+            "select id from runs where phase = 'forward' and job <> $1 and deadline_at <= slipway_now()
              order by deadline_at limit 100",
             Job::Finish.as_str(),
         )
@@ -199,24 +202,27 @@ impl Row {
         let job = || known("runs.job", self.job.as_deref().unwrap_or_default());
         let cause = || cause_from_json(self.cause.as_ref().unwrap_or(&Value::Null));
         let attempt = self.attempt.unwrap_or_default().unsigned_abs();
+        let strikes = self.strikes.unsigned_abs();
+        let from = || known("runs.unwind_from", self.unwind_from.as_deref().unwrap_or_default());
+        let note = || self.outcome_note.clone().unwrap_or_default();
         match self.phase.as_str() {
-            "forward" => Ok(Phase::Forward { job: job()?, attempt }),
+            "forward" => Ok(Phase::Forward { job: job()?, attempt, strikes }),
             "draining" => Ok(Phase::Draining { job: job()?, attempt, cause: cause()? }),
-            "compensating" => Ok(Phase::Compensating {
-                from: known("runs.unwind_from", self.unwind_from.as_deref().unwrap_or_default())?,
+            "compensating" => {
+                Ok(Phase::Compensating { from: from()?, job: job()?, attempt, strikes, cause: cause()? })
+            }
+            "needs_attention" => Ok(Phase::NeedsAttention {
+                from: from()?,
                 job: job()?,
                 attempt,
                 cause: cause()?,
+                reason: note(),
             }),
             "finished" => Ok(Phase::Finished(match self.outcome.as_deref().unwrap_or_default() {
                 "deployed" => Outcome::Deployed { warning: self.outcome_note.clone() },
                 "refused" => Outcome::Refused(cause()?),
                 "rolled_back" => Outcome::RolledBack(cause()?),
-                "needs_attention" => Outcome::NeedsAttention {
-                    cause: cause()?,
-                    undo: job()?,
-                    reason: self.outcome_note.clone().unwrap_or_default(),
-                },
+                "given_up" => Outcome::GivenUp { cause: cause()?, undo: job()?, reason: note() },
                 other => return Err(StoreError::Unknown { column: "runs.outcome", value: other.to_owned() }),
             })),
             other => Err(StoreError::Unknown { column: "runs.phase", value: other.to_owned() }),
@@ -229,18 +235,27 @@ fn to_columns(phase: &Phase) -> PhaseColumns {
     let at = |phase, job: &Job, attempt: u32| PhaseColumns {
         phase,
         job: Some(job.as_str()),
-        attempt: i32::try_from(attempt).ok(),
+        attempt: Some(number(attempt)),
         ..PhaseColumns::default()
     };
     match phase {
-        Phase::Forward { job, attempt } => at("forward", job, *attempt),
+        Phase::Forward { job, attempt, strikes } => {
+            PhaseColumns { strikes: number(*strikes), ..at("forward", job, *attempt) }
+        }
         Phase::Draining { job, attempt, cause } => {
             PhaseColumns { cause: Some(cause_to_json(cause)), ..at("draining", job, *attempt) }
         }
-        Phase::Compensating { from, job, attempt, cause } => PhaseColumns {
+        Phase::Compensating { from, job, attempt, strikes, cause } => PhaseColumns {
+            strikes: number(*strikes),
             unwind_from: Some(from.as_str()),
             cause: Some(cause_to_json(cause)),
             ..at("compensating", job, *attempt)
+        },
+        Phase::NeedsAttention { from, job, attempt, cause, reason } => PhaseColumns {
+            unwind_from: Some(from.as_str()),
+            cause: Some(cause_to_json(cause)),
+            outcome_note: Some(reason.clone()),
+            ..at("needs_attention", job, *attempt)
         },
         Phase::Finished(Outcome::Deployed { warning }) => {
             PhaseColumns { outcome: Some("deployed"), outcome_note: warning.clone(), ..over() }
@@ -251,14 +266,18 @@ fn to_columns(phase: &Phase) -> PhaseColumns {
         Phase::Finished(Outcome::RolledBack(cause)) => {
             PhaseColumns { outcome: Some("rolled_back"), cause: Some(cause_to_json(cause)), ..over() }
         }
-        Phase::Finished(Outcome::NeedsAttention { cause, undo, reason }) => PhaseColumns {
+        Phase::Finished(Outcome::GivenUp { cause, undo, reason }) => PhaseColumns {
             job: Some(undo.as_str()),
-            outcome: Some("needs_attention"),
+            outcome: Some("given_up"),
             outcome_note: Some(reason.clone()),
             cause: Some(cause_to_json(cause)),
             ..over()
         },
     }
+}
+
+fn number(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
 }
 
 fn cause_to_json(cause: &Cause) -> Value {
@@ -286,6 +305,7 @@ fn event_to_json(event: &Event) -> Value {
     let report = |kind: &str, job: &Job, attempt: u32| json!({ "kind": kind, "job": job.as_str(), "attempt": attempt });
     match event {
         Event::Succeeded { job, attempt } => report("succeeded", job, *attempt),
+        Event::Released { job, attempt } => report("released", job, *attempt),
         Event::Lost { job, attempt } => report("lost", job, *attempt),
         Event::Failed { job, attempt, reason, retry } => {
             json!({ "kind": "failed", "job": job.as_str(), "attempt": attempt, "reason": reason, "retry": retry })
@@ -297,6 +317,10 @@ fn event_to_json(event: &Event) -> Value {
         Event::CancelRequested { by, reason } => {
             json!({ "kind": "cancel_requested", "by": by, "reason": reason })
         }
+        Event::ResumeRequested { by } => json!({ "kind": "resume_requested", "by": by }),
+        Event::GiveUpRequested { by, reason } => {
+            json!({ "kind": "give_up_requested", "by": by, "reason": reason })
+        }
     }
 }
 
@@ -306,6 +330,7 @@ fn event_from_json(value: &Value) -> Result<Event> {
     let attempt = value["attempt"].as_u64().and_then(|it| it.try_into().ok()).unwrap_or_default();
     match text("kind").as_str() {
         "succeeded" => Ok(Event::Succeeded { job: job()?, attempt }),
+        "released" => Ok(Event::Released { job: job()?, attempt }),
         "lost" => Ok(Event::Lost { job: job()?, attempt }),
         "failed" => {
             let retry = value["retry"].as_bool().unwrap_or_default();
@@ -314,6 +339,8 @@ fn event_from_json(value: &Value) -> Result<Event> {
         "refused" => Ok(Event::Refused { job: job()?, attempt, reason: text("reason") }),
         "deadline_passed" => Ok(Event::DeadlinePassed),
         "cancel_requested" => Ok(Event::CancelRequested { by: text("by"), reason: text("reason") }),
+        "resume_requested" => Ok(Event::ResumeRequested { by: text("by") }),
+        "give_up_requested" => Ok(Event::GiveUpRequested { by: text("by"), reason: text("reason") }),
         _ => Err(StoreError::Unknown { column: "run_events.event", value: value.to_string() }),
     }
 }

@@ -7,9 +7,9 @@ use domain::{Direction, Job};
 
 fn phases() -> Vec<Phase> {
     let cause = |job| Cause::Deadline { job };
-    let forward = domain::job::PLAN
-        .into_iter()
-        .flat_map(|job| [1, job.attempts_max()].map(|attempt| Phase::Forward { job, attempt }));
+    let forward = domain::job::PLAN.into_iter().flat_map(|job| {
+        [1, job.attempts_max()].map(|attempt| Phase::Forward { job, attempt, strikes: attempt - 1 })
+    });
     let draining = domain::job::PLAN
         .into_iter()
         .take_while(|job| *job != Job::Finish)
@@ -20,12 +20,20 @@ fn phases() -> Vec<Phase> {
             from: Job::CheckNew,
             job,
             attempt,
+            strikes: attempt - 1,
             cause: cause(Job::CheckNew),
         })
     });
+    let waiting = Phase::NeedsAttention {
+        from: Job::CheckNew,
+        job: Job::Restore,
+        attempt: 6,
+        cause: cause(Job::CheckNew),
+        reason: "It broke.".into(),
+    };
     let finished =
         [Outcome::Deployed { warning: None }, Outcome::RolledBack(cause(Job::Image))].map(Phase::Finished);
-    forward.chain(draining).chain(compensating).chain(finished).collect()
+    forward.chain(draining).chain(compensating).chain([waiting]).chain(finished).collect()
 }
 
 fn events(run: &Run) -> Vec<(&'static str, Event)> {
@@ -36,24 +44,30 @@ fn events(run: &Run) -> Vec<(&'static str, Event)> {
         ("failed, retry", failed(true)),
         ("failed", failed(false)),
         ("refused", Event::Refused { job, attempt, reason: "Not now.".into() }),
+        ("released", Event::Released { job, attempt }),
         ("lost", Event::Lost { job, attempt }),
         ("stale report", Event::Succeeded { job, attempt: attempt + 7 }),
         ("deadline", Event::DeadlinePassed),
         ("cancel", Event::CancelRequested { by: "Ada".into(), reason: "Not today.".into() }),
+        ("resume", Event::ResumeRequested { by: "Ada".into() }),
+        ("give up", Event::GiveUpRequested { by: "Ada".into(), reason: "I mend it.".into() }),
     ]
 }
 
 fn phase_text(phase: &Phase) -> String {
     match phase {
-        Phase::Forward { job, attempt } => format!("forward {job}#{attempt}"),
+        Phase::Forward { job, attempt, strikes } => format!("forward {job}#{attempt}, {strikes} struck"),
         Phase::Draining { job, attempt, .. } => format!("draining {job}#{attempt}"),
-        Phase::Compensating { job, attempt, .. } => format!("compensating {job}#{attempt}"),
+        Phase::Compensating { job, attempt, strikes, .. } => {
+            format!("compensating {job}#{attempt}, {strikes} struck")
+        }
+        Phase::NeedsAttention { job, attempt, .. } => format!("needs attention at {job}#{attempt}"),
         Phase::Finished(outcome) => match outcome {
             Outcome::Deployed { warning: None } => "deployed".into(),
             Outcome::Deployed { warning: Some(_) } => "deployed with a warning".into(),
             Outcome::Refused(_) => "refused".into(),
             Outcome::RolledBack(_) => "rolled back".into(),
-            Outcome::NeedsAttention { .. } => "needs attention".into(),
+            Outcome::GivenUp { .. } => "given up".into(),
         },
     }
 }

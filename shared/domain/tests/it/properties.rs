@@ -1,22 +1,27 @@
 //! What holds for any sequence of events, sensible or not.
 
+use std::collections::BTreeSet;
+
 use domain::run::{Effect, Event, Phase, Run};
 use domain::{Direction, Job};
 use proptest::prelude::*;
 
 fn any_event() -> impl Strategy<Value = Event> {
     let job = prop::sample::select(Job::ALL);
-    let report = (job, 0u32..8, 0u8..5).prop_map(|(job, attempt, kind)| match kind {
+    let report = (job, 0u32..8, 0u8..6).prop_map(|(job, attempt, kind)| match kind {
         0 => Event::Succeeded { job, attempt },
         1 => Event::Failed { job, attempt, reason: "It broke.".into(), retry: true },
         2 => Event::Failed { job, attempt, reason: "It broke.".into(), retry: false },
         3 => Event::Refused { job, attempt, reason: "Not now.".into() },
+        4 => Event::Released { job, attempt },
         _ => Event::Lost { job, attempt },
     });
     prop_oneof![
         8 => report,
         1 => Just(Event::DeadlinePassed),
         1 => Just(Event::CancelRequested { by: "Ada".into(), reason: "Not today.".into() }),
+        1 => Just(Event::ResumeRequested { by: "Ada".into() }),
+        1 => Just(Event::GiveUpRequested { by: "Ada".into(), reason: "I mend it.".into() }),
     ]
 }
 
@@ -27,8 +32,12 @@ fn aimed(event: Event, run: &Run, aim: bool) -> Event {
         Event::Succeeded { .. } => Event::Succeeded { job, attempt },
         Event::Failed { reason, retry, .. } => Event::Failed { job, attempt, reason, retry },
         Event::Refused { reason, .. } => Event::Refused { job, attempt, reason },
+        Event::Released { .. } => Event::Released { job, attempt },
         Event::Lost { .. } => Event::Lost { job, attempt },
-        other @ (Event::DeadlinePassed | Event::CancelRequested { .. }) => other,
+        other @ (Event::DeadlinePassed
+        | Event::CancelRequested { .. }
+        | Event::ResumeRequested { .. }
+        | Event::GiveUpRequested { .. }) => other,
     }
 }
 
@@ -40,6 +49,7 @@ proptest! {
         let mut run = Run::start().run;
         let mut undone: Vec<Job> = Vec::new();
         let mut from = None;
+        let mut queued = BTreeSet::new();
         for (event, aim) in events {
             let event = aimed(event, &run, aim);
             let Ok(next) = run.apply(&event) else { continue };
@@ -54,7 +64,12 @@ proptest! {
             for effect in &next.effects {
                 if let Effect::Enqueue { job, attempt, .. } = effect {
                     prop_assert_eq!(next.run.current(), Some((*job, *attempt)), "only the current job is queued");
-                    prop_assert!(*attempt <= job.attempts_max());
+                    prop_assert!(queued.insert((*job, *attempt)), "no try is queued twice");
+                    let strikes = match next.run.phase {
+                        Phase::Forward { strikes, .. } | Phase::Compensating { strikes, .. } => strikes,
+                        _ => 0,
+                    };
+                    prop_assert!(strikes < job.attempts_max());
                     let forward = matches!(next.run.phase, Phase::Forward { .. });
                     prop_assert_eq!(forward, job.direction() == Direction::Forward);
                 }
@@ -68,7 +83,7 @@ proptest! {
     }
 
     #[test]
-    fn every_run_ends_when_its_jobs_are_reported(kinds in prop::collection::vec(0u8..5, 400)) {
+    fn every_run_ends_when_its_jobs_are_reported(kinds in prop::collection::vec(0u8..5, 600)) {
         let mut run = Run::start().run;
         for kind in kinds {
             let Some((job, attempt)) = run.current() else { break };
@@ -76,6 +91,7 @@ proptest! {
                 0 => Event::Failed { job, attempt, reason: "It broke.".into(), retry: true },
                 1 => Event::Lost { job, attempt },
                 2 => Event::DeadlinePassed,
+                3 => Event::Released { job, attempt },
                 _ => Event::Succeeded { job, attempt },
             };
             if let Ok(next) = run.apply(&event) {

@@ -20,12 +20,20 @@ fn play(strike: impl Fn(Job, u32) -> Option<Event>) -> (Vec<&'static str>, Vec<S
         if let Phase::Finished(outcome) = next.run.phase {
             return (jobs, statuses, outcome);
         }
+        if let Phase::NeedsAttention { .. } = next.run.phase {
+            next = next.run.apply(&give_up()).unwrap();
+            continue;
+        }
         let (job, attempt) = next.run.current().unwrap();
         let event = strike(job, attempt)
             .filter(|_| !matches!(next.run.phase, Phase::Draining { .. }))
             .unwrap_or(Event::Succeeded { job, attempt });
         next = next.run.apply(&event).unwrap();
     }
+}
+
+fn give_up() -> Event {
+    Event::GiveUpRequested { by: "Ada".into(), reason: "I mend it.".into() }
 }
 
 fn fail(job: Job, attempt: u32, retry: bool) -> Event {
@@ -100,6 +108,60 @@ fn an_undo_that_cannot_be_done_calls_a_person() {
         Job::Restore => Some(fail(job, attempt, true)),
         _ => None,
     });
-    assert!(matches!(outcome, Outcome::NeedsAttention { undo: Job::Restore, .. }), "{outcome:?}");
+    assert!(matches!(outcome, Outcome::GivenUp { undo: Job::Restore, .. }), "{outcome:?}");
     assert_eq!(statuses.last(), Some(&Status::NeedsAttention));
+}
+
+#[test]
+fn an_undo_goes_on_where_it_stopped_when_a_person_resumes() {
+    let cause = Cause::Deadline { job: Job::CheckNew };
+    let waiting = Run {
+        phase: Phase::NeedsAttention {
+            from: Job::CheckNew,
+            job: Job::Restore,
+            attempt: 6,
+            cause: cause.clone(),
+            reason: "The disk is full.".into(),
+        },
+    };
+    let mut next = waiting.apply(&Event::ResumeRequested { by: "Ada".into() }).unwrap();
+    assert_eq!(next.effects[0], Effect::Settle(Status::RollingBack));
+    let mut undone = Vec::new();
+    while let Some((job, attempt)) = next.run.current() {
+        undone.push((job, attempt));
+        next = next.run.apply(&Event::Succeeded { job, attempt }).unwrap();
+    }
+    assert_eq!(undone[..2], [(Job::Restore, 7), (Job::StartOld, 1)]);
+    assert_eq!(next.run.phase, Phase::Finished(Outcome::RolledBack(cause)));
+}
+
+#[test]
+fn what_certainly_did_nothing_is_not_undone() {
+    for refused in domain::job::PLAN.into_iter().filter(|job| *job != Job::Finish) {
+        let refuse = |job, attempt| Event::Refused { job, attempt, reason: "The disk is too small.".into() };
+        let (jobs, _, _) = play(|job, attempt| (job == refused).then(|| refuse(job, attempt)));
+        let own = refused.undo().map(Job::as_str);
+        assert!(own.is_none_or(|own| !jobs.contains(&own)), "{refused}: {jobs:?}");
+
+        let (jobs, _, _) = play(|job, attempt| match attempt {
+            1 if job == refused => Some(Event::Lost { job, attempt }),
+            _ => (job == refused).then(|| refuse(job, attempt)),
+        });
+        assert!(own.is_none_or(|own| jobs.contains(&own)), "an earlier try of {refused} may have acted");
+    }
+}
+
+#[test]
+fn workers_that_are_restarted_again_and_again_fail_nothing() {
+    for (phase, outcome) in [(Job::Dump, "deployed"), (Job::CheckOld, "rolled back")] {
+        let (_, _, ended) = play(|job, attempt| match job {
+            Job::CheckNew if phase == Job::CheckOld => Some(fail(job, attempt, false)),
+            _ => (job == phase && attempt < 50).then_some(Event::Released { job, attempt }),
+        });
+        match ended {
+            Outcome::Deployed { .. } => assert_eq!(outcome, "deployed"),
+            Outcome::RolledBack(_) => assert_eq!(outcome, "rolled back"),
+            other => panic!("{other:?}"),
+        }
+    }
 }

@@ -140,7 +140,10 @@ async fn a_run_of_another_plan_is_refused_not_guessed_at() {
     with_database(async |database| {
         let world = World::idle(database, Workers::default()).await;
         let (_, run) = world.started(1).await;
-        assert_eq!(world.run(run).await, Run { phase: Phase::Forward { job: Job::Validate, attempt: 1 } });
+        assert_eq!(
+            world.run(run).await,
+            Run { phase: Phase::Forward { job: Job::Validate, attempt: 1, strikes: 0 } }
+        );
         database.run("update runs set plan_version = plan_version + 1").await;
         let refused = world.engine.store.run(run).await.unwrap_err();
         assert!(

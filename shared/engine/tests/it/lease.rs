@@ -20,12 +20,19 @@ async fn a_worker_that_lost_its_lease_is_stopped_and_another_try_is_made() {
         let (_, run) = world.started(1).await;
         world.until_begun(Job::Extract, 1).await;
         database.run(LEASE_IS_OVER).await;
+        let states = "select state from jobs where job = 'build.extract' order by attempt";
+        world
+            .eventually("the try is lost", async || {
+                database.texts(states).await.first().filter(|state| *state == "lost").map(|_| ())
+            })
+            .await;
         world.nudge_workers(run).await;
 
         assert_eq!(world.outcome(run).await, Outcome::Deployed { warning: None });
         assert_eq!(world.workers.dropped(), [(Job::Extract, 1)]);
-        let states = "select state from jobs where job = 'build.extract' order by attempt";
         assert_eq!(database.texts(states).await, ["lost", "succeeded"]);
+        let evidence = "select ignored from run_events where event ->> 'kind' = 'failed'";
+        world.eventually("the late report is on record", async || database.texts(evidence).await.pop()).await;
         world.end().await;
     })
     .await;
@@ -39,6 +46,9 @@ async fn a_late_report_changes_nothing_and_is_kept_as_evidence() {
         world.start_workers();
         world.until_begun(Job::Validate, 1).await;
         database.run(LEASE_IS_OVER).await;
+        let lost = Event::Lost { job: Job::Validate, attempt: 1 };
+        let leader = Reporter::Supervisor { term: world.lead().await };
+        advance(&world.engine, run, &lost, leader, &Report::default()).await.unwrap();
         let before = world.run(run).await;
         world.workers.open_gate();
 
@@ -52,7 +62,7 @@ async fn a_late_report_changes_nothing_and_is_kept_as_evidence() {
             .await;
         assert_eq!(evidence, Ignored::Stale.to_string());
         assert_eq!(world.run(run).await, before);
-        assert_eq!(database.text("select state from jobs").await, "running");
+        assert_eq!(database.text("select state from jobs where attempt = 1").await, "lost");
         world.end().await;
     })
     .await;
@@ -74,7 +84,8 @@ async fn only_the_token_of_the_lease_is_heard() {
         for reporter in [
             Reporter::Worker { token: token + 1 },
             Reporter::Worker { token: 0 },
-            Reporter::Supervisor,
+            Reporter::Supervisor { term: world.lead().await },
+            Reporter::DeadLetters,
             Reporter::Person,
         ] {
             assert_eq!(says(reporter).await, stale, "{reporter:?}");
@@ -98,8 +109,10 @@ async fn the_supervisor_cannot_call_a_try_lost_that_somebody_holds() {
             Event::Lost { job: Job::Validate, attempt: 1 },
             engine::advance::dead_letter_event(Job::Validate, 1, "delivered too often"),
         ] {
-            let told = advance(&world.engine, run, &event, Reporter::Supervisor, &Report::default()).await;
-            assert_eq!(told.unwrap(), Advanced::Ignored(Ignored::Stale));
+            for reporter in [Reporter::Supervisor { term: world.lead().await }, Reporter::DeadLetters] {
+                let told = advance(&world.engine, run, &event, reporter, &Report::default()).await;
+                assert_eq!(told.unwrap(), Advanced::Ignored(Ignored::Stale), "{reporter:?}");
+            }
         }
         world.end().await;
     })

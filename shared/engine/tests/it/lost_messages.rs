@@ -47,7 +47,7 @@ async fn a_job_whose_message_was_lost_is_announced_again() {
         let mut world = World::idle(database, Workers::default()).await;
         let (_, run) = world.started(1).await;
         world.lose_message(&Queue::Jobs("scheduler".to_owned())).await;
-        database.run("update jobs set available_at = available_at - interval '1 minute'").await;
+        database.run("update jobs set announced_at = announced_at - interval '1 minute'").await;
         world.start_workers();
         world.start_supervisor();
         assert_eq!(world.outcome(run).await, Outcome::Deployed { warning: None });
@@ -61,7 +61,7 @@ async fn a_job_that_waits_for_a_worker_is_announced_once_in_a_while() {
     with_database(async |database| {
         let world = World::idle(database, Workers::default()).await;
         world.started(1).await;
-        database.run("update jobs set available_at = available_at - interval '1 minute'").await;
+        database.run("update jobs set announced_at = announced_at - interval '1 minute'").await;
         let overdue = std::time::Duration::from_secs(10);
         let announced = async || engine::start::remind(&world.engine, overdue).await.unwrap().len();
         assert_eq!((announced().await, announced().await), (1, 0));

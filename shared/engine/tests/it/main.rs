@@ -8,5 +8,6 @@ mod lease;
 mod lost_messages;
 mod queue;
 mod shutdown;
+mod supervisors;
 mod undo;
 mod world;

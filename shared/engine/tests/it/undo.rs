@@ -1,7 +1,8 @@
 //! Runs that are undone.
 
-use domain::run::{Cause, Outcome};
+use domain::run::{Cause, Event, Ignored, Outcome};
 use domain::{Job, Status, job::PLAN};
+use engine::{Advanced, start};
 use scratch::with_database;
 
 use crate::happy::assert_no_jargon;
@@ -45,11 +46,60 @@ async fn an_undo_that_cannot_be_done_calls_a_person() {
         let world = World::running(database, workers).await;
         let (id, run) = world.started(1).await;
 
-        assert!(matches!(world.outcome(run).await, Outcome::NeedsAttention { undo: Job::Restore, .. }));
+        world.until_stuck(run).await;
         assert_eq!(world.status(&id).await, Status::NeedsAttention);
         insta::assert_snapshot!(world.reason(&id).await.unwrap(), @"The new version answers wrongly. Putting it back stopped at “Putting the database back as it was”: There is no space left.");
         let jobs = world.workers.jobs();
         assert_eq!(jobs.last(), Some(&Job::Restore), "nothing runs after it");
+
+        let next = world.approved(2).await;
+        assert_eq!(start::start_next(&world.engine).await.unwrap(), None, "the installation is half undone");
+        let cancel = Event::CancelRequested { by: "Ines".to_owned(), reason: "Enough.".to_owned() };
+        assert_eq!(world.person(run, &cancel).await, Advanced::Ignored(Ignored::AlreadyUnwinding));
+        let give_up = Event::GiveUpRequested { by: "Ines".to_owned(), reason: "I restored it by hand.".to_owned() };
+        assert!(matches!(world.person(run, &give_up).await, Advanced::Moved(_)));
+        assert!(matches!(world.outcome(run).await, Outcome::GivenUp { undo: Job::Restore, .. }));
+        assert_eq!(world.status(&id).await, Status::NeedsAttention, "nobody checked the old version");
+        insta::assert_snapshot!(world.reason(&id).await.unwrap(), @"The new version answers wrongly. Putting it back stopped at “Putting the database back as it was”: There is no space left. Ines took over: I restored it by hand.");
+        assert_eq!(world.person(run, &give_up).await, Advanced::Ignored(Ignored::Finished));
+        assert_eq!(start::start_next(&world.engine).await.unwrap(), Some(next), "the installation is free");
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undo_goes_on_where_it_stopped_when_a_person_resumes() {
+    with_database(async |database| {
+        let workers = Workers::default()
+            .on(Job::CheckNew, 1, Act::Fail("The new version answers wrongly."))
+            .on(Job::Restore, 1, Act::Fail("There is no space left."));
+        let world = World::running(database, workers).await;
+        let (id, run) = world.started(1).await;
+        world.until_stuck(run).await;
+        let resume = Event::ResumeRequested { by: "Ines".to_owned() };
+        assert!(matches!(world.person(run, &resume).await, Advanced::Moved(_)));
+        assert!(matches!(world.outcome(run).await, Outcome::RolledBack(_)));
+        assert_eq!(world.status(&id).await, Status::RolledBack);
+        let jobs = world.workers.jobs();
+        let begun = world.workers.begun();
+        assert!(begun.contains(&(Job::Restore, 2)), "{begun:?}");
+        assert_eq!(jobs.last(), Some(&Job::CheckOld));
+        assert_eq!(world.person(run, &resume).await, Advanced::Ignored(Ignored::Finished));
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_certainly_did_nothing_is_not_undone() {
+    with_database(async |database| {
+        let workers = Workers::default().on(Job::Extract, 1, Act::Refuse("The disk is too small."));
+        let world = World::running(database, workers).await;
+        let (_, run) = world.started(1).await;
+        assert!(matches!(world.outcome(run).await, Outcome::RolledBack(_)));
+        let undone = &world.workers.jobs()[4..];
+        assert_eq!(undone, [Job::DiscardPartial, Job::CheckOld]);
         world.end().await;
     })
     .await;

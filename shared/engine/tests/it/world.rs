@@ -5,16 +5,19 @@ use std::future::pending;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use domain::run::{Outcome, Phase, Run};
+use domain::run::{Event, Outcome, Phase, Run};
 use domain::{BuildId, ChangeRequestId, ChangeType, Job, PromotionId, Risk, Status, Worker};
 use engine::advance::job_message;
 use engine::start::{self, Wish};
 use engine::store::promotions::New;
-use engine::{Config, Engine, JobContext, JobHandler, Report, Shutdown, StepError, relay, worker};
+use engine::{
+    Advanced, Config, Engine, JobContext, JobHandler, Report, Reporter, Shutdown, StepError, advance, relay,
+    worker,
+};
 use scratch::Database;
 use serde_json::json;
-use store::Store;
 use store::jobs::{self, Try};
+use store::{Store, outbox};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -226,11 +229,66 @@ impl World {
     pub(crate) async fn outcome(&self, run: Uuid) -> Outcome {
         let ended = self.eventually("the run is over", async || match self.run(run).await.phase {
             Phase::Finished(outcome) => Some(outcome),
-            Phase::Forward { .. } | Phase::Draining { .. } | Phase::Compensating { .. } => None,
+            Phase::Forward { .. }
+            | Phase::Draining { .. }
+            | Phase::Compensating { .. }
+            | Phase::NeedsAttention { .. } => None,
         });
         let outcome = ended.await;
         self.assert_history_gives_the_run(run).await;
         outcome
+    }
+
+    /// Waits until a person has to act.
+    pub(crate) async fn until_stuck(&self, run: Uuid) {
+        self.eventually("a person is called", async || {
+            matches!(self.run(run).await.phase, Phase::NeedsAttention { .. }).then_some(())
+        })
+        .await;
+        self.assert_history_gives_the_run(run).await;
+    }
+
+    /// What a person does to the run.
+    pub(crate) async fn person(&self, run: Uuid, event: &Event) -> Advanced {
+        advance(&self.engine, run, event, Reporter::Person, &Report::default()).await.unwrap()
+    }
+
+    /// Another process with the same records, where only a supervisor runs.
+    pub(crate) async fn another(&self) -> World {
+        let store = Store::connect(&self.engine.config.database_url, 4).await.unwrap();
+        let engine = Engine {
+            store,
+            shutdown: Shutdown::default(),
+            owner: Uuid::new_v4().to_string().into(),
+            ..self.engine.clone()
+        };
+        let mut world = World { engine, workers: self.workers.clone(), tasks: Vec::new() };
+        world.start_supervisor();
+        world
+    }
+
+    /// Ends at once and says nothing to anybody.
+    pub(crate) async fn vanish(self) {
+        for task in self.tasks {
+            task.abort();
+            assert!(task.await.unwrap_err().is_cancelled());
+        }
+        self.engine.store.close().await;
+    }
+
+    /// Puts an order of the run's current job into the outbox, where it stays.
+    pub(crate) async fn keep_order(&self, run: Uuid) {
+        let (job, attempt) = self.run(run).await.current().unwrap();
+        let mut tx = self.engine.store.begin().await.unwrap();
+        let order = job_message(Try { run, job, attempt }, None);
+        outbox::insert(&mut tx, &order, Duration::ZERO).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Leads the supervisors; says in which term.
+    pub(crate) async fn lead(&self) -> i64 {
+        let campaign = self.engine.store.campaign(&self.engine.owner, Duration::from_mins(1)).await;
+        campaign.unwrap().term.unwrap()
     }
 
     pub(crate) async fn run(&self, run: Uuid) -> Run {

@@ -36,9 +36,8 @@ async fn of_many_who_claim_one_wins() {
         assert_eq!(granted.len(), 1);
         let remaining = granted[0].remaining;
         assert!(remaining <= LEASE && remaining > LEASE / 2, "{remaining:?}");
-        let until_deadline = granted[0].until_deadline;
-        assert!(until_deadline <= Duration::from_mins(10), "{until_deadline:?}");
-        assert_eq!(holder(&store, which).await, Holder::Worker { token: granted[0].token });
+        let token = granted[0].token;
+        assert_eq!(holder(&store, which).await, Holder::Worker { token, lasts: true });
         store.close().await;
     })
     .await;
@@ -86,7 +85,7 @@ async fn tokens_grow_and_the_deadline_starts_with_the_first_claim() {
 }
 
 #[tokio::test]
-async fn only_the_token_renews_and_only_while_the_lease_lasts() {
+async fn only_the_token_renews_until_the_try_is_declared_lost() {
     with_database(async |database| {
         let store = migrated(database).await;
         let which = one_queued(&store).await;
@@ -100,7 +99,12 @@ async fn only_the_token_renews_and_only_while_the_lease_lasts() {
         assert!(store.renew(which, token, LEASE).await.unwrap().unwrap().stop_requested);
 
         database.run(LEASE_IS_OVER).await;
-        assert_eq!(store.renew(which, token, LEASE).await.unwrap(), None, "a lease does not come back");
+        assert!(store.renew(which, token, LEASE).await.unwrap().is_some(), "nobody took it away");
+
+        let mut tx = store.begin().await.unwrap();
+        jobs::end(&mut tx, which, End::Lost, None, None).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(store.renew(which, token, LEASE).await.unwrap(), None, "a lost lease does not come back");
         store.close().await;
     })
     .await;
@@ -113,11 +117,11 @@ async fn everybody_can_see_who_holds_a_try() {
         let which = one_queued(&store).await;
         assert_eq!(holder(&store, which).await, Holder::Nobody);
         let token = store.claim(which, "a", LEASE).await.unwrap().unwrap().token;
-        assert_eq!(holder(&store, which).await, Holder::Worker { token });
+        assert_eq!(holder(&store, which).await, Holder::Worker { token, lasts: true });
         assert_eq!(store.lost_tries().await.unwrap(), []);
 
         database.run(LEASE_IS_OVER).await;
-        assert_eq!(holder(&store, which).await, Holder::Gone);
+        assert_eq!(holder(&store, which).await, Holder::Worker { token, lasts: false });
         assert_eq!(store.lost_tries().await.unwrap(), [which]);
 
         let mut tx = store.begin().await.unwrap();
@@ -140,8 +144,8 @@ async fn a_job_of_a_newer_plan_is_left_alone() {
         database
             .run(
                 "update jobs set lease_until = clock_timestamp();
-                 insert into jobs (run, job, attempt, direction, state, available_at, token, lease_owner, lease_until)
-                 select run, 'swap.teleport', 1, direction, state, available_at, token, lease_owner, lease_until from jobs",
+                 insert into jobs (run, job, attempt, direction, state, available_at, announced_at, token, lease_owner, lease_until)
+                 select run, 'swap.teleport', 1, direction, state, available_at, announced_at, token, lease_owner, lease_until from jobs",
             )
             .await;
         assert_eq!(store.lost_tries().await.unwrap(), [which]);

@@ -4,6 +4,7 @@
 
 mod claims;
 mod errors;
+mod leadership;
 mod messages;
 mod run_records;
 mod schema;

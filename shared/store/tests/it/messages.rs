@@ -43,8 +43,8 @@ async fn two_relays_take_different_messages() {
         let store = migrated(database).await;
         let all = written(&store, 10, Duration::ZERO).await;
         let (mut one, mut two) = (store.begin().await.unwrap(), store.begin().await.unwrap());
-        let first = ids(&outbox::take_due(&mut one, 6, LONG).await.unwrap());
-        let second = ids(&outbox::take_due(&mut two, 6, LONG).await.unwrap());
+        let first = ids(&outbox::take_due(&mut one, 6, Duration::ZERO, LONG).await.unwrap());
+        let second = ids(&outbox::take_due(&mut two, 6, Duration::ZERO, LONG).await.unwrap());
         assert_eq!((first.len(), second.len()), (6, 4));
         assert_eq!(first.union(&second).copied().collect::<BTreeSet<_>>(), all);
         drop((one, two));
@@ -57,14 +57,16 @@ async fn two_relays_take_different_messages() {
 async fn a_message_is_due_again_after_its_time_unless_it_was_sent() {
     with_database(async |database| {
         let store = migrated(database).await;
-        let take = async || {
+        let take_overdue = async |overdue| {
             let mut tx = store.begin().await.unwrap();
-            let due = ids(&outbox::take_due(&mut tx, 100, LONG).await.unwrap());
+            let due = ids(&outbox::take_due(&mut tx, 100, overdue, LONG).await.unwrap());
             tx.commit().await.unwrap();
             due
         };
+        let take = async || take_overdue(Duration::ZERO).await;
         let all = written(&store, 2, Duration::ZERO).await;
         let later = written(&store, 1, LONG).await;
+        assert_eq!(take_overdue(LONG).await, BTreeSet::new(), "they are due, but not for long");
         assert_eq!(take().await, all);
         assert_eq!(take().await, BTreeSet::new(), "somebody has them in hand");
         let sent: Vec<_> = all.iter().copied().take(1).collect();
@@ -115,7 +117,7 @@ async fn a_job_is_forgotten_only_when_it_is_overdue_and_no_message_is_on_its_way
             taken.into_iter().map(|(which, _)| which).collect::<Vec<_>>()
         };
         assert_eq!(take().await, [], "it is not overdue");
-        database.run("update jobs set available_at = clock_timestamp() - interval '1 minute'").await;
+        database.run("update jobs set announced_at = clock_timestamp() - interval '1 minute'").await;
         database
             .run(&format!(
                 "insert into outbox (id, exchange, routing_key, body, available_at)

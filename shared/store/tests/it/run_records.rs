@@ -17,7 +17,8 @@ fn causes() -> Vec<Cause> {
 }
 
 fn phases() -> Vec<Phase> {
-    let mut phases: Vec<_> = PLAN.into_iter().map(|job| Phase::Forward { job, attempt: 3 }).collect();
+    let mut phases: Vec<_> =
+        PLAN.into_iter().map(|job| Phase::Forward { job, attempt: 3, strikes: 1 }).collect();
     for cause in causes() {
         phases.push(Phase::Draining { job: Job::Dump, attempt: 1, cause: cause.clone() });
         phases.push(Phase::Finished(Outcome::Refused(cause.clone())));
@@ -28,10 +29,18 @@ fn phases() -> Vec<Phase> {
                 from: Job::CheckNew,
                 job: undo,
                 attempt: 6,
+                strikes: 4,
                 cause: cause.clone(),
             });
             let reason = "No space.".to_owned();
-            phases.push(Phase::Finished(Outcome::NeedsAttention { cause, undo, reason }));
+            phases.push(Phase::NeedsAttention {
+                from: Job::CheckNew,
+                job: undo,
+                attempt: 6,
+                cause: cause.clone(),
+                reason: reason.clone(),
+            });
+            phases.push(Phase::Finished(Outcome::GivenUp { cause, undo, reason }));
         }
     }
     phases.push(Phase::Finished(Outcome::Deployed { warning: None }));
@@ -46,6 +55,7 @@ fn events() -> Vec<Event> {
         [
             Event::Succeeded { job, attempt: 1 },
             Event::Lost { job, attempt: 2 },
+            Event::Released { job, attempt: 2 },
             Event::Failed { job, attempt: 3, reason: reason.clone(), retry: true },
             Event::Failed { job, attempt: u32::MAX, reason: reason.clone(), retry: false },
             Event::Refused { job, attempt: 1, reason },
@@ -54,6 +64,8 @@ fn events() -> Vec<Event> {
     let from_outside = [
         Event::DeadlinePassed,
         Event::CancelRequested { by: "Ines".to_owned(), reason: "wrong day".to_owned() },
+        Event::ResumeRequested { by: "Ines".to_owned() },
+        Event::GiveUpRequested { by: "Ines".to_owned(), reason: "mended by hand".to_owned() },
     ];
     of_jobs.chain(from_outside).collect()
 }

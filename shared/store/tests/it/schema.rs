@@ -24,15 +24,16 @@ async fn admitted(database: &Database, table: &str, column: &str) -> BTreeSet<St
 async fn every_list_of_words_is_the_one_of_the_program() {
     with_database(async |database| {
         let store = migrated(database).await;
-        let states = vec!["queued", "running", "succeeded", "failed", "refused", "lost", "stopped"];
+        let states =
+            vec!["queued", "running", "succeeded", "failed", "refused", "released", "lost", "stopped"];
         let lists: [(&str, &str, Vec<&str>); 8] = [
             ("promotions", "status", Status::ALL.iter().map(|it| it.as_str()).collect()),
             ("change_requests", "change_type", ChangeType::ALL.iter().map(|it| it.as_str()).collect()),
             ("change_requests", "risk", Risk::ALL.iter().map(|it| it.as_str()).collect()),
             ("jobs", "direction", Direction::ALL.iter().map(|it| it.as_str()).collect()),
             // These have no list in the program; that each is written and read is tested beside the runs.
-            ("runs", "phase", vec!["forward", "draining", "compensating", "finished"]),
-            ("runs", "outcome", vec!["deployed", "refused", "rolled_back", "needs_attention"]),
+            ("runs", "phase", vec!["forward", "draining", "compensating", "needs_attention", "finished"]),
+            ("runs", "outcome", vec!["deployed", "refused", "rolled_back", "given_up"]),
             ("jobs", "state", states),
             ("products", "state", vec!["registered", "active"]),
         ];
@@ -63,9 +64,11 @@ async fn what_cannot_be_true_is_refused() {
             ("update runs set phase = 'compensating'", "runs_check3"),
             ("update runs set phase = 'draining'", "runs_check4"),
             ("update runs set attempt = 0", "runs_attempt_check"),
+            ("update runs set strikes = -1", "runs_strikes_check"),
+            ("update runs set phase = 'needs_attention'", "runs_undo_check"),
             (
-                "insert into jobs (run, job, attempt, direction, state, available_at)
-                 select id, 'backup.dump', 1, 'forward', 'running', now() from runs",
+                "insert into jobs (run, job, attempt, direction, state, available_at, announced_at)
+                 select id, 'backup.dump', 1, 'forward', 'running', now(), now() from runs",
                 "jobs_check",
             ),
             ("insert into inbox (message_id) values ('m')", "inbox_check"),

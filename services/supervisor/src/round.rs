@@ -1,0 +1,89 @@
+//! One round: what was found, and what is told.
+
+use std::time::Duration;
+
+use domain::Direction;
+use domain::run::Event;
+use engine::start::remind;
+use engine::store::jobs::Try;
+use engine::store::{Store, StoreError, clock, leadership};
+use engine::{Engine, Report, Reporter, advance, relay};
+use uuid::Uuid;
+
+/// A job that nobody took for this long is announced again: its message is probably lost.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(10);
+
+/// A message that nobody published for this long is published from here: no scheduler seems to run.
+const STUCK_AFTER: Duration = Duration::from_secs(10);
+
+/// What is not as it should be.
+pub(crate) struct Found {
+    late: Vec<Uuid>,
+    lost: Vec<Try>,
+    starved: Vec<Try>,
+}
+
+impl Found {
+    /// Looks at all runs and changes nothing.
+    pub(crate) async fn look(store: &Store) -> Result<Self, StoreError> {
+        let waited = Direction::Forward.queue_limit();
+        let starved = match waited {
+            Some(waited) => store.starved_tries(Direction::Forward, waited).await?,
+            None => Vec::new(),
+        };
+        Ok(Self { late: store.runs_past_deadline().await?, lost: store.lost_tries().await?, starved })
+    }
+
+    /// Tells the runs, and sends again what got lost on the way.
+    pub(crate) async fn tell(self, engine: &Engine, term: i64) -> Result<(), StoreError> {
+        for run in self.late {
+            tell(engine, term, run, &Event::DeadlinePassed).await?;
+        }
+        for Try { run, job, attempt } in self.lost {
+            tell(engine, term, run, &Event::Lost { job, attempt }).await?;
+        }
+        for starved in self.starved {
+            tell(engine, term, starved.run, &nobody_came(starved)).await?;
+        }
+        for forgotten in remind(engine, FORGOTTEN_AFTER).await? {
+            tracing::warn!(run = %forgotten.run, job = %forgotten.job, "announced a job again that nobody took");
+        }
+        let stuck = relay::sweep(engine, STUCK_AFTER).await?;
+        if stuck > 0 {
+            tracing::warn!(messages = stuck, "published messages that nobody had published for long");
+        }
+        Ok(())
+    }
+}
+
+/// Moves leases, deadlines and delays with the database's clock, which somebody set.
+pub(crate) async fn follow_jump(engine: &Engine, term: i64, seconds: f64) -> Result<(), StoreError> {
+    tracing::warn!(seconds, "the database's clock was set; leases and deadlines move with it");
+    let moved = async {
+        let mut tx = engine.store.begin().await?;
+        if leadership::holds(&mut tx, term).await? {
+            clock::follow_jump(&mut tx, seconds, engine.config.lease()).await?;
+        }
+        tx.commit().await
+    };
+    engine.answered(moved).await
+}
+
+fn nobody_came(Try { job, attempt, .. }: Try) -> Event {
+    let reason = format!(
+        "Nobody got around to “{}” for five minutes: the part of Slipway called “{}” does not run or has too much to do. See to it, then ship again.",
+        job.step().title(),
+        job.worker(),
+    );
+    Event::Failed { job, attempt, reason, retry: false }
+}
+
+async fn tell(engine: &Engine, term: i64, run: Uuid, event: &Event) -> Result<(), StoreError> {
+    match advance(engine, run, event, Reporter::Supervisor { term }, &Report::default()).await {
+        Ok(told) => tracing::info!(%run, ?event, ?told, "told a run"),
+        Err(error) if error.is_passing() => return Err(error),
+        // One bad run must not hold up the others; it is looked at again next round.
+        Err(error) => tracing::error!(%run, %error, "a run could not be told"),
+    }
+    Ok(())
+}

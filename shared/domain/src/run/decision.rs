@@ -1,0 +1,199 @@
+//! What follows from an event, phase by phase.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::{Cause, Effect, Event, Ignored, Outcome, Phase, Run, Transition, lost_sentence};
+use crate::job::{Job, PLAN};
+use crate::promotion::Status;
+
+/// A job under way: which try, and how many before it failed or were lost.
+#[derive(Clone, Copy)]
+pub(super) struct Try {
+    pub(super) job: Job,
+    pub(super) attempt: u32,
+    pub(super) strikes: u32,
+}
+
+impl Try {
+    /// The try after this one, if the event allows another.
+    fn next(self, event: &Event) -> Option<Try> {
+        let strikes = match event {
+            Event::Released { .. } => self.strikes,
+            Event::Failed { retry: true, .. } | Event::Lost { .. } => self.strikes + 1,
+            Event::Succeeded { .. }
+            | Event::Failed { retry: false, .. }
+            | Event::Refused { .. }
+            | Event::DeadlinePassed
+            | Event::CancelRequested { .. }
+            | Event::ResumeRequested { .. }
+            | Event::GiveUpRequested { .. } => return None,
+        };
+        (strikes < self.job.attempts_max()).then_some(Try { attempt: self.attempt + 1, strikes, ..self })
+    }
+
+    fn enqueue(self) -> Effect {
+        enqueue(self.job, self.attempt, self.strikes)
+    }
+}
+
+pub(super) fn forward(current: Try, event: &Event) -> Result<Transition, Ignored> {
+    let Try { job, attempt, .. } = current;
+    let past_pivot = job == Job::Finish;
+    if let Some(next) = current.next(event) {
+        let phase = Phase::Forward { job, attempt: next.attempt, strikes: next.strikes };
+        return Ok(moved(phase, vec![next.enqueue()]));
+    }
+    match event {
+        Event::Succeeded { .. } => Ok(next_forward(job)),
+        Event::Failed { reason, .. } | Event::Refused { reason, .. } if past_pivot => {
+            Ok(deployed(Some(reason.clone())))
+        }
+        Event::Lost { .. } | Event::Released { .. } if past_pivot => Ok(deployed(Some(lost_sentence(job)))),
+        Event::Failed { reason, .. } => Ok(unwind(Some(job), Cause::Failed { job, reason: reason.clone() })),
+        Event::Refused { reason, .. } => {
+            Ok(unwind(untouched(job, attempt), Cause::Failed { job, reason: reason.clone() }))
+        }
+        Event::Lost { .. } | Event::Released { .. } => Ok(unwind(Some(job), Cause::Lost { job })),
+        Event::DeadlinePassed | Event::CancelRequested { .. } if past_pivot => Err(Ignored::PastPivot),
+        Event::DeadlinePassed => Ok(drain(job, attempt, Cause::Deadline { job })),
+        Event::CancelRequested { by, reason } => {
+            Ok(drain(job, attempt, Cause::Cancelled { by: by.clone(), reason: reason.clone() }))
+        }
+        Event::ResumeRequested { .. } | Event::GiveUpRequested { .. } => Err(Ignored::NotWaiting),
+    }
+}
+
+pub(super) fn draining(job: Job, attempt: u32, cause: &Cause, event: &Event) -> Result<Transition, Ignored> {
+    match event {
+        // Whatever the worker says, it is no longer acting. Even a success is undone: the time is over.
+        Event::Succeeded { .. } | Event::Failed { .. } | Event::Released { .. } | Event::Lost { .. } => {
+            Ok(unwind(Some(job), cause.clone()))
+        }
+        Event::Refused { .. } => Ok(unwind(untouched(job, attempt), cause.clone())),
+        Event::DeadlinePassed | Event::CancelRequested { .. } => Err(Ignored::AlreadyUnwinding),
+        Event::ResumeRequested { .. } | Event::GiveUpRequested { .. } => Err(Ignored::NotWaiting),
+    }
+}
+
+pub(super) fn compensating(
+    from: Job,
+    undo: Try,
+    cause: &Cause,
+    event: &Event,
+) -> Result<Transition, Ignored> {
+    let job = undo.job;
+    if let Some(next) = undo.next(event) {
+        let phase = Phase::Compensating {
+            from,
+            job,
+            attempt: next.attempt,
+            strikes: next.strikes,
+            cause: cause.clone(),
+        };
+        return Ok(moved(phase, vec![next.enqueue()]));
+    }
+    let call_a_person = |reason: String| {
+        let phase = Phase::NeedsAttention { from, job, attempt: undo.attempt, cause: cause.clone(), reason };
+        moved(phase, vec![Effect::Settle(Status::NeedsAttention)])
+    };
+    match event {
+        Event::Succeeded { .. } => Ok(next_undo(from, job, cause)),
+        Event::Failed { reason, .. } | Event::Refused { reason, .. } => Ok(call_a_person(reason.clone())),
+        Event::Lost { .. } | Event::Released { .. } => Ok(call_a_person(lost_sentence(job))),
+        Event::DeadlinePassed | Event::CancelRequested { .. } => Err(Ignored::AlreadyUnwinding),
+        Event::ResumeRequested { .. } | Event::GiveUpRequested { .. } => Err(Ignored::NotWaiting),
+    }
+}
+
+pub(super) fn waiting(
+    from: Job,
+    job: Job,
+    attempt: u32,
+    cause: &Cause,
+    stuck: &str,
+    event: &Event,
+) -> Result<Transition, Ignored> {
+    match event {
+        Event::ResumeRequested { .. } => {
+            let phase =
+                Phase::Compensating { from, job, attempt: attempt + 1, strikes: 0, cause: cause.clone() };
+            Ok(moved(phase, vec![Effect::Settle(Status::RollingBack), enqueue(job, attempt + 1, 0)]))
+        }
+        Event::GiveUpRequested { by, reason } => {
+            let reason = format!("{stuck} {by} took over: {reason}");
+            let outcome = Outcome::GivenUp { cause: cause.clone(), undo: job, reason };
+            Ok(moved(Phase::Finished(outcome), vec![Effect::Settle(Status::NeedsAttention)]))
+        }
+        Event::DeadlinePassed | Event::CancelRequested { .. } => Err(Ignored::AlreadyUnwinding),
+        Event::Succeeded { .. }
+        | Event::Failed { .. }
+        | Event::Refused { .. }
+        | Event::Released { .. }
+        | Event::Lost { .. } => Err(Ignored::Stale),
+    }
+}
+
+/// The furthest job that may have acted when this try certainly did nothing: the one before, or
+/// the job itself when an earlier try of it may have acted.
+fn untouched(job: Job, attempt: u32) -> Option<Job> {
+    if attempt > 1 {
+        return Some(job);
+    }
+    job.position()?.checked_sub(1).map(|position| PLAN[position])
+}
+
+fn next_forward(job: Job) -> Transition {
+    let next = job.position().and_then(|position| PLAN.get(position + 1)).copied();
+    let Some(next) = next else { return deployed(None) };
+    let mut effects = vec![enqueue(next, 1, 0)];
+    if job == Job::Record {
+        effects.insert(0, Effect::Settle(Status::Deployed));
+    }
+    moved(Phase::Forward { job: next, attempt: 1, strikes: 0 }, effects)
+}
+
+fn drain(job: Job, attempt: u32, cause: Cause) -> Transition {
+    moved(Phase::Draining { job, attempt, cause }, vec![Effect::Stop { job, attempt }])
+}
+
+/// Starts the undo of everything up to `from`, or ends the run where there is nothing to undo.
+fn unwind(from: Option<Job>, cause: Cause) -> Transition {
+    if let Some((from, first)) = from.and_then(|from| Some((from, from.unwinding().next()?))) {
+        let phase = Phase::Compensating { from, job: first, attempt: 1, strikes: 0, cause };
+        return moved(phase, vec![Effect::Settle(Status::RollingBack), enqueue(first, 1, 0)]);
+    }
+    let status = match cause {
+        Cause::Cancelled { .. } => Status::Cancelled,
+        Cause::Failed { .. } | Cause::Lost { .. } | Cause::Deadline { .. } => Status::Approved,
+    };
+    moved(Phase::Finished(Outcome::Refused(cause)), vec![Effect::Settle(status)])
+}
+
+fn next_undo(from: Job, job: Job, cause: &Cause) -> Transition {
+    let next = from.unwinding().skip_while(|undo| *undo != job).nth(1);
+    match next {
+        Some(next) => {
+            let phase = Phase::Compensating { from, job: next, attempt: 1, strikes: 0, cause: cause.clone() };
+            moved(phase, vec![enqueue(next, 1, 0)])
+        }
+        None => moved(
+            Phase::Finished(Outcome::RolledBack(cause.clone())),
+            vec![Effect::Settle(Status::RolledBack)],
+        ),
+    }
+}
+
+fn deployed(warning: Option<String>) -> Transition {
+    moved(Phase::Finished(Outcome::Deployed { warning }), vec![])
+}
+
+fn moved(phase: Phase, effects: Vec<Effect>) -> Transition {
+    Transition { run: Run { phase }, effects }
+}
+
+pub(super) fn enqueue(job: Job, attempt: u32, strikes: u32) -> Effect {
+    Effect::Enqueue { job, attempt, delay: Job::backoff(strikes) }
+}
