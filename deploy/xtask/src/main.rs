@@ -1,4 +1,4 @@
-//! Tasks of this workspace: `cargo xtask test`, `demo`, `up`, `servers`, `sqlx`.
+//! Tasks of this workspace: `cargo xtask test`, `demo`, `up`, `servers`, `chaos`, `sqlx`.
 //!
 //! The tests and the local system need a Postgres, a `RabbitMQ` and a Docker engine. Each task starts
 //! private ones: own folder, own free ports on the loopback address, no change to the machine's own

@@ -53,6 +53,10 @@ pub(crate) struct Findings {
     pub(crate) outcomes: BTreeMap<(&'static str, String), usize>,
     /// Shops whose world could not be compared because Slipway itself calls for a person there.
     pub(crate) unchecked: Vec<String>,
+    /// Deployments that say that they could not clean up.
+    pub(crate) warnings: usize,
+    /// Backups that are whole and on nobody's record: their worker died before it could report them.
+    pub(crate) unrecorded_backups: usize,
     /// How often an application was started, by its own account.
     pub(crate) starts: usize,
     /// Single facts that were compared.
@@ -95,9 +99,12 @@ pub(crate) async fn before(shops: &[Arc<Shop>]) -> Result<Vec<String>> {
 }
 
 /// Waits until no run is open and nothing waits to be sent; a bounded wait, whose end is looked at by the check.
+///
+/// What calls for a person gets one, who has it tried again.
 pub(crate) async fn settle(world: &World, limit: Duration, interrupt: &Interrupt) -> Result<()> {
     let begin = Instant::now();
     loop {
+        resume(world).await;
         let query = "select (select count(*) from runs where phase <> 'finished')
                           + (select count(*) from promotions where ready_at is not null)
                           + (select count(*) from outbox)";
@@ -111,6 +118,18 @@ pub(crate) async fn settle(world: &World, limit: Duration, interrupt: &Interrupt
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+async fn resume(world: &World) {
+    let query = "select promotion from runs where phase = 'needs_attention'";
+    let Ok(waiting) = world.records.rows(query, &[]).await else { return };
+    for row in waiting {
+        let address = world.api(&format!("/promotions/{}/resume", row.get::<_, String>(0)));
+        let decision = serde_json::json!({ "by": "release manager" });
+        if let Err(error) = reqwest::Client::new().post(address).json(&decision).send().await {
+            eprintln!("could not be resumed: {error}");
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::json;
 use servers::interrupt::Interrupt;
 use servers::postgres::Postgres;
 use servers::rabbitmq::RabbitMq;
-use tokio::task::{JoinSet, block_in_place};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use transport::{Exchange, Queue};
 
@@ -280,12 +280,11 @@ impl Villain {
             Fault::DuplicateOrders => self.duplicate_orders().await,
             Fault::StealOrder => self.steal_order().await,
             Fault::Garbage => self.garbage().await.map(Some),
-            Fault::CloseBrokerConnections => {
-                self.control(&["close_all_connections", "chaos"])?;
-                Ok(Some(String::new()))
-            }
-            Fault::MemoryAlarm => self.memory_alarm().await.map(Some),
-            Fault::RestartBroker | Fault::KillBroker => self.restart_broker(fault).map(Some),
+            Fault::CloseBrokerConnections => Ok(Some(self.begin(fault, |world, _| {
+                world.rabbitmq().control(&["close_all_connections", "chaos"]).map(|_| ())
+            }))),
+            Fault::MemoryAlarm => Ok(Some(self.memory_alarm())),
+            Fault::RestartBroker | Fault::KillBroker => Ok(Some(self.restart_broker(fault))),
             Fault::TerminateBackends => {
                 let query = "select count(pg_terminate_backend(pid)) from pg_stat_activity
                              where datname = current_database() and pid <> pg_backend_pid()";
@@ -293,7 +292,7 @@ impl Villain {
                 let count: i64 = rows.first().context("a count")?.get(0);
                 Ok(Some(format!("{count} of them")))
             }
-            Fault::RestartRecords | Fault::KillRecords => self.restart_records(fault).map(Some),
+            Fault::RestartRecords | Fault::KillRecords => Ok(Some(self.restart_records(fault))),
         }
     }
 
@@ -438,57 +437,59 @@ impl Villain {
         Ok(format!("to {} {worker}, confirmed: {}", exchange.as_str(), confirmed.iter().all(Result::is_ok)))
     }
 
-    fn control(&self, words: &[&str]) -> Result<()> {
-        self.outage(|| block_in_place(|| self.world.rabbitmq().control(words)).map(|_| ()))
+    /// Does something to a server that may take a while; the other faults go on meanwhile.
+    fn begin(
+        &mut self,
+        fault: Fault,
+        disturb: impl FnOnce(&World, &Interrupt) -> Result<()> + Send + 'static,
+    ) -> String {
+        let (world, interrupt) = (Arc::clone(&self.world), self.interrupt.clone());
+        let (happened, clock) = (Arc::clone(&self.happened), self.clock);
+        let (log, begin) = (Arc::clone(&self.log), self.begin);
+        self.later.spawn_blocking(move || {
+            let from = Instant::now();
+            let outcome = disturb(&world, &interrupt);
+            if let Some(clock) = clock {
+                let span = (clock.at(from), clock.at(Instant::now()));
+                happened.outages.lock().unwrap_or_else(PoisonError::into_inner).push(span);
+            }
+            let how = outcome.map_or_else(|error| format!("did not work: {error:#}"), |()| "over".to_owned());
+            note(&log, begin, &format!("{fault}: {how} after {} ms", from.elapsed().as_millis()));
+        });
+        "begins".to_owned()
     }
 
-    async fn memory_alarm(&mut self) -> Result<String> {
-        self.control(&["set_vm_memory_high_watermark", "0.000001"])?;
+    fn memory_alarm(&mut self) -> String {
         let length = Duration::from_millis(500 + self.random.below(3_000));
-        tokio::time::sleep(length).await;
-        self.control(&["set_vm_memory_high_watermark", "0.4"])?;
-        Ok(format!("{} ms", length.as_millis()))
+        self.begin(Fault::MemoryAlarm, move |world, _| {
+            let limit =
+                |share| world.rabbitmq().control(&["set_vm_memory_high_watermark", share]).map(|_| ());
+            limit("0.000001")?;
+            std::thread::park_timeout(length);
+            limit("0.4")
+        })
     }
 
-    fn restart_broker(&mut self, fault: Fault) -> Result<String> {
-        let begin = Instant::now();
-        self.outage(|| {
-            block_in_place(|| {
-                let mut rabbitmq = self.world.rabbitmq();
-                let end = if fault == Fault::KillBroker { RabbitMq::kill } else { RabbitMq::stop };
-                end(&mut rabbitmq)?;
-                rabbitmq.start_again()?;
-                rabbitmq.wait_until_ready(&self.interrupt)
-            })
-        })?;
-        Ok(format!("back after {} ms", begin.elapsed().as_millis()))
+    fn restart_broker(&mut self, fault: Fault) -> String {
+        self.begin(fault, move |world, interrupt| {
+            let mut rabbitmq = world.rabbitmq();
+            let end = if fault == Fault::KillBroker { RabbitMq::kill } else { RabbitMq::stop };
+            end(&mut rabbitmq)?;
+            rabbitmq.start_again()?;
+            rabbitmq.wait_until_ready(interrupt)
+        })
     }
 
-    fn restart_records(&mut self, fault: Fault) -> Result<String> {
-        let begin = Instant::now();
+    fn restart_records(&mut self, fault: Fault) -> String {
         let away = Duration::from_millis(self.random.below(1_500));
-        self.outage(|| {
-            block_in_place(|| {
-                let mut postgres = self.world.postgres();
-                let end = if fault == Fault::KillRecords { Postgres::kill } else { Postgres::stop };
-                end(&mut postgres)?;
-                std::thread::park_timeout(away);
-                postgres.start_again()?;
-                postgres.wait_until_ready(&self.interrupt)
-            })
-        })?;
-        Ok(format!("back after {} ms", begin.elapsed().as_millis()))
-    }
-
-    /// Does something that disturbs everybody, and notes when.
-    fn outage(&self, disturb: impl FnOnce() -> Result<()>) -> Result<()> {
-        let from = Instant::now();
-        let outcome = disturb();
-        if let Some(clock) = self.clock {
-            let span = (clock.at(from), clock.at(Instant::now()));
-            self.happened.outages.lock().unwrap_or_else(PoisonError::into_inner).push(span);
-        }
-        outcome
+        self.begin(fault, move |world, interrupt| {
+            let mut postgres = world.postgres();
+            let end = if fault == Fault::KillRecords { Postgres::kill } else { Postgres::stop };
+            end(&mut postgres)?;
+            std::thread::park_timeout(away);
+            postgres.start_again()?;
+            postgres.wait_until_ready(interrupt)
+        })
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) struct Shipment {
     pub(crate) promotion: Option<String>,
     /// The cancel was accepted.
     pub(crate) is_cancelled: bool,
+    /// How often a person had its rollback tried again.
+    pub(crate) resumes: usize,
 }
 
 /// All shipments, and how far they are.
@@ -103,6 +105,7 @@ pub(crate) async fn drive(
             is_accepted: false,
             promotion: None,
             is_cancelled: false,
+            resumes: 0,
         });
         if let Err(error) = driver.promote(number, &feature, &mut random).await {
             // Whether that is Slipway's fault is for the check at the end to say.
@@ -144,7 +147,7 @@ impl Driver {
             let is_cancelled = self.decide(&id, "cancel", &decision, end).await?;
             self.load.note(number, |shipment| shipment.is_cancelled = is_cancelled);
         }
-        self.until_over(&id, end).await
+        self.until_over(number, &id, end).await
     }
 
     /// Hands the message in until somebody has taken responsibility for it.
@@ -197,14 +200,16 @@ impl Driver {
         }
     }
 
-    async fn until_over(&self, id: &str, end: Instant) -> Result<()> {
+    async fn until_over(&self, number: usize, id: &str, end: Instant) -> Result<()> {
         let path = format!("/promotions/{id}");
         let mut resumes = 0;
         loop {
             let (_, body) = self.ask(Method::GET, &path, None, end).await?;
             let is_finished = body["finished_at"].is_string();
             match body["status"].as_str() {
-                Some("deployed" | "rolled_back" | "cancelled" | "rejected" | "approved") if is_finished => {
+                Some(
+                    "deployed" | "rolled_back" | "cancelled" | "rejected" | "approved" | "needs_attention",
+                ) if is_finished => {
                     return Ok(());
                 }
                 Some("cancelled" | "rejected") => return Ok(()),
@@ -213,8 +218,8 @@ impl Driver {
                     let decision = json!({ "by": "release manager" });
                     let resume = format!("{path}/resume");
                     let (status, _) = self.ask(Method::POST, &resume, Some(&decision), end).await?;
-                    if status == StatusCode::NOT_FOUND {
-                        bail!("it needs attention: {}", body["reason"]);
+                    if status.is_success() {
+                        self.load.note(number, |shipment| shipment.resumes += 1);
                     }
                 }
                 _ => {}

@@ -48,7 +48,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// How many shops are shipped to at the same time.
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 10)]
     shops: usize,
     /// Slipway's lease.
     #[arg(long, default_value_t = 3)]
@@ -91,7 +91,10 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     let world = Arc::new(World::start(&arguments.slipway, lease, &interrupt).await?);
     let outcome = in_world(arguments, &world, &interrupt, begin).await;
     // Whatever came of it: applications outlive the processes that started them.
-    let ended = removal::end_applications(world.folder()).await;
+    let ended = match world.end_roles() {
+        Ok(()) => removal::end_applications(world.folder()).await,
+        Err(error) => Err(error),
+    };
     let world = Arc::into_inner(world).context("somebody still uses the world")?;
     ended?;
     let is_well = *outcome.as_ref().unwrap_or(&false);

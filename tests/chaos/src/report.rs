@@ -84,6 +84,14 @@ fn compose(
             findings.unchecked.join(", ")
         )?;
     }
+    writeln!(
+        text,
+        "{} times a person had a rollback tried again. {} deployments say that they could not clean up. {} backups are whole and on nobody's record: their worker died\n\
+         between finishing the file and reporting it.\n",
+        load.shipments().iter().map(|shipment| shipment.resumes).sum::<usize>(),
+        findings.warnings,
+        findings.unrecorded_backups,
+    )?;
     write_outcomes(text, findings)?;
     write_spans(text, arguments, measured)?;
     write_faults(text, happened)?;

@@ -143,6 +143,11 @@ impl World {
         self.folder.join("data")
     }
 
+    /// Kills every process of Slipway, so that nobody starts an application any more.
+    pub(crate) fn end_roles(&self) -> Result<()> {
+        self.roles().try_for_each(|number| self.role(number).kill())
+    }
+
     /// Ends everything but the folder, which stays for whoever looks into it.
     pub(crate) fn keep_folder(self) -> PathBuf {
         let Self { roles, broker, records, rabbitmq, postgres, shops, folder, .. } = self;

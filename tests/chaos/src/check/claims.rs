@@ -17,6 +17,8 @@ pub(crate) struct Claim {
     pub(crate) image: Option<String>,
     pub(crate) downtime_ms: Option<i64>,
     pub(crate) kept_database: Option<String>,
+    /// What a deployment says its cleanup could not do.
+    pub(crate) warning: Option<String>,
     /// How its latest run ended, if it has one.
     pub(crate) outcome: Option<String>,
     /// When that run ended; the order in which deployments happened.
@@ -33,9 +35,9 @@ impl Claim {
     /// Nothing more is under way for it.
     fn is_over(&self) -> bool {
         match self.status.as_str() {
-            "deployed" | "rolled_back" | "cancelled" | "rejected" | "needs_attention" => true,
-            // Refused before anything was done: it may be started again by a person.
-            "approved" => self.outcome.is_some() && !self.is_ready,
+            "deployed" | "rolled_back" | "cancelled" | "rejected" => true,
+            // Given up by a person, or refused before anything was done: it may be started again by a person.
+            "approved" | "needs_attention" => self.outcome.is_some() && !self.is_ready,
             _ => false,
         }
     }
@@ -47,7 +49,7 @@ pub(crate) async fn read(world: &World) -> Result<Vec<Claim>> {
         .rows(
             "select p.id, p.build, p.installation, p.status, p.reason, p.image, p.downtime_ms, p.kept_database,
                     r.outcome, extract(epoch from r.finished_at)::float8, extract(epoch from r.created_at)::float8,
-                    p.ready_at is not null
+                    p.ready_at is not null, r.outcome_note
              from promotions p
              left join lateral (select * from runs where promotion = p.id order by created_at desc limit 1) r on true
              order by r.created_at nulls last, p.created_at",
@@ -67,6 +69,7 @@ pub(crate) async fn read(world: &World) -> Result<Vec<Claim>> {
         finished_at: row.get(9),
         started_at: row.get(10),
         is_ready: row.get(11),
+        warning: row.get(12),
     });
     Ok(claims.collect())
 }
@@ -106,7 +109,7 @@ fn compare_with_itself(findings: &mut Findings, claim: &Claim) {
     let fits = match claim.status.as_str() {
         "deployed" => outcome == Some("deployed"),
         "rolled_back" => outcome == Some("rolled_back"),
-        "needs_attention" => matches!(outcome, Some("needs_attention") | None),
+        "needs_attention" => matches!(outcome, Some("given_up") | None),
         "cancelled" => matches!(outcome, Some("refused") | None),
         "approved" => outcome == Some("refused"),
         _ => true,
@@ -126,5 +129,73 @@ fn compare_with_itself(findings: &mut Findings, claim: &Claim) {
         findings.expect(is_possible, Wrong::Untruthful, || {
             format!("{} claims {:?} ms of downtime in a run of {span:?} ms", claim.id, claim.downtime_ms)
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feature::Kind;
+
+    fn shipment(kind: Kind) -> Shipment {
+        Shipment {
+            number: 0,
+            build: "FB-00000000".to_owned(),
+            kind,
+            is_accepted: true,
+            promotion: Some("CP-00000000".to_owned()),
+            is_cancelled: false,
+            resumes: 0,
+        }
+    }
+
+    fn claim(status: &str, outcome: Option<&str>) -> Claim {
+        Claim {
+            id: "CP-00000000".to_owned(),
+            build: "FB-00000000".to_owned(),
+            installation: "shop-0".to_owned(),
+            status: status.to_owned(),
+            reason: Some("A reason.".to_owned()),
+            image: None,
+            downtime_ms: Some(10),
+            kept_database: None,
+            warning: None,
+            outcome: outcome.map(str::to_owned),
+            finished_at: Some(2.0),
+            started_at: Some(1.0),
+            is_ready: false,
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_found() {
+        let deployed = || claim("deployed", Some("deployed"));
+        let rolled_back = || claim("rolled_back", Some("rolled_back"));
+        let elsewhere = Claim { id: "CP-11111111".to_owned(), ..deployed() };
+        let foreign = Claim { build: "FB-11111111".to_owned(), ..deployed() };
+        let mute = Claim { reason: None, ..rolled_back() };
+        let long = Claim { downtime_ms: Some(2_000), ..deployed() };
+        for (kind, claims, expected) in [
+            (Kind::Good, vec![deployed()], None),
+            (Kind::Good, vec![rolled_back()], None),
+            (Kind::Cancelled, vec![claim("cancelled", None)], None),
+            (Kind::Good, vec![claim("approved", Some("refused"))], None),
+            (Kind::Good, vec![], Some(Wrong::Lost)),
+            (Kind::Good, vec![claim("approved", None)], Some(Wrong::Stuck)),
+            (Kind::Good, vec![claim("deploying", None)], Some(Wrong::Stuck)),
+            (Kind::Good, vec![claim("needs_attention", None)], Some(Wrong::Stuck)),
+            (Kind::Good, vec![deployed(), deployed()], Some(Wrong::Doubled)),
+            (Kind::Good, vec![deployed(), foreign], Some(Wrong::Doubled)),
+            (Kind::Good, vec![elsewhere], Some(Wrong::Untruthful)),
+            (Kind::Good, vec![claim("deployed", Some("rolled_back"))], Some(Wrong::Untruthful)),
+            (Kind::Good, vec![long], Some(Wrong::Untruthful)),
+            (Kind::BreaksData, vec![mute], Some(Wrong::Untruthful)),
+            (Kind::BreaksData, vec![deployed()], Some(Wrong::Untruthful)),
+        ] {
+            let mut findings = Findings::default();
+            compare(&mut findings, &[shipment(kind)], &claims);
+            let found = findings.wrong.first().map(|(wrong, _)| *wrong);
+            assert_eq!(found, expected, "{kind:?} {claims:?}: {:?}", findings.wrong);
+        }
     }
 }

@@ -103,7 +103,7 @@ fn check_one(findings: &mut Findings, journal: &Journal) {
             !recorded && (undone == exact(from) || (forward.len() == from && undone == shorter))
         }
         Some("refused") => !recorded && undone.is_empty() && forward.len() <= 2,
-        Some("needs_attention") => !recorded && exact(furthest.unwrap_or(0)).starts_with(&undone),
+        Some("given_up") => !recorded && exact(furthest.unwrap_or(0)).starts_with(&undone),
         Some(_) => false,
         None => true,
     };
@@ -155,4 +155,54 @@ async fn each_job_succeeds_once(findings: &mut Findings, world: &World) -> Resul
         findings.wrong.push((Wrong::Doubled, format!("{promotion}: {job} succeeded {count} times")));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The run's history, given what succeeded and what failed last on the way forward.
+    fn journal(outcome: &str, forward: usize, failed: Option<&str>, undone: &[&str]) -> Journal {
+        let event = |kind: &str, job: &str| json!({ "kind": kind, "job": job, "attempt": 1 });
+        let mut events: Vec<Value> = PLAN[..forward].iter().map(|(job, _)| event("succeeded", job)).collect();
+        events.extend(failed.map(|job| event("failed", job)));
+        events.extend(undone.iter().map(|job| event("succeeded", job)));
+        let version = i64::try_from(events.len()).unwrap();
+        Journal { promotion: "CP-0".to_owned(), outcome: Some(outcome.to_owned()), version, events }
+    }
+
+    #[test]
+    fn a_run_that_did_not_go_through_the_plan_and_back_is_found() {
+        let all = [
+            "backup.restore",
+            "swap.start_old",
+            "swap.unprepare",
+            "cleanup.discard_image",
+            "cleanup.discard_context",
+            "backup.discard_partial",
+            LAST_LOOK,
+        ];
+        let mut swapped = all;
+        swapped.swap(0, 1);
+        for (journal, is_right) in [
+            (journal("deployed", 12, None, &[]), true),
+            (journal("deployed", 10, None, &[]), false),
+            (journal("refused", 1, Some("scheduler.check_window"), &[]), true),
+            (journal("refused", 3, None, &[]), false),
+            (journal("rolled_back", 7, Some("backup.snapshot"), &all), true),
+            (journal("rolled_back", 7, Some("backup.snapshot"), &swapped), false),
+            (journal("rolled_back", 7, Some("backup.snapshot"), &all[..6]), false),
+            (journal("rolled_back", 7, Some("backup.snapshot"), &all[2..]), false),
+            (journal("rolled_back", 11, None, &all), false),
+            (journal("given_up", 7, Some("backup.snapshot"), &all[..2]), true),
+            (journal("given_up", 7, Some("backup.snapshot"), &swapped[..2]), false),
+            (Journal { version: 1, ..journal("deployed", 12, None, &[]) }, false),
+        ] {
+            let mut findings = Findings::default();
+            check_one(&mut findings, &journal);
+            assert_eq!(findings.is_empty(), is_right, "{:?} {:?}", journal.outcome, journal.events);
+        }
+    }
 }

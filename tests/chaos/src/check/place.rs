@@ -37,11 +37,14 @@ pub(super) async fn check(
         return Ok(());
     }
     let deployed: Vec<&&Claim> = claims.iter().filter(|claim| claim.is_deployed()).collect();
+    // Where Slipway says that it could not clean up, there is more than should be, and that is the truth.
+    let is_clean = claims.iter().all(|claim| claim.warning.is_none());
+    findings.warnings += claims.iter().filter(|claim| claim.warning.is_some()).count();
     check_service(findings, shop, &deployed).await;
     check_processes(findings, shop, &deployed);
     check_data(findings, shop, &deployed, before).await?;
     check_databases(findings, shop, claims).await?;
-    check_files(findings, world, shop, &deployed, claims)
+    if is_clean { check_files(findings, world, shop, &deployed, claims) } else { Ok(()) }
 }
 
 /// Who answers is what was deployed last.
@@ -100,7 +103,11 @@ async fn check_databases(findings: &mut Findings, shop: &Shop, claims: &[&Claim]
     let rows = shop.connect().await?.query(query, &[&shop.database]).await?;
     let found: BTreeSet<String> = rows.iter().map(|row| row.get(0)).collect();
     let kept = claims.iter().filter_map(|claim| claim.kept_database.clone());
-    let expected: BTreeSet<String> = kept.chain([shop.database.clone()]).collect();
+    let mut expected: BTreeSet<String> = kept.chain([shop.database.clone()]).collect();
+    for claim in claims.iter().filter(|claim| claim.warning.is_some()) {
+        let copy = format!("{}__pre_{}", shop.database, claim.id);
+        expected.extend(found.contains(&copy).then_some(copy));
+    }
     findings.same(&format!("{}: its databases", shop.name), &found, &expected);
     Ok(())
 }
@@ -157,9 +164,30 @@ async fn check_backups(findings: &mut Findings, world: &World, shop: &Shop) -> R
         expected.insert(name);
     }
     if folder.exists() {
-        findings.same(&format!("{}: files beside the backups", shop.name), &names_in(&folder)?, &expected);
+        let found = names_in(&folder)?;
+        // One that is whole, with its record beside it, harms nobody, though nobody knows of it.
+        let strangers = found.difference(&expected).filter_map(|name| name.strip_suffix(".json"));
+        let strangers: Vec<String> = strangers.map(str::to_owned).collect();
+        for dump in strangers.into_iter().filter(|dump| found.contains(dump)) {
+            let record = format!("{dump}.json");
+            if is_whole(&folder.join(&dump), &folder.join(&record)) {
+                findings.unrecorded_backups += 1;
+                expected.extend([dump, record]);
+            }
+        }
+        findings.same(&format!("{}: files beside the backups", shop.name), &found, &expected);
     }
     Ok(())
+}
+
+fn is_whole(dump: &Path, record: &Path) -> bool {
+    let hash = |record: Vec<u8>| -> Option<String> {
+        let record: serde_json::Value = serde_json::from_slice(&record).ok()?;
+        record["dump"]["sha256"].as_str().map(str::to_owned)
+    };
+    let recorded = std::fs::read(record).ok().and_then(hash);
+    let found = std::fs::read(dump).ok().map(|bytes| hex(&Sha256::digest(&bytes)));
+    recorded.is_some() && recorded == found
 }
 
 /// By its own account the application never ran twice at once.
