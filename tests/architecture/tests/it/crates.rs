@@ -75,6 +75,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
+    // Its check knows nothing of Slipway; it needs the shops opened, and a way to the broker.
+    ("chaos", &["adapters", "servers", "transport"]),
     ("scratch", &[]),
 ];
 
