@@ -15,7 +15,7 @@ use crate::shop::{Place, Shop};
 use crate::system::{ROLES, System};
 
 /// A dead worker's job is given to another soon.
-const SHORT_LEASE: (&str, &str) = ("SLIPWAY_LEASE_SECONDS", "2");
+pub(crate) const SHORT_LEASE: (&str, &str) = ("SLIPWAY_LEASE_SECONDS", "2");
 
 /// Events that a good and a bad promotion together tell before the last steps.
 const EVENTS: u64 = 44;
@@ -88,17 +88,17 @@ async fn a_job_whose_message_is_lost_is_announced_again() {
 }
 
 /// A feature on its way to a shop.
-struct Shipment<'a> {
+pub(crate) struct Shipment<'a> {
     shop: &'a Shop,
-    outcome: &'static Outcome,
+    pub(crate) outcome: &'static Outcome,
     feature: Feature,
-    promotion: String,
+    pub(crate) promotion: String,
     before: Fingerprint,
 }
 
 impl<'a> Shipment<'a> {
     /// Gets the feature as far as to its approval.
-    async fn start(system: &System, shop: &'a Shop, feature: &str) -> Self {
+    pub(crate) async fn start(system: &System, shop: &'a Shop, feature: &str) -> Self {
         system.apply(shop).await;
         let outcome = Outcome::of(feature);
         let feature = Feature::develop(shop, feature).await;
@@ -107,7 +107,7 @@ impl<'a> Shipment<'a> {
         Self { shop, outcome, feature, promotion, before }
     }
 
-    async fn assert_ends_as_it_must(&self, system: &System) {
+    pub(crate) async fn assert_ends_as_it_must(&self, system: &System) {
         let promotion = system.until_over(&self.promotion).await;
         self.outcome.assert_is_what_happened(system, self.shop, &self.feature, &promotion).await;
         if promotion.summary.status == "rolled_back" {

@@ -16,6 +16,7 @@ mod servers;
 mod shop;
 mod system;
 
+mod crashes;
 mod data;
 mod decisions;
 mod faults;

@@ -73,7 +73,7 @@ impl Outcome {
     }
 
     /// The jobs that must have run, in order.
-    fn jobs(&self) -> Vec<&'static str> {
+    pub(crate) fn jobs(&self) -> Vec<&'static str> {
         let reached = PLAN.iter().position(|(job, _)| *job == self.reaches).unwrap();
         let begun = &PLAN[..=reached];
         let forward = begun.iter().map(|(job, _)| *job);

@@ -35,6 +35,13 @@ impl Role {
         }
     }
 
+    /// How it ended by itself; nothing while it runs.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        let status = self.child.as_mut()?.try_wait().unwrap()?;
+        self.child = None;
+        Some(status)
+    }
+
     /// Asks it to end and waits until it has.
     pub(crate) async fn end(&mut self) -> ExitStatus {
         let mut child = self.child.take().expect("it runs");

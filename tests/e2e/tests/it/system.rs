@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
+use std::sync::{Mutex, PoisonError};
 
 use protocol::http::Promotion;
 use reqwest::{Response, StatusCode};
+use rustix::process::Signal;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -28,7 +31,8 @@ const LOG_LINES: usize = 40;
 
 /// A running Slipway; its processes end when it is dropped.
 pub(crate) struct System {
-    roles: BTreeMap<&'static str, Role>,
+    /// Behind a lock, so that roles may come and go while others look at the system.
+    roles: Mutex<BTreeMap<&'static str, Role>>,
     console: String,
     /// The way to its broker, unless that is inside its one process.
     broker: Option<Broker>,
@@ -72,7 +76,7 @@ impl System {
 
     async fn new() -> Self {
         Self {
-            roles: BTreeMap::new(),
+            roles: Mutex::default(),
             console: format!("127.0.0.1:{}", free_port()),
             broker: None,
             database: Database::create("e2e_slipway").await,
@@ -85,7 +89,7 @@ impl System {
         command.args(["serve", name]);
         let mut role = Role::new(command, self.folder.path().join(format!("{name}.log")));
         role.start();
-        self.roles.insert(name, role);
+        self.roles.lock().unwrap().insert(name, role);
     }
 
     /// The program with nothing of the outer environment's settings.
@@ -127,22 +131,41 @@ impl System {
 
     /// Kills a role where it stands.
     pub(crate) fn kill(&mut self, role: &str) {
-        self.roles.get_mut(role).unwrap().kill();
+        self.role(role).kill();
     }
 
     /// Asks a role to end, and waits until it has.
     pub(crate) async fn end(&mut self, role: &str) -> ExitStatus {
-        self.roles.get_mut(role).unwrap().end().await
+        self.role(role).end().await
     }
 
     /// Starts a role that was killed or has ended.
     pub(crate) fn start(&mut self, role: &str) {
-        self.roles.get_mut(role).unwrap().start();
+        self.role(role).start();
+    }
+
+    fn role(&mut self, name: &str) -> &mut Role {
+        self.roles.get_mut().unwrap().get_mut(name).unwrap()
+    }
+
+    /// Starts again every role that was killed, by itself or another; answers how many.
+    ///
+    /// One that ended in another way fails the test.
+    pub(crate) fn revive(&self) -> usize {
+        let mut revived = 0;
+        for (name, role) in self.roles.lock().unwrap().iter_mut() {
+            if let Some(status) = role.ended() {
+                assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "{name} ended by itself: {status}");
+                role.start();
+                revived += 1;
+            }
+        }
+        revived
     }
 
     /// What all processes have written so far.
     pub(crate) fn logs(&self) -> Vec<(&'static str, String)> {
-        self.roles.iter().map(|(name, role)| (*name, role.log())).collect()
+        self.roles.lock().unwrap().iter().map(|(name, role)| (*name, role.log())).collect()
     }
 }
 
@@ -213,7 +236,8 @@ impl System {
 impl Drop for System {
     fn drop(&mut self) {
         // All at once: one that outlives the others would only complain.
-        for role in self.roles.values_mut() {
+        let roles = self.roles.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for role in roles.values_mut() {
             role.kill();
         }
         if std::thread::panicking() {
