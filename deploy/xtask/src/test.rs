@@ -103,7 +103,8 @@ impl Stages<'_> {
 
     fn tests(&mut self, servers: &TestServers, filters: &[String]) -> Result<()> {
         let portal = self.run("sample application", cargo::build_portal)?;
-        let slipway = self.run("slipway", |interrupt| cargo::build_slipway(interrupt, cargo::WITH_CRASH_POINTS))?;
+        let slipway =
+            self.run("slipway", |interrupt| cargo::build_slipway(interrupt, cargo::WITH_CRASH_POINTS))?;
         self.run("tests", |interrupt| {
             let mut command = cargo::command(&["test", "--workspace", "--no-fail-fast"]);
             command.args(cargo::WITH_CRASH_POINTS);

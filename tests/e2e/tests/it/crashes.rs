@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use protocol::Kind;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 use transport::{Exchange, Message};
 
 use crate::faults::{SHORT_LEASE, Shipment};
 use crate::outcome::Outcome;
-use crate::patience::eventually;
+use crate::progress::stream;
 use crate::shop::{Place, Shop};
 use crate::system::{System, names_in};
 
@@ -62,7 +63,7 @@ async fn at_each_job(point: &str) {
             Shipment::start(&system, &bad, FEATURES[1]).await,
         ];
         for shipment in &shipments {
-            approve(&system, &shipment.promotion).await;
+            shipment.approve(&system).await;
         }
         for shipment in &shipments {
             system.until_over(&shipment.promotion).await;
@@ -94,17 +95,6 @@ async fn reviving(system: &System, work: impl Future<Output = ()>) -> usize {
             () = sleep(LOOK_EVERY) => deaths += system.revive(),
         }
     }
-}
-
-/// Approves the promotion, again if the console dies meanwhile.
-async fn approve(system: &System, id: &str) {
-    eventually("the approval counts", async || {
-        system.say(&["promotions", "approve", id, "--by", "release manager"]).await;
-        let promotion = system.ask(&format!("/promotions/{id}")).await?;
-        let promotion: protocol::http::Promotion = promotion.json().await.ok()?;
-        (promotion.summary.status != "pending").then_some(())
-    })
-    .await;
 }
 
 /// Makes every worker look at its leases, again and again.
@@ -155,5 +145,13 @@ async fn assert_nothing_was_done_twice(system: &System, shipment: &Shipment<'_>)
         let (last, before) = tries.split_last().unwrap();
         assert_eq!(last.state, end, "{feature}: {tries:#?}");
         assert!(before.iter().all(|entry| entry.state == "lost"), "{feature}: {tries:#?}");
+    }
+    let told = stream(system, &shipment.promotion, 0, usize::MAX).await;
+    let ends: Vec<_> = told.iter().filter(|event| event.kind.is_last()).collect();
+    assert_eq!(ends.len(), 1, "{feature}: {ends:?}");
+    if shipment.outcome.status == "deployed" {
+        let finished = told.iter().filter(|event| event.kind == Kind::StepFinished);
+        let finished: Vec<_> = finished.filter_map(|event| event.step).collect();
+        assert_eq!(finished, (1..=11).collect::<Vec<u8>>(), "{feature}: each step is finished once");
     }
 }

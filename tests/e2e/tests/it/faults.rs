@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use adapters::database::Fingerprint;
 use futures_util::future::join_all;
+use protocol::http::Promotion;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use transport::Queue;
@@ -11,6 +12,7 @@ use transport::Queue;
 use crate::feature::Feature;
 use crate::listener::Listener;
 use crate::outcome::Outcome;
+use crate::patience::eventually;
 use crate::shop::{Place, Shop};
 use crate::system::{ROLES, System};
 
@@ -91,7 +93,7 @@ async fn a_job_whose_message_is_lost_is_announced_again() {
 pub(crate) struct Shipment<'a> {
     shop: &'a Shop,
     pub(crate) outcome: &'static Outcome,
-    feature: Feature,
+    pub(crate) feature: Feature,
     pub(crate) promotion: String,
     before: Fingerprint,
 }
@@ -107,6 +109,17 @@ impl<'a> Shipment<'a> {
         Self { shop, outcome, feature, promotion, before }
     }
 
+    /// Approves it, again while the console is away.
+    pub(crate) async fn approve(&self, system: &System) {
+        eventually("the approval counts", async || {
+            system.say(&["promotions", "approve", &self.promotion, "--by", "release manager"]).await;
+            let promotion = system.ask(&format!("/promotions/{}", self.promotion)).await?;
+            let promotion: Promotion = promotion.json().await.ok()?;
+            (promotion.summary.status != "pending").then_some(())
+        })
+        .await;
+    }
+
     pub(crate) async fn assert_ends_as_it_must(&self, system: &System) {
         let promotion = system.until_over(&self.promotion).await;
         self.outcome.assert_is_what_happened(system, self.shop, &self.feature, &promotion).await;
@@ -118,15 +131,15 @@ impl<'a> Shipment<'a> {
 }
 
 /// Numbers that look random; the same seed gives the same ones (the generator is `SplitMix64`).
-struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     /// The seed in `SLIPWAY_TEST_SEED`, to look at other moments than the usual ones.
-    fn from_environment() -> Self {
+    pub(crate) fn from_environment() -> Self {
         Self(std::env::var("SLIPWAY_TEST_SEED").map_or(1, |seed| seed.parse().unwrap()))
     }
 
-    fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -23,4 +23,5 @@ mod faults;
 mod features;
 mod intake;
 mod progress;
+mod restarts;
 mod secrets;

@@ -1,8 +1,8 @@
 //! A whole Slipway of a test's own.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::sync::{Mutex, PoisonError};
 
@@ -25,6 +25,10 @@ use crate::shop::{Shop, free_port};
 /// Every role that can be a process of its own.
 pub(crate) const ROLES: [&str; 8] =
     ["scheduler", "supervisor", "backup", "build", "swap", "health", "cleanup", "console"];
+
+/// A second process of each.
+const SECONDS: [&str; 8] =
+    ["scheduler 2", "supervisor 2", "backup 2", "build 2", "swap 2", "health 2", "cleanup 2", "console 2"];
 
 /// Lines of each log that a failing test shows.
 const LOG_LINES: usize = 40;
@@ -59,6 +63,15 @@ impl System {
 
     /// A process per role, over `RabbitMQ`, with names of its own there.
     pub(crate) async fn distributed(settings: &[(&str, &str)]) -> Self {
+        Self::over_broker(settings, false).await
+    }
+
+    /// Two processes per role.
+    pub(crate) async fn distributed_twice(settings: &[(&str, &str)]) -> Self {
+        Self::over_broker(settings, true).await
+    }
+
+    async fn over_broker(settings: &[(&str, &str)], is_doubled: bool) -> Self {
         let mut system = Self::new().await;
         let prefix = system.database.name().replace('_', "-");
         let amqp = servers::amqp();
@@ -68,6 +81,13 @@ impl System {
         succeed(topology.args(["topology", "apply"])).await;
         for role in ROLES {
             system.add(role, &settings);
+        }
+        if is_doubled {
+            // Outsiders know the address of the first console.
+            settings.push(("SLIPWAY_CONSOLE_LISTEN", "127.0.0.1:0"));
+            for name in SECONDS {
+                system.add(name, &settings);
+            }
         }
         system.broker = Some(Broker::amqp(&amqp, "end to end test", Names::new(prefix)).await.unwrap());
         system.until_ready().await;
@@ -86,7 +106,8 @@ impl System {
 
     fn add(&mut self, name: &'static str, settings: &[(&str, &str)]) {
         let mut command = self.command(settings);
-        command.args(["serve", name]);
+        let role = name.trim_end_matches(" 2");
+        command.args(["serve", role]);
         let mut role = Role::new(command, self.folder.path().join(format!("{name}.log")));
         role.start();
         self.roles.lock().unwrap().insert(name, role);
@@ -137,6 +158,21 @@ impl System {
     /// Asks a role to end, and waits until it has.
     pub(crate) async fn end(&mut self, role: &str) -> ExitStatus {
         self.role(role).end().await
+    }
+
+    /// The processes by name, those of the same role together.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        self.roles.lock().unwrap().keys().copied().collect()
+    }
+
+    /// Asks a process to end, waits until it has, and starts it again.
+    pub(crate) async fn restart(&self, name: &'static str) {
+        let mut role = self.roles.lock().unwrap().remove(name).unwrap();
+        role.until_awake().await;
+        let status = role.end().await;
+        assert!(status.success(), "{name} ended with {status}:\n{}", role.log());
+        role.start();
+        self.roles.lock().unwrap().insert(name, role);
     }
 
     /// Starts a role that was killed or has ended.
