@@ -85,9 +85,20 @@ pub fn dump_name(build: &str, at: Timestamp) -> String {
 /// Removes what an interrupted [`Database::dump`] to `target` left; a finished backup stays. The database
 /// itself is not asked: it may be the reason for the interruption.
 pub fn discard_partial(target: &Path) -> Result<(), DatabaseError> {
-    match fs::remove_file(beside(target, ".partial")) {
+    remove(&beside(target, ".partial"))
+}
+
+/// Removes everything that [`Database::dump`] to `target` left, finished or not.
+pub fn discard(target: &Path) -> Result<(), DatabaseError> {
+    discard_partial(target)?;
+    remove(target)?;
+    remove(&beside(target, ".json"))
+}
+
+fn remove(file: &Path) -> Result<(), DatabaseError> {
+    match fs::remove_file(file) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(anyhow!(error).context("remove a partial backup file").into())
+            Err(anyhow!(error).context(format!("remove {}", file.display())).into())
         }
         _ => Ok(()),
     }

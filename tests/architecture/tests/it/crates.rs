@@ -55,7 +55,24 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("xtask", &["servers"]),
     ("portal", &[]),
     ("architecture", &[]),
-    ("e2e", &[]),
+    // Its one program puts the parts together anew, so that jobs can be made to fail.
+    (
+        "e2e",
+        &[
+            "adapters",
+            "domain",
+            "engine",
+            "scheduler",
+            "supervisor",
+            "backup",
+            "build",
+            "swap",
+            "health",
+            "cleanup",
+            "console",
+            "telemetry",
+        ],
+    ),
     ("scratch", &[]),
 ];
 

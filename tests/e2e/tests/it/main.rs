@@ -1,5 +1,6 @@
 //! Slipway from outside: the real program with real servers, asked by its command line, its HTTP API
 //! and its broker, and then an independent look at what serves, what the database holds and what is left.
+//! Only where jobs themselves must go wrong another program takes its place (`src/faulty.rs`).
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
@@ -16,6 +17,7 @@ mod servers;
 mod shop;
 mod system;
 
+mod compensation;
 mod crashes;
 mod data;
 mod decisions;

@@ -10,7 +10,7 @@ use protocol::http::Promotion;
 use reqwest::{Response, StatusCode};
 use rustix::process::Signal;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use transport::{Broker, Names};
 
@@ -94,6 +94,43 @@ impl System {
         system
     }
 
+    /// Every role in one process over `RabbitMQ`, whose jobs go wrong as [`System::strike`] says.
+    pub(crate) async fn faulty() -> Self {
+        let mut system = Self::new().await;
+        let prefix = system.database.name().replace('_', "-");
+        let amqp = servers::amqp();
+        let settings = [
+            ("SLIPWAY_AMQP_URL", amqp.as_str()),
+            ("SLIPWAY_BROKER_PREFIX", prefix.as_str()),
+            ("SLIPWAY_LEASE_SECONDS", "2"),
+        ];
+        let mut topology = tokio::process::Command::from(system.command(&settings));
+        succeed(topology.args(["topology", "apply"])).await;
+        system.strike("none", "fails_before");
+        let mut command = system.command(&settings);
+        let plan = system.plan();
+        command.arg("serve").arg(plan);
+        system.run("all", in_place_of(&command, env!("CARGO_BIN_EXE_faulty")));
+        system.until_ready().await;
+        system
+    }
+
+    /// From now on this happens to every try of the job, and nothing to any other.
+    pub(crate) fn strike(&self, job: &str, fault: &str) {
+        let new = self.plan().with_extension("new");
+        std::fs::write(&new, json!({ "job": job, "fault": fault }).to_string()).unwrap();
+        std::fs::rename(new, self.plan()).unwrap();
+    }
+
+    /// Whether a job has begun to hang since this was last asked.
+    pub(crate) fn take_hanging(&self) -> bool {
+        std::fs::remove_file(self.plan().with_extension("hangs")).is_ok()
+    }
+
+    fn plan(&self) -> std::path::PathBuf {
+        self.folder.path().join("plan.json")
+    }
+
     async fn new() -> Self {
         Self {
             roles: Mutex::default(),
@@ -108,6 +145,10 @@ impl System {
         let mut command = self.command(settings);
         let role = name.trim_end_matches(" 2");
         command.args(["serve", role]);
+        self.run(name, command);
+    }
+
+    fn run(&mut self, name: &'static str, command: Command) {
         let mut role = Role::new(command, self.folder.path().join(format!("{name}.log")));
         role.start();
         self.roles.lock().unwrap().insert(name, role);
@@ -184,14 +225,15 @@ impl System {
         self.roles.get_mut().unwrap().get_mut(name).unwrap()
     }
 
-    /// Starts again every role that was killed, by itself or another; answers how many.
+    /// Starts every role again that has died as tests let it die; answers how many.
     ///
     /// One that ended in another way fails the test.
     pub(crate) fn revive(&self) -> usize {
         let mut revived = 0;
         for (name, role) in self.roles.lock().unwrap().iter_mut() {
             if let Some(status) = role.ended() {
-                assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "{name} ended by itself: {status}");
+                let deaths = [Signal::KILL, Signal::ABORT].map(Signal::as_raw);
+                assert!(status.signal().is_some_and(|it| deaths.contains(&it)), "{name} ended: {status}");
                 role.start();
                 revived += 1;
             }
@@ -284,6 +326,19 @@ impl Drop for System {
             }
         }
     }
+}
+
+/// The same command of another program.
+fn in_place_of(command: &Command, program: &str) -> Command {
+    let mut other = Command::new(program);
+    other.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => other.env(name, value),
+            None => other.env_remove(name),
+        };
+    }
+    other
 }
 
 /// The names in a folder; none where there is no folder.
