@@ -10,7 +10,7 @@ use crate::cargo;
 /// Runs it with further arguments and gives its exit code back.
 pub(crate) fn run(interrupt: &Interrupt, arguments: &[String]) -> Result<ExitCode> {
     let portal = cargo::build_portal(interrupt)?;
-    let slipway = cargo::build_slipway(interrupt)?;
+    let slipway = cargo::build_slipway(interrupt, &[])?;
     if !interrupt.run(&mut cargo::command(&["build", "--package", "chaos"]))?.success() {
         bail!("the chaos run does not build");
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 use cli::Exit;
-use engine::Engine;
 use engine::config::Config;
+use engine::{Engine, Shutdown};
 use telemetry::Telemetry;
 use tokio::task::JoinSet;
 
@@ -82,10 +82,21 @@ async fn serve(config: Config, roles: &[Role], name: &str) -> Result<()> {
             "Without a message broker (SLIPWAY_AMQP_URL) all roles must run in one process: `slipway serve all`."
         );
     }
+    // First of all: whoever waits for its servers must end when asked, too.
+    let shutdown = Shutdown::default();
+    shutdown.follow_signals(Duration::from_secs(config.grace_seconds))?;
+    tracing::info!("starting");
+    let engine = tokio::select! {
+        connected = connect(config, name) => Engine { shutdown, ..connected? },
+        () = shutdown.draining().cancelled_owned() => return Ok(()),
+    };
+    run_roles(&engine, &roles).await
+}
+
+async fn connect(config: Config, name: &str) -> Result<Engine> {
     let engine = connect::engine(config, name).await?;
     connect::check_topology(&engine.broker).await?;
-    engine.shutdown.follow_signals(Duration::from_secs(engine.config.grace_seconds))?;
-    run_roles(&engine, &roles).await
+    Ok(engine)
 }
 
 /// Runs the roles until the process drains; one that fails, or a broker that denies what they need, takes

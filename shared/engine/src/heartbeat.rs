@@ -8,6 +8,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::failpoint;
+
 /// A try that is ours for a while.
 pub(crate) struct Claimed {
     pub(crate) which: Try,
@@ -42,6 +44,7 @@ pub(crate) async fn keep(
             () = tokio::time::sleep_until(next) => {}
             Ok(()) = nudge.changed() => {}
         }
+        failpoint::pass("in_heartbeat", [which.job]);
         let asked = Instant::now();
         match tokio::time::timeout_at(last_moment, store.renew(which, lease.token, length)).await {
             Ok(Ok(Some(renewal))) => {

@@ -24,6 +24,7 @@ pub mod relay;
 pub mod start;
 pub mod worker;
 
+mod failpoint;
 mod heartbeat;
 mod log;
 mod news;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use adapters::database::Fingerprint;
 use futures_util::future::join_all;
+use protocol::http::Promotion;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use transport::Queue;
@@ -11,11 +12,12 @@ use transport::Queue;
 use crate::feature::Feature;
 use crate::listener::Listener;
 use crate::outcome::Outcome;
+use crate::patience::eventually;
 use crate::shop::{Place, Shop};
 use crate::system::{ROLES, System};
 
 /// A dead worker's job is given to another soon.
-const SHORT_LEASE: (&str, &str) = ("SLIPWAY_LEASE_SECONDS", "2");
+pub(crate) const SHORT_LEASE: (&str, &str) = ("SLIPWAY_LEASE_SECONDS", "2");
 
 /// Events that a good and a bad promotion together tell before the last steps.
 const EVENTS: u64 = 44;
@@ -176,8 +178,8 @@ async fn what_the_machine_does_for_a_moment_is_waited_for_tried_again_or_undone(
 /// A feature on its way to a shop.
 pub(crate) struct Shipment<'a> {
     shop: &'a Shop,
-    outcome: &'static Outcome,
-    feature: Feature,
+    pub(crate) outcome: &'static Outcome,
+    pub(crate) feature: Feature,
     pub(crate) promotion: String,
     before: Fingerprint,
 }
@@ -193,6 +195,17 @@ impl<'a> Shipment<'a> {
         Self { shop, outcome, feature, promotion, before }
     }
 
+    /// Approves it, again while the console is away.
+    pub(crate) async fn approve(&self, system: &System) {
+        eventually("the approval counts", async || {
+            system.say(&["promotions", "approve", &self.promotion, "--by", "release manager"]).await;
+            let promotion = system.ask(&format!("/promotions/{}", self.promotion)).await?;
+            let promotion: Promotion = promotion.json().await.ok()?;
+            (promotion.summary.status != "pending").then_some(())
+        })
+        .await;
+    }
+
     pub(crate) async fn assert_ends_as_it_must(&self, system: &System) {
         let promotion = system.until_over(&self.promotion).await;
         self.outcome.assert_is_what_happened(system, self.shop, &self.feature, &promotion).await;
@@ -204,15 +217,15 @@ impl<'a> Shipment<'a> {
 }
 
 /// Numbers that look random; the same seed gives the same ones (the generator is `SplitMix64`).
-struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     /// The seed in `SLIPWAY_TEST_SEED`, to look at other moments than the usual ones.
-    fn from_environment() -> Self {
+    pub(crate) fn from_environment() -> Self {
         Self(std::env::var("SLIPWAY_TEST_SEED").map_or(1, |seed| seed.parse().unwrap()))
     }
 
-    fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -20,6 +20,7 @@ mod system;
 
 mod broker;
 mod compensation;
+mod crashes;
 mod data;
 mod dead_letters;
 mod decisions;
@@ -27,4 +28,5 @@ mod faults;
 mod features;
 mod intake;
 mod progress;
+mod restarts;
 mod secrets;

@@ -12,16 +12,19 @@ use crate::patience::eventually;
 pub(crate) struct Role {
     command: Command,
     log: PathBuf,
+    /// How long the log was when it was started.
+    log_begin: usize,
     child: Option<Child>,
 }
 
 impl Role {
     pub(crate) fn new(command: Command, log: PathBuf) -> Self {
-        Self { command, log, child: None }
+        Self { command, log, log_begin: 0, child: None }
     }
 
     pub(crate) fn start(&mut self) {
         assert!(self.child.is_none(), "it runs already");
+        self.log_begin = self.log().len();
         let log = || -> File { OpenOptions::new().create(true).append(true).open(&self.log).unwrap() };
         self.command.stdout(log()).stderr(log());
         self.child = Some(self.command.spawn().unwrap());
@@ -35,12 +38,17 @@ impl Role {
         }
     }
 
-    /// Starts it again if it has died.
-    pub(crate) fn revive(&mut self) {
-        if self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_some()) {
-            self.child = None;
-            self.start();
-        }
+    /// How it ended by itself; nothing while it runs.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        let status = self.child.as_mut()?.try_wait().unwrap()?;
+        self.child = None;
+        Some(status)
+    }
+
+    /// Waits until it has said something: from then on it ends in order when it is asked to.
+    pub(crate) async fn until_awake(&self) {
+        eventually("the process says something", async || (self.log().len() > self.log_begin).then_some(()))
+            .await;
     }
 
     /// Asks it to end and waits until it has.
