@@ -44,8 +44,11 @@ impl Role {
 
     /// Waits until it ends by itself.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
-        let mut child = self.child.take().expect("it runs");
-        eventually("the process ends by itself", async || child.try_wait().unwrap()).await
+        // Kept until then: should it never end, it is killed with this value.
+        let child = self.child.as_mut().expect("it runs");
+        let status = eventually("the process ends by itself", async || child.try_wait().unwrap()).await;
+        self.child = None;
+        status
     }
 
     /// How much memory it uses, in bytes.
