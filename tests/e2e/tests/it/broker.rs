@@ -231,7 +231,7 @@ async fn assert_refused(system: &System, role: &str, case: &str, url: &str, sent
     let mut process = Role::new(command, system.data_folder().with_file_name(format!("{role}-{case}.log")));
     process.start();
     let begun = std::time::Instant::now();
-    let status = process.ended().await;
+    let status = process.until_ended().await;
     println!("{role} with a wrong {case} ended after {:?}", begun.elapsed());
     let log = process.log();
     assert_eq!(status.code(), Some(1), "{role}, {case}: {log}");

@@ -59,9 +59,8 @@ impl Role {
     }
 
     /// Waits until it ends by itself.
-    pub(crate) async fn ended(&mut self) -> ExitStatus {
-        let mut child = self.child.take().expect("it runs");
-        eventually("the process ends by itself", async || child.try_wait().unwrap()).await
+    pub(crate) async fn until_ended(&mut self) -> ExitStatus {
+        eventually("the process ends by itself", async || self.ended()).await
     }
 
     /// How much memory it uses, in bytes.

@@ -265,7 +265,7 @@ impl System {
 
     /// How much memory each process uses, in bytes.
     pub(crate) fn memory_bytes(&self) -> Vec<(&'static str, u64)> {
-        self.roles.iter().map(|(name, role)| (*name, role.memory_bytes())).collect()
+        self.roles.lock().unwrap().iter().map(|(name, role)| (*name, role.memory_bytes())).collect()
     }
 
     /// What all processes have written so far.
