@@ -64,8 +64,8 @@ fn check_processes(findings: &mut Findings, shop: &Shop, deployed: &[&&Claim]) {
     findings.expect(serving <= 1, Wrong::Doubled, || format!("{}: {processes:?}", shop.name));
     findings.expect(serving >= 1, Wrong::Untruthful, || format!("{}: no application runs", shop.name));
     let keepers = processes.iter().filter(|process| process.is_keeper).count();
-    findings
-        .expect(keepers == 1, Wrong::Doubled, || format!("{}: {keepers} keepers: {processes:?}", shop.name));
+    let kind = if keepers == 0 { Wrong::Untruthful } else { Wrong::Doubled };
+    findings.expect(keepers == 1, kind, || format!("{}: {keepers} keepers: {processes:?}", shop.name));
     for process in &processes {
         findings.expect(process.folder == instance, Wrong::Untruthful, || {
             format!("{}: {process:?} is left, beside {version}", shop.name)
