@@ -260,12 +260,12 @@ impl Job {
         })
     }
 
-    /// How many tries may fail or be lost before the run gives it up. Undo jobs get more: giving up
-    /// means calling a person. Tries that a worker handed back do not count.
+    /// How many tries may fail or be lost before the run gives it up. What cannot be undone gets more,
+    /// and so do undo jobs: giving up means calling a person. Tries that a worker handed back do not count.
     pub fn attempts_max(self) -> u32 {
         match self.direction() {
-            Direction::Forward => 3,
-            Direction::Undo => 6,
+            Direction::Forward if self != Job::Finish => 3,
+            Direction::Forward | Direction::Undo => 6,
         }
     }
 

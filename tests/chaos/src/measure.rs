@@ -43,6 +43,8 @@ pub(crate) struct Measured {
     pub(crate) runs: Spans,
     /// How long the shops were unavailable, as Slipway says.
     pub(crate) downtime: Spans,
+    /// Why runs were undone: the kind of cause, the job, how many runs.
+    pub(crate) causes: Vec<(String, String, i64)>,
     /// How long the tries of each job took in the middle.
     pub(crate) jobs: Vec<(String, i64, f64)>,
 }
@@ -84,7 +86,11 @@ pub(crate) async fn measure(world: &World, happened: &Happened) -> Result<Measur
                    (order by extract(epoch from finished_at - started_at))::float8
                  from jobs where state = 'succeeded' group by job order by min(sequence)";
     let jobs = world.records.rows(query, &[]).await?;
+    let query = "select cause ->> 'kind', coalesce(cause ->> 'job', '–'), count(*) from runs
+                 where cause is not null group by 1, 2 order by 3 desc, 1, 2";
+    let causes = world.records.rows(query, &[]).await?;
     Ok(Measured {
+        causes: causes.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect(),
         notice_alone: spans(&alone(&notice)),
         recovery_alone: spans(&alone(&recovery)),
         recovery: spans(&recovery),

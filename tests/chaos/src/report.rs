@@ -86,13 +86,16 @@ fn compose(
     }
     writeln!(
         text,
-        "{} times a person had a rollback tried again. {} deployments say that they could not clean up. {} backups are whole and on nobody's record: their worker died\n\
-         between finishing the file and reporting it.\n",
+        "{} times a person had a rollback tried again. {} deployments say that they could not clean up.\n",
         load.shipments().iter().map(|shipment| shipment.resumes).sum::<usize>(),
         findings.warnings,
-        findings.unrecorded_backups,
     )?;
     write_outcomes(text, findings)?;
+    writeln!(text, "## Why runs were undone\n\n| cause | at | runs |\n|---|---|---|")?;
+    for (cause, job, count) in &measured.causes {
+        writeln!(text, "| {cause} | {job} | {count} |")?;
+    }
+    writeln!(text)?;
     write_spans(text, arguments, measured)?;
     write_faults(text, happened)?;
     writeln!(text, "\n## Where the time goes\n\n| job | times | median |\n|---|---|---|")?;
@@ -132,8 +135,10 @@ fn write_spans(text: &mut String, arguments: &Arguments, measured: &Measured) ->
     }
     writeln!(
         text,
-        "\nThe lease was {} s; a process that was killed came back at once or within 4 s.\n",
-        arguments.lease_seconds
+        "\nThe lease was {} s, so the goal for what follows a kill is {} s at p99; a process that was killed came\n\
+         back at once or within 4 s.\n",
+        arguments.lease_seconds,
+        arguments.lease_seconds + 2,
     )
 }
 

@@ -34,8 +34,20 @@ impl Try {
         (strikes < self.job.attempts_max()).then_some(Try { attempt: self.attempt + 1, strikes, ..self })
     }
 
-    fn enqueue(self) -> Effect {
-        enqueue(self.job, self.attempt, self.strikes)
+    /// Queues it. Whoever was lost says nothing against the job, so the first loss makes nobody wait.
+    fn enqueue_after(self, event: &Event) -> Effect {
+        let pause = match event {
+            Event::Lost { .. } => self.strikes.saturating_sub(1),
+            Event::Released { .. } => 0,
+            Event::Succeeded { .. }
+            | Event::Failed { .. }
+            | Event::Refused { .. }
+            | Event::DeadlinePassed
+            | Event::CancelRequested { .. }
+            | Event::ResumeRequested { .. }
+            | Event::GiveUpRequested { .. } => self.strikes,
+        };
+        enqueue(self.job, self.attempt, pause)
     }
 }
 
@@ -44,7 +56,7 @@ pub(super) fn forward(current: Try, event: &Event) -> Result<Transition, Ignored
     let past_pivot = job == Job::Finish;
     if let Some(next) = current.next(event) {
         let phase = Phase::Forward { job, attempt: next.attempt, strikes: next.strikes };
-        return Ok(moved(phase, vec![next.enqueue()]));
+        return Ok(moved(phase, vec![next.enqueue_after(event)]));
     }
     match event {
         Event::Succeeded { .. } => Ok(next_forward(job)),
@@ -93,7 +105,7 @@ pub(super) fn compensating(
             strikes: next.strikes,
             cause: cause.clone(),
         };
-        return Ok(moved(phase, vec![next.enqueue()]));
+        return Ok(moved(phase, vec![next.enqueue_after(event)]));
     }
     let call_a_person = |reason: String| {
         let phase = Phase::NeedsAttention { from, job, attempt: undo.attempt, cause: cause.clone(), reason };

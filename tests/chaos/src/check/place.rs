@@ -165,29 +165,9 @@ async fn check_backups(findings: &mut Findings, world: &World, shop: &Shop) -> R
     }
     if folder.exists() {
         let found = names_in(&folder)?;
-        // One that is whole, with its record beside it, harms nobody, though nobody knows of it.
-        let strangers = found.difference(&expected).filter_map(|name| name.strip_suffix(".json"));
-        let strangers: Vec<String> = strangers.map(str::to_owned).collect();
-        for dump in strangers.into_iter().filter(|dump| found.contains(dump)) {
-            let record = format!("{dump}.json");
-            if is_whole(&folder.join(&dump), &folder.join(&record)) {
-                findings.unrecorded_backups += 1;
-                expected.extend([dump, record]);
-            }
-        }
         findings.same(&format!("{}: files beside the backups", shop.name), &found, &expected);
     }
     Ok(())
-}
-
-fn is_whole(dump: &Path, record: &Path) -> bool {
-    let hash = |record: Vec<u8>| -> Option<String> {
-        let record: serde_json::Value = serde_json::from_slice(&record).ok()?;
-        record["dump"]["sha256"].as_str().map(str::to_owned)
-    };
-    let recorded = std::fs::read(record).ok().and_then(hash);
-    let found = std::fs::read(dump).ok().map(|bytes| hex(&Sha256::digest(&bytes)));
-    recorded.is_some() && recorded == found
 }
 
 /// By its own account the application never ran twice at once.
