@@ -55,7 +55,6 @@ pub(crate) struct Findings {
     pub(crate) unchecked: Vec<String>,
     /// Deployments that say that they could not clean up.
     pub(crate) warnings: usize,
-    /// Backups that are whole and on nobody's record: their worker died before it could report them.
     /// How often an application was started, by its own account.
     pub(crate) starts: usize,
     /// Single facts that were compared.

@@ -32,7 +32,7 @@ use crate::shop::{Model, Shop};
 use crate::world::World;
 
 /// Faults for every promotion, on average.
-const FAULTS_PER_PROMOTION: f64 = 3.5;
+const FAULTS_PER_PROMOTION: f64 = 3.2;
 /// What is left when the load is over must come to its end within this time.
 const SETTLE_LIMIT: Duration = Duration::from_mins(3);
 /// One shop in so many has little time for its promotions.
