@@ -5,8 +5,8 @@ use anyhow::Result;
 use domain::{ChangeRequestId, PromotionId};
 use engine::Engine;
 use engine::start::{create_promotion, refuse_message};
-use engine::store::StoreError;
 use engine::store::promotions::New;
+use engine::store::{StoreError, answered};
 use engine::transport::{Delivery, Queue};
 use protocol::ship::Sandbox;
 use protocol::{InvalidMessage, ShipMessage};
@@ -49,7 +49,7 @@ async fn answer(engine: &Engine, body: &[u8]) -> Result<Option<InvalidMessage>, 
         Ok(message) => message,
         Err(refused) => return refuse(engine, id_of(body), refused).await,
     };
-    if engine.store.answer(&message.id).await?.is_some() {
+    if answered(engine.store.answer(&message.id)).await?.is_some() {
         return Ok(None);
     }
     if let Some(refused) = unfit(engine, &message).await? {
@@ -66,7 +66,7 @@ async fn answer(engine: &Engine, body: &[u8]) -> Result<Option<InvalidMessage>, 
 
 /// Why the message cannot become a promotion, although it is well formed.
 async fn unfit(engine: &Engine, message: &ShipMessage) -> Result<Option<InvalidMessage>, StoreError> {
-    let problem = match engine.store.installation(&message.installation).await? {
+    let problem = match answered(engine.store.installation(&message.installation)).await? {
         None => format!("there is no installation called {:?}", message.installation),
         Some(known) => match Installation::parse(&known.description) {
             Ok(installation) if installation.enabled => return Ok(None),

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use engine::Engine;
-use engine::store::StoreError;
+use engine::store::{Nudges, StoreError, answered};
 use engine::store::leadership::Campaign;
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -51,7 +51,7 @@ async fn make_rounds(engine: &Engine) {
             }
         }
     }
-    if let Err(error) = engine.answered(engine.store.resign(&engine.owner)).await {
+    if let Err(error) = answered(engine.store.resign(&engine.owner)).await {
         tracing::debug!(%error, "the lead ends with its term");
     }
 }
@@ -59,7 +59,7 @@ async fn make_rounds(engine: &Engine) {
 /// Makes rounds until the process drains, or until the error that cut one short.
 async fn follow_nudges(engine: &Engine, clock: &mut Clock) -> Result<(), StoreError> {
     let stop = engine.shutdown.draining();
-    let mut nudges = engine.answered(engine.store.nudges()).await?;
+    let mut nudges = answered(engine.store.nudges()).await?;
     let mut rounds = tokio::time::interval(ROUND_EVERY);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while !stop.is_cancelled() {
@@ -75,10 +75,10 @@ async fn follow_nudges(engine: &Engine, clock: &mut Clock) -> Result<(), StoreEr
 
 async fn round(engine: &Engine, clock: &mut Clock) -> Result<(), StoreError> {
     // Looked for before the clock is read: what is found by a clock that was set just now is not believed.
-    let found = engine.answered(Found::look(&engine.store)).await?;
+    let found = answered(Found::look(&engine.store)).await?;
     let asked = Instant::now();
     let Campaign { term, clock: shown } =
-        engine.answered(engine.store.campaign(&engine.owner, TERM_LENGTH)).await?;
+        answered(engine.store.campaign(&engine.owner, TERM_LENGTH)).await?;
     let jump = clock.jump(Reading { shown, asked, answered: Instant::now() });
     match (term, jump) {
         (None, _) => Ok(()),

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use store::backups::Backup;
 use store::promotions::Facts;
-use store::{Store, StoreError};
+use store::{Store, StoreError, answered};
 use uuid::Uuid;
 
 use crate::log::LogSender;
@@ -155,7 +155,7 @@ impl JobContext {
 
     /// What an earlier job of the run left; `None` when it did not get that far.
     pub async fn earlier<T: DeserializeOwned>(&self, job: Job) -> Result<Option<T>, StepError> {
-        match self.store.output(self.order.run, job).await? {
+        match answered(self.store.output(self.order.run, job)).await? {
             Some(output) => Ok(Some(serde_json::from_value(output).map_err(anyhow::Error::from)?)),
             None => Ok(None),
         }
@@ -181,7 +181,7 @@ impl JobContext {
 
     /// How long ago the job was first begun in this run.
     pub async fn since(&self, job: Job) -> Result<Option<Duration>, StepError> {
-        Ok(self.store.since_started(self.order.run, job).await?)
+        Ok(answered(self.store.since_started(self.order.run, job)).await?)
     }
 
     /// Where the promotion's sealed change set lies.

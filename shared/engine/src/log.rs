@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::{Job, PromotionId};
-use store::Store;
+use store::{Store, answered};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
@@ -64,7 +64,7 @@ async fn write(store: Store, promotion: PromotionId, job: Job, mut lines: Unboun
                 Ok(None) | Err(_) => break,
             }
         }
-        if let Err(error) = store.append_log(&promotion, job, &batch).await {
+        if let Err(error) = answered(store.append_log(&promotion, job, &batch)).await {
             tracing::warn!(%promotion, %job, %error, lines = batch.len(), "log lines were lost");
         }
         batch.clear();

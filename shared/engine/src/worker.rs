@@ -18,7 +18,7 @@ use domain::run::Event;
 use domain::{Job, Worker};
 use futures_util::FutureExt;
 use protocol::JobMessage;
-use store::StoreError;
+use store::{StoreError, answered};
 use store::jobs::Try;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
@@ -142,7 +142,7 @@ async fn claim_and_run<H: JobHandler>(
 async fn claim(engine: &Engine, which: Try) -> store::Result<Option<Claimed>> {
     let asked = Instant::now();
     let length = engine.config.lease();
-    let lease = engine.answered(engine.store.claim(which, &engine.owner, length)).await?;
+    let lease = answered(engine.store.claim(which, &engine.owner, length)).await?;
     Ok(lease.map(|lease| Claimed { which, lease, asked, length }))
 }
 
@@ -226,8 +226,8 @@ async fn execute<H: JobHandler>(engine: &Engine, handler: &H, which: Try) -> Res
 
 async fn order(engine: &Engine, which: Try) -> Result<Order, StepError> {
     let gone = || StepError::fail_plainly("Slipway's records of this deployment are gone.");
-    let promotion = engine.store.promotion_of_run(which.run).await?.ok_or_else(gone)?;
-    let installation = engine.store.installation(&promotion.installation).await?.ok_or_else(gone)?;
+    let promotion = answered(engine.store.promotion_of_run(which.run)).await?.ok_or_else(gone)?;
+    let installation = answered(engine.store.installation(&promotion.installation)).await?.ok_or_else(gone)?;
     Ok(Order {
         run: which.run,
         promotion: promotion.id,

@@ -37,11 +37,6 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// The database was asked and said nothing for too long; what was asked may have been done.
-    pub fn silent() -> Self {
-        StoreError::Unavailable(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
-    }
-
     /// Whether the same may work later, when the database is back.
     pub fn is_passing(&self) -> bool {
         match self {
