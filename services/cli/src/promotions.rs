@@ -54,6 +54,30 @@ pub enum PromotionsCommand {
         #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         reason: String,
     },
+    /// Go on putting back where it stopped, after you removed what was in the way
+    Resume {
+        /// The promotion, CP-…
+        #[arg(value_name = "CP")]
+        id: String,
+        /// Who resumes it
+        #[arg(long, env = "USER", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+        by: String,
+        /// Stay until the promotion is over, and exit with its outcome
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Put nothing more back: you have done it by hand, and other promotions may run again
+    GiveUp {
+        /// The promotion, CP-…
+        #[arg(value_name = "CP")]
+        id: String,
+        /// Who takes over
+        #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+        by: String,
+        /// What was done instead
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        reason: String,
+    },
     /// Watch a promotion until it is over, and exit with its outcome
     Follow {
         /// The promotion, CP-…
@@ -80,11 +104,13 @@ pub(crate) async fn run(command: PromotionsCommand, api: &Api, output: &mut Outp
         }
         PromotionsCommand::Show { id } => output.result(&api.promotion(&id).await?, show)?,
         PromotionsCommand::Approve { id, by, follow } => {
-            decide(api, &id, "approve", &Decision { by, reason: None }, output).await?;
-            if follow {
-                return follow::run(api, &id, output).await;
-            }
-            output.text(&format!("Watch it with: slipway promotions follow {id}"))?;
+            return set_going(api, &id, "approve", by, follow, output).await;
+        }
+        PromotionsCommand::Resume { id, by, follow } => {
+            return set_going(api, &id, "resume", by, follow, output).await;
+        }
+        PromotionsCommand::GiveUp { id, by, reason } => {
+            decide(api, &id, "give-up", &Decision { by, reason: Some(reason) }, output).await?;
         }
         PromotionsCommand::Cancel { id, by, reason } => {
             decide(api, &id, "cancel", &Decision { by, reason: Some(reason) }, output).await?;
@@ -99,6 +125,23 @@ pub(crate) async fn run(command: PromotionsCommand, api: &Api, output: &mut Outp
             print_log(api, &id, 0, output).await?;
         }
     }
+    Ok(Exit::Done)
+}
+
+/// Takes a decision that sets the promotion going, and stays with it if that is wanted.
+async fn set_going(
+    api: &Api,
+    id: &str,
+    decision: &str,
+    by: String,
+    follow: bool,
+    output: &mut Output,
+) -> Result<Exit, Failure> {
+    decide(api, id, decision, &Decision { by, reason: None }, output).await?;
+    if follow {
+        return follow::run(api, id, output).await;
+    }
+    output.text(&format!("Watch it with: slipway promotions follow {id}"))?;
     Ok(Exit::Done)
 }
 

@@ -13,6 +13,7 @@ pub fn render(promotion: &Promotion) -> String {
     for (label, value) in facts(promotion) {
         lines.push(format!("  {label:<15} {value}"));
     }
+    lines.extend(what_to_do(promotion));
     if promotion.summary.status == "needs_attention"
         && let Some(backup) = &promotion.backup
     {
@@ -25,6 +26,23 @@ pub fn render(promotion: &Promotion) -> String {
         lines.push(format!("\nSee the whole log: slipway promotions log {}", promotion.summary.id));
     }
     lines.join("\n")
+}
+
+/// What a person has to do, step by step, where putting back could not go on.
+fn what_to_do(promotion: &Promotion) -> Option<String> {
+    if promotion.to_do.is_empty() {
+        return None;
+    }
+    let id = &promotion.summary.id;
+    let steps: Vec<_> =
+        promotion.to_do.iter().zip(1..).map(|(step, number)| format!("  {number}. {step}")).collect();
+    Some(format!(
+        "\nNothing else is deployed there until this is settled. Remove what was in the way and let Slipway go on:\n  \
+         slipway promotions resume {id}\n\
+         Or put it back by hand, in this order:\n{}\n\
+         and then say so:\n  slipway promotions give-up {id} --by NAME --reason \"what was done\"",
+        steps.join("\n")
+    ))
 }
 
 /// How it stands, as one sentence.

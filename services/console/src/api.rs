@@ -23,6 +23,8 @@ pub(crate) fn router(engine: Engine) -> Router {
         .route("/promotions/{id}", get(promotions::show))
         .route("/promotions/{id}/approve", post(promotions::approve))
         .route("/promotions/{id}/cancel", post(promotions::cancel))
+        .route("/promotions/{id}/resume", post(promotions::resume))
+        .route("/promotions/{id}/give-up", post(promotions::give_up))
         .route("/promotions/{id}/log", get(promotions::log))
         .route("/promotions/{id}/events", get(stream::events))
         .route("/installations", get(installations::list))

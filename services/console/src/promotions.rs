@@ -3,7 +3,9 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use domain::run::Event;
 use domain::{PromotionId, Status};
+use engine::attention::to_do;
 use engine::start::{Wish, approve as grant, withdraw};
 use engine::store::promotions::{self as records, TryRecord};
 use engine::{Advanced, Engine, Report, Reporter, advance};
@@ -43,9 +45,14 @@ pub(crate) async fn show(
         None => Vec::new(),
     };
     let backup = engine.store.backup_of(&known).await?;
+    let standing = match &run {
+        Some(run) => engine.store.run(run.id).await?,
+        None => None,
+    };
     // Read last: whoever sees that the run is over sees what became of it.
     let promotion = find(&engine, &id).await?;
     Ok(Json(Promotion {
+        to_do: standing.map(|run| to_do(&run, &promotion.installation)).unwrap_or_default(),
         summary: summary(&promotion),
         change_request: promotion.change_request,
         change_type: promotion.change_type.to_string(),
@@ -88,24 +95,60 @@ pub(crate) async fn cancel(
 ) -> Result<Json<PromotionSummary>, Failure> {
     let promotion = find(&engine, &id).await?;
     person(&decision)?;
-    let Some(reason) = decision.reason.filter(|reason| !reason.trim().is_empty() && !reason.contains('\0'))
-    else {
-        return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "Say why it is to be stopped."));
-    };
+    let reason = required_reason(decision.reason, "Say why it is to be stopped.")?;
     match engine.store.open_run(&promotion.id).await? {
         Some(run) => {
-            let event = domain::run::Event::CancelRequested { by: decision.by, reason };
-            let told = advance(&engine, run, &event, Reporter::Person, &Report::default()).await?;
-            if let Advanced::Ignored(why) = told {
-                return Err(Failure::new(
-                    StatusCode::CONFLICT,
-                    format!("It cannot be stopped any more: {why}."),
-                ));
-            }
+            let event = Event::CancelRequested { by: decision.by, reason };
+            tell(&engine, run, &event, "It cannot be stopped any more").await?;
         }
         None => granted(&withdraw(&engine, &promotion.id, &decision.by, &reason).await?, "withdrawn")?,
     }
     Ok(Json(summary(&find(&engine, &id).await?)))
+}
+
+/// Goes on putting back where it stopped.
+pub(crate) async fn resume(
+    State(engine): State<Engine>,
+    Path(id): Path<String>,
+    Body(decision): Body<Decision>,
+) -> Result<Json<PromotionSummary>, Failure> {
+    person(&decision)?;
+    let event = Event::ResumeRequested { by: decision.by };
+    take_over(&engine, &id, &event, "There is nothing to go on with").await
+}
+
+/// Ends what could not be put back; a person looks after it.
+pub(crate) async fn give_up(
+    State(engine): State<Engine>,
+    Path(id): Path<String>,
+    Body(decision): Body<Decision>,
+) -> Result<Json<PromotionSummary>, Failure> {
+    person(&decision)?;
+    let reason = required_reason(decision.reason, "Say what was done instead of putting it back.")?;
+    let event = Event::GiveUpRequested { by: decision.by, reason };
+    take_over(&engine, &id, &event, "There is nothing to give up").await
+}
+
+async fn take_over(
+    engine: &Engine,
+    id: &str,
+    event: &Event,
+    otherwise: &str,
+) -> Result<Json<PromotionSummary>, Failure> {
+    let promotion = find(engine, id).await?;
+    let Some(run) = engine.store.open_run(&promotion.id).await? else {
+        return Err(Failure::new(StatusCode::CONFLICT, format!("{otherwise}: nothing is under way.")));
+    };
+    tell(engine, run, event, otherwise).await?;
+    Ok(Json(summary(&find(engine, id).await?)))
+}
+
+/// Tells the run what a person wants, or the person why not.
+async fn tell(engine: &Engine, run: uuid::Uuid, event: &Event, otherwise: &str) -> Result<(), Failure> {
+    match advance(engine, run, event, Reporter::Person, &Report::default()).await? {
+        Advanced::Moved(_) => Ok(()),
+        Advanced::Ignored(why) => Err(Failure::new(StatusCode::CONFLICT, format!("{otherwise}: {why}."))),
+    }
 }
 
 pub(crate) async fn log(
@@ -135,6 +178,12 @@ fn person(decision: &Decision) -> Result<(), Failure> {
         return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "Say who decides."));
     }
     Ok(())
+}
+
+fn required_reason(reason: Option<String>, request: &str) -> Result<String, Failure> {
+    reason
+        .filter(|reason| !reason.trim().is_empty() && !reason.contains('\0'))
+        .ok_or_else(|| Failure::new(StatusCode::UNPROCESSABLE_ENTITY, request))
 }
 
 fn granted(wish: &Wish, verb: &str) -> Result<(), Failure> {

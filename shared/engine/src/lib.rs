@@ -15,6 +15,7 @@
 //! Absent on purpose: what the jobs do (the services), and SQL, AMQP or HTTP of its own.
 
 pub mod advance;
+pub mod attention;
 pub mod config;
 pub mod job;
 pub mod lifecycle;

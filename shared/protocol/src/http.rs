@@ -8,6 +8,8 @@
 //! GET  /api/v1/promotions/{id}                                      → Promotion
 //! POST /api/v1/promotions/{id}/approve        Decision              → PromotionSummary
 //! POST /api/v1/promotions/{id}/cancel         Decision              → PromotionSummary
+//! POST /api/v1/promotions/{id}/resume         Decision              → PromotionSummary
+//! POST /api/v1/promotions/{id}/give-up        Decision              → PromotionSummary
 //! GET  /api/v1/promotions/{id}/log[?after=N]                        → [LogLine]
 //! GET  /api/v1/promotions/{id}/events[?after=N]  (server-sent)      → ProgressEvent…
 //! GET  /api/v1/installations                                        → [Installation]
@@ -51,13 +53,13 @@ pub enum ShipAnswer {
     },
 }
 
-/// Who decides and why; the body of approve and cancel.
+/// Who decides and why; the body of approve, cancel, resume and give-up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
     /// The person.
     pub by: String,
-    /// Their reason; required to cancel.
+    /// Their reason; required to cancel and to give up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -115,6 +117,9 @@ pub struct Promotion {
     pub data_note: Option<String>,
     /// The image that now serves, by id.
     pub image: Option<String>,
+    /// What a person has to do, in order, where putting back could not go on; empty otherwise.
+    #[serde(default)]
+    pub to_do: Vec<String>,
 }
 
 /// One try of one job.
@@ -130,7 +135,7 @@ pub struct TimelineEntry {
     pub direction: String,
     /// Which try, from 1.
     pub attempt: u32,
-    /// `queued`, `running`, `succeeded`, `failed`, `lost`, `stopped`.
+    /// `queued`, `running`, `succeeded`, `failed`, `refused`, `released`, `lost`, `stopped`.
     pub state: String,
     /// When a worker took it.
     pub started_at: Option<Timestamp>,

@@ -76,6 +76,14 @@ async fn decisions_carry_who_and_why() {
         .await
         .on("POST /promotions/CP-0000A1B2/approve", [approved])
         .on("POST /promotions/CP-0000A1B2/cancel", [cancelled])
+        .on(
+            "POST /promotions/CP-0000A1B2/resume",
+            [json(200, promotion("rolling_back", "Rolling back").summary)],
+        )
+        .on(
+            "POST /promotions/CP-0000A1B2/give-up",
+            [json(200, promotion("needs_attention", "Needs attention").summary)],
+        )
         .on("GET /promotions/CP-0000A1B2", [json(200, ended("rolled_back", "Rolled back", None))])
         .on(
             "GET /promotions/CP-0000A1B2/events",
@@ -91,10 +99,16 @@ async fn decisions_carry_who_and_why() {
     assert_eq!(ran.exit, Exit::RolledBack);
     let ran = console.run(&["promotions", "cancel", sample::ID, "--by", "Ada", "--reason", "Not yet"]).await;
     assert_eq!(ran.exit, Exit::Done);
+    let ran = console.run(&["promotions", "resume", sample::ID, "--by", "Ada"]).await;
+    assert_eq!(ran.exit, Exit::Done);
+    let ran = console.run(&["promotions", "give-up", sample::ID, "--by", "Ada", "--reason", "Mended"]).await;
+    assert_eq!(ran.exit, Exit::Done);
     let requests = console.requests();
     let bodies: Vec<&Value> = requests.iter().map(|it| &it.body).filter(|it| it.is_object()).collect();
     let approve = value!({ "by": "Grace" });
-    assert_eq!(bodies, [&approve, &approve, &value!({ "by": "Ada", "reason": "Not yet" })]);
+    let cancel = value!({ "by": "Ada", "reason": "Not yet" });
+    let (resume, give_up) = (value!({ "by": "Ada" }), value!({ "by": "Ada", "reason": "Mended" }));
+    assert_eq!(bodies, [&approve, &approve, &cancel, &resume, &give_up]);
 }
 
 #[tokio::test]

@@ -113,6 +113,7 @@ fn held() {
 fn needs_attention() {
     let mut it = ended("needs_attention", "Needs attention", Some("The database could not be put back."));
     it.backup = Some(backup());
+    it.to_do = vec!["Put the database back.".to_owned(), "Open shop and check that it works.".to_owned()];
     it.timeline = vec![
         entry("swap.stop_old", 1, "succeeded"),
         entry("undo.swap.stop_new", 1, "failed"),
@@ -120,7 +121,7 @@ fn needs_attention() {
         entry("undo.backup.restore", 1, "lost"),
         entry("undo.backup.restore", 6, "failed"),
     ];
-    insta::assert_snapshot!(render(&it), @r"
+    insta::assert_snapshot!(render(&it), @r#"
     Needs attention: a person has to look after shop now.
     The database could not be put back.
 
@@ -133,12 +134,20 @@ fn needs_attention() {
       Backup          /var/backups/pre-promote-FB-0123ABCD-20261124220003.dump (4.2 MB)
       Took            1 min 12 s
 
+    Nothing else is deployed there until this is settled. Remove what was in the way and let Slipway go on:
+      slipway promotions resume CP-0000A1B2
+    Or put it back by hand, in this order:
+      1. Put the database back.
+      2. Open shop and check that it works.
+    and then say so:
+      slipway promotions give-up CP-0000A1B2 --by NAME --reason "what was done"
+
     How to restore the backup by hand:
     createdb shop_restored
     pg_restore -d shop_restored FILE
 
     See the whole log: slipway promotions log CP-0000A1B2
-    ");
+    "#);
 }
 
 #[test]

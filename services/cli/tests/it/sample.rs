@@ -29,6 +29,7 @@ pub(crate) fn promotion(status: &str, title: &str) -> Promotion {
         downtime_ms: None,
         backup: None,
         kept_database: None,
+        to_do: Vec::new(),
         data_note: None,
         image: None,
     }

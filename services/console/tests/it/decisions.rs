@@ -30,6 +30,38 @@ async fn a_promotion_is_approved_once_and_stopped_while_it_can_be() {
 }
 
 #[tokio::test]
+async fn what_could_not_be_put_back_is_resumed_or_given_up() {
+    with_console(None, async |console| {
+        let id = console.created(1).await;
+        let path = |action: &str| format!("/api/v1/promotions/{id}/{action}");
+        let ines = json!({ "by": "Ines", "reason": "restored by hand" });
+        let refused = problem(console.post(&path("resume"), &ines).await, 409).await;
+        assert_eq!(refused["detail"], "There is nothing to go on with: nothing is under way.");
+        console.post(&path("approve"), &ines).await;
+        start_next(&console.engine).await.unwrap().unwrap();
+        let refused = problem(console.post(&path("give-up"), &ines).await, 409).await;
+        assert_eq!(refused["detail"], "There is nothing to give up: the run does not wait for a person.");
+
+        console.until_stuck(&id).await;
+        let shown: Value = console.get(&format!("/api/v1/promotions/{id}")).await.json().await.unwrap();
+        assert_eq!((&shown["status"], &shown["finished_at"]), (&json!("needs_attention"), &json!(null)));
+        assert_eq!(shown["to_do"], json!(["Open shop and check that it works."]));
+        problem(console.post(&path("give-up"), &json!({ "by": "Ines" })).await, 422).await;
+        let resumed: Value = console.post(&path("resume"), &ines).await.json().await.unwrap();
+        assert_eq!(resumed["status"], "rolling_back");
+
+        console.until_stuck(&id).await;
+        let given_up: Value = console.post(&path("give-up"), &ines).await.json().await.unwrap();
+        assert_eq!(given_up["status"], "needs_attention");
+        let reason = given_up["reason"].as_str().unwrap();
+        assert!(reason.ends_with("Ines took over: restored by hand"), "{reason}");
+        let refused = problem(console.post(&path("resume"), &ines).await, 409).await;
+        assert_eq!(refused["detail"], "There is nothing to go on with: nothing is under way.");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_promotion_that_has_not_begun_is_withdrawn() {
     with_console(None, async |console| {
         let id = console.created(1).await;

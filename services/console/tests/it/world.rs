@@ -1,12 +1,15 @@
 //! A console on a port of its own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use domain::{BuildId, ChangeRequestId, ChangeType, PromotionId, Risk};
+use domain::run::Event;
+use domain::{BuildId, ChangeRequestId, ChangeType, Job, PromotionId, Risk};
 use engine::store::Store;
+use engine::store::jobs::Try;
 use engine::store::promotions::New;
 use engine::transport::Broker;
-use engine::{Config, Engine, Shutdown, start};
+use engine::{Config, Engine, Report, Reporter, Shutdown, advance, start};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use scratch::{Database, with_database};
 use serde_json::{Value, json};
@@ -77,6 +80,25 @@ impl Console<'_> {
         };
         start::create_promotion(&self.engine, &format!("message {number}"), &new).await.unwrap();
         id
+    }
+}
+
+impl Console<'_> {
+    /// Works on the promotion: the new version turns out to be bad, and the old one too.
+    pub(crate) async fn until_stuck(&self, id: &PromotionId) {
+        let run = self.engine.store.open_run(id).await.unwrap().unwrap();
+        while let Some((job, attempt)) = self.engine.store.run(run).await.unwrap().unwrap().current() {
+            let which = Try { run, job, attempt };
+            let lease =
+                self.engine.store.claim(which, "worker", Duration::from_mins(1)).await.unwrap().unwrap();
+            let event = if matches!(job, Job::CheckNew | Job::CheckOld) {
+                Event::Failed { job, attempt, reason: "It does not answer.".to_owned(), retry: false }
+            } else {
+                Event::Succeeded { job, attempt }
+            };
+            let reporter = Reporter::Worker { token: lease.token };
+            advance(&self.engine, run, &event, reporter, &Report::default()).await.unwrap();
+        }
     }
 }
 
