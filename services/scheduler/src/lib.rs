@@ -13,9 +13,8 @@ use engine::{Engine, relay, worker};
 pub async fn run(engine: &Engine) -> Result<()> {
     tokio::try_join!(
         intake::run(engine),
-        starter::run(engine),
         async {
-            relay::run(engine).await;
+            tokio::join!(starter::run(engine), relay::run(engine));
             Ok(())
         },
         worker::run(engine, Worker::Scheduler, steps::Steps),

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use engine::Engine;
-use engine::store::{Nudges, StoreError, answered};
+use engine::store::{StoreError, answered};
 use engine::store::leadership::Campaign;
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -38,8 +38,16 @@ pub async fn run(engine: &Engine) -> Result<()> {
 async fn make_rounds(engine: &Engine) {
     let stop = engine.shutdown.draining();
     let mut clock = Clock::default();
-    while !stop.is_cancelled() {
-        match follow_nudges(engine, &mut clock).await {
+    let mut nudges = engine.store.nudges();
+    let mut rounds = tokio::time::interval(ROUND_EVERY);
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = rounds.tick() => {}
+            () = nudges.next() => {}
+            () = stop.cancelled() => break,
+        }
+        match round(engine, &mut clock).await {
             Ok(()) => {}
             Err(error) if error.is_passing() => {
                 tracing::warn!(%error, "the supervisor waits for the database");
@@ -54,23 +62,6 @@ async fn make_rounds(engine: &Engine) {
     if let Err(error) = answered(engine.store.resign(&engine.owner)).await {
         tracing::debug!(%error, "the lead ends with its term");
     }
-}
-
-/// Makes rounds until the process drains, or until the error that cut one short.
-async fn follow_nudges(engine: &Engine, clock: &mut Clock) -> Result<(), StoreError> {
-    let stop = engine.shutdown.draining();
-    let mut nudges = answered(engine.store.nudges()).await?;
-    let mut rounds = tokio::time::interval(ROUND_EVERY);
-    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while !stop.is_cancelled() {
-        tokio::select! {
-            _ = rounds.tick() => {}
-            heard = nudges.next() => heard?,
-            () = stop.cancelled() => break,
-        }
-        round(engine, clock).await?;
-    }
-    Ok(())
 }
 
 async fn round(engine: &Engine, clock: &mut Clock) -> Result<(), StoreError> {

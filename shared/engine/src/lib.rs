@@ -26,6 +26,7 @@ pub mod worker;
 mod heartbeat;
 mod log;
 mod news;
+mod patience;
 
 use std::sync::Arc;
 

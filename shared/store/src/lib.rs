@@ -46,11 +46,11 @@ const PROBE_LIMIT: Duration = Duration::from_secs(2);
 /// that the network swallows what is sent, and another connection may do better.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
-/// What the server does for clients that are gone without a word: nothing of theirs runs, holds a lock or
-/// takes one of its connections much longer than they would have waited.
+/// What the server does about clients that are gone without a word: nothing of theirs runs or holds a lock
+/// longer than [`ANSWER_LIMIT`], and their connections end soon after.
 const SERVER_SETTINGS: [(&str, &str); 6] = [
-    ("statement_timeout", "10s"),
-    ("idle_in_transaction_session_timeout", "10s"),
+    ("statement_timeout", "8s"),
+    ("idle_in_transaction_session_timeout", "8s"),
     ("tcp_user_timeout", "15s"),
     ("tcp_keepalives_idle", "10s"),
     ("tcp_keepalives_interval", "3s"),

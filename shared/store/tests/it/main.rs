@@ -6,6 +6,7 @@ mod claims;
 mod errors;
 mod leadership;
 mod messages;
+mod network;
 mod run_records;
 mod schema;
 mod turns;
