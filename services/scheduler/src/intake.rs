@@ -26,20 +26,34 @@ pub(crate) async fn run(engine: &Engine) -> Result<()> {
 
 /// Answers one message; it is acknowledged only after its answer is on record.
 async fn take(engine: &Engine, delivery: Delivery) {
-    let heard = match answer(engine, &delivery.body).await {
+    let heard = match answer_in_the_end(engine, &delivery.body).await {
         Ok(None) => delivery.ack().await,
         Ok(Some(refused)) => {
             tracing::warn!(field = refused.field, problem = refused.problem, "a ship message was refused");
             delivery.dead_letter(&refused.to_string()).await
         }
         Err(error) => {
-            tracing::warn!(%error, "a ship message waits for the database");
+            tracing::warn!(%error, "a ship message could not be answered");
             engine.pause_for_database().await;
             delivery.retry().await
         }
     };
     if !heard {
         tracing::debug!("the broker will deliver this ship message again");
+    }
+}
+
+/// Answers when the database does, or fails when the process drains. A message that were given back meanwhile
+/// would soon have been delivered too often.
+async fn answer_in_the_end(engine: &Engine, body: &[u8]) -> Result<Option<InvalidMessage>, StoreError> {
+    loop {
+        match answer(engine, body).await {
+            Err(error) if error.is_passing() && !engine.shutdown.draining().is_cancelled() => {
+                tracing::warn!(%error, "a ship message waits for the database");
+                engine.pause_for_database().await;
+            }
+            answered => return answered,
+        }
     }
 }
 

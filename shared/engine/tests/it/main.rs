@@ -6,6 +6,7 @@ mod deadline;
 mod happy;
 mod lease;
 mod lost_messages;
+mod network;
 mod queue;
 mod shutdown;
 mod supervisors;

@@ -267,6 +267,29 @@ impl World {
         world
     }
 
+    /// Another process that reaches the records by this URL, where only workers run, for one job at a time.
+    pub(crate) async fn workers_at(&self, url: &str, workers: Workers) -> World {
+        let config =
+            Config { database_url: url.to_owned(), worker_slots: 1, ..(*self.engine.config).clone() };
+        let engine = Engine {
+            config: Arc::new(config),
+            store: Store::connect(url, 4).await.unwrap(),
+            shutdown: Shutdown::default(),
+            owner: Uuid::new_v4().to_string().into(),
+            ..self.engine.clone()
+        };
+        let mut world = World { engine, workers, tasks: Vec::new() };
+        world.start_workers();
+        world
+    }
+
+    /// The same world with leases this long.
+    pub(crate) fn with_lease(mut self, seconds: u64) -> World {
+        let config = Config { lease_seconds: seconds, ..(*self.engine.config).clone() };
+        self.engine.config = Arc::new(config);
+        self
+    }
+
     /// Ends at once and says nothing to anybody.
     pub(crate) async fn vanish(self) {
         for task in self.tasks {

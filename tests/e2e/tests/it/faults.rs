@@ -88,17 +88,17 @@ async fn a_job_whose_message_is_lost_is_announced_again() {
 }
 
 /// A feature on its way to a shop.
-struct Shipment<'a> {
+pub(crate) struct Shipment<'a> {
     shop: &'a Shop,
     outcome: &'static Outcome,
-    feature: Feature,
-    promotion: String,
+    pub(crate) feature: Feature,
+    pub(crate) promotion: String,
     before: Fingerprint,
 }
 
 impl<'a> Shipment<'a> {
     /// Gets the feature as far as to its approval.
-    async fn start(system: &System, shop: &'a Shop, feature: &str) -> Self {
+    pub(crate) async fn start(system: &System, shop: &'a Shop, feature: &str) -> Self {
         system.apply(shop).await;
         let outcome = Outcome::of(feature);
         let feature = Feature::develop(shop, feature).await;
@@ -107,7 +107,18 @@ impl<'a> Shipment<'a> {
         Self { shop, outcome, feature, promotion, before }
     }
 
-    async fn assert_ends_as_it_must(&self, system: &System) {
+    /// The same for a good feature whose build takes this long.
+    pub(crate) async fn start_slow(system: &System, shop: &'a Shop, build_seconds: u64) -> Self {
+        system.apply(shop).await;
+        let feature = Feature::develop(shop, "good").await;
+        let settings = json!({ "shop": "Harbor & Pine", "build_seconds": build_seconds });
+        std::fs::write(feature.sandbox.join("settings.json"), settings.to_string()).unwrap();
+        let promotion = system.ship(&feature).await;
+        let before = shop.database.fingerprint().await;
+        Self { shop, outcome: Outcome::of("good"), feature, promotion, before }
+    }
+
+    pub(crate) async fn assert_ends_as_it_must(&self, system: &System) {
         let promotion = system.until_over(&self.promotion).await;
         self.outcome.assert_is_what_happened(system, self.shop, &self.feature, &promotion).await;
         if promotion.summary.status == "rolled_back" {
@@ -118,15 +129,15 @@ impl<'a> Shipment<'a> {
 }
 
 /// Numbers that look random; the same seed gives the same ones (the generator is `SplitMix64`).
-struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     /// The seed in `SLIPWAY_TEST_SEED`, to look at other moments than the usual ones.
-    fn from_environment() -> Self {
+    pub(crate) fn from_environment() -> Self {
         Self(std::env::var("SLIPWAY_TEST_SEED").map_or(1, |seed| seed.parse().unwrap()))
     }
 
-    fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -21,5 +21,7 @@ mod decisions;
 mod faults;
 mod features;
 mod intake;
+mod network;
 mod progress;
+mod records;
 mod secrets;

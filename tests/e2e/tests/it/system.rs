@@ -89,7 +89,7 @@ impl System {
     }
 
     /// The program with nothing of the outer environment's settings.
-    fn command(&self, settings: &[(&str, &str)]) -> Command {
+    pub(crate) fn command(&self, settings: &[(&str, &str)]) -> Command {
         let mut command = Command::new(servers::slipway());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SLIPWAY_")) {
             command.env_remove(name);
@@ -121,7 +121,7 @@ impl System {
         self.folder.path().join("data")
     }
 
-    fn address(&self, path: &str) -> String {
+    pub(crate) fn address(&self, path: &str) -> String {
         format!("http://{}{path}", self.console)
     }
 
