@@ -1,5 +1,6 @@
 //! The swap worker: stops, starts and names application instances.
 
+use adapters::disk;
 use adapters::installation::Installation;
 use adapters::runtime::{Release, Runtime, StartError, Swap};
 use anyhow::Result;
@@ -20,7 +21,7 @@ impl JobHandler for Moves {
         let installation = cx.installation(Installation::parse)?;
         let runtime = installation.runtime(&cx.state_dir())?;
         match job {
-            Job::Prepare => prepare(cx, &runtime).await,
+            Job::Prepare => prepare(cx, &installation, &runtime).await,
             Job::StopOld => stop_old(cx, &runtime).await,
             Job::StartNew => start_new(cx, &runtime).await,
             Job::StopNew => undo(cx, &runtime, Undo::StopNew).await,
@@ -34,7 +35,11 @@ impl JobHandler for Moves {
     }
 }
 
-async fn prepare(cx: &JobContext, runtime: &Runtime) -> Result<Report, StepError> {
+async fn prepare(
+    cx: &JobContext,
+    installation: &Installation,
+    runtime: &Runtime,
+) -> Result<Report, StepError> {
     let extracted: Extracted = cx.required(Job::Extract).await?;
     let built: Built = cx.required(Job::Image).await?;
     let release = Release {
@@ -42,7 +47,10 @@ async fn prepare(cx: &JobContext, runtime: &Runtime) -> Result<Report, StepError
         build: cx.order.build.to_string(),
         source_hash: extracted.source_hash,
     };
-    let swap = runtime.prepare(&release, &built.image).await?;
+    let swap = runtime.prepare(&release, &built.image).await.map_err(|error| match disk::is_full(&error) {
+        true => StepError::disk_full(&installation.disk(), error),
+        false => error.into(),
+    })?;
     cx.log(format!("old instance {}, image {}", swap.old, swap.old_image));
     cx.log(format!("new instance {}, image {}", swap.new, swap.new_image));
     Report::with_output(&swap)

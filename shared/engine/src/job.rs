@@ -113,6 +113,14 @@ impl StepError {
         StepError::Fail(Reason { sentence: Some(sentence.into()), detail: None })
     }
 
+    /// A disk is full; `disk` says which, as in “the disk that holds /srv/backups”. Another try soon gives the
+    /// same.
+    pub fn disk_full(disk: &str, detail: impl Into<anyhow::Error>) -> Self {
+        let sentence =
+            format!("There is no space left on {disk}. Free some space there, then ship the feature again.");
+        Self::fail(sentence, detail)
+    }
+
     /// The job belongs to another kind of worker.
     pub fn not_ours(job: Job) -> Self {
         Self::fail_plainly(format!("“{}” came to a worker that does not know it.", job.step().title()))
@@ -190,6 +198,11 @@ impl JobContext {
     pub async fn deployed(&self, count: i64) -> Result<Vec<PromotionId>, StepError> {
         let name = &self.order.installation_name;
         Ok(patiently(|| self.store.deployed_promotions(name, count)).await?)
+    }
+
+    /// The disk with the folders below, for people.
+    pub fn data_disk(&self) -> String {
+        format!("the disk that holds {}", self.data_dir.display())
     }
 
     /// Where the promotion's sealed change set lies.

@@ -1,5 +1,5 @@
-//! For tests: a Postgres database of one's own on the scratch server, hands inside it, and a way to any
-//! server that can be cut.
+//! For tests: a Postgres database of one's own on the scratch server, hands inside it, a way to any
+//! server that can be cut, and a disk that can be filled.
 
 #![expect(
     clippy::unwrap_used,
@@ -7,11 +7,13 @@
     reason = "a test that cannot go on should stop where it is"
 )]
 
+mod disk;
 mod proxy;
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 
 use futures_util::FutureExt;
+pub use disk::Disk;
 pub use proxy::{Network, Proxy};
 use tokio_postgres::{Client, Config, NoTls};
 use uuid::Uuid;

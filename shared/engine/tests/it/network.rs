@@ -1,7 +1,7 @@
 //! A worker whose way to the records breaks, for longer than a lease.
 
-use domain::Job;
 use domain::run::Outcome;
+use domain::{Job, Worker};
 use futures_util::future::join_all;
 use scratch::{Database, Network, Proxy, with_database};
 
@@ -22,35 +22,35 @@ async fn a_worker_that_is_cut_off_lets_go_in_time_and_another_one_does_the_job()
 async fn cut_off(database: &Database, network: Network) {
     let mut home = World::idle(database, Workers::default()).await.with_lease(LEASE_SECONDS);
     let (proxy, url) = Proxy::before(&database.url()).await;
-    let far = home.workers_at(&url, Workers::default().on(Job::Dump, 1, Act::Hang)).await;
+    let hangs = Workers::default().on(Job::Dump, 1, Act::Hang);
+    let far = home.workers_at(&url, Worker::Backup, hangs).await;
+    Worker::ALL.iter().filter(|kind| **kind != Worker::Backup).for_each(|kind| home.start_worker(*kind));
     home.start_relay();
     home.start_supervisor();
     let (_, run) = home.started(1).await;
     far.until_begun(Job::Dump, 1).await;
 
     proxy.set(network);
-    home.start_workers();
+    let near = home.workers_at(&database.url(), Worker::Backup, Workers::default()).await;
     let lasts = home
         .eventually("the cut-off worker lets go", async || match far.workers.dropped().is_empty() {
             true => None,
             false => Some(database.text(LEASE_LASTS).await),
         })
         .await;
-    assert_eq!(lasts, "true", "{network:?}: it stopped before its lease was over");
+    assert_eq!(lasts, "true", "{network:?}: it stops before its lease is over");
     assert_eq!(home.outcome(run).await, Outcome::Deployed { warning: None }, "{network:?}");
-    assert_eq!(home.workers.begun().first(), Some(&(Job::Dump, 2)), "{network:?}");
-    let twice = "select job from jobs where state = 'succeeded' group by job having count(*) > 1";
-    assert_eq!(database.texts(twice).await, [""; 0], "{network:?}");
+    assert_eq!(near.workers.begun(), [(Job::Dump, 2), (Job::Snapshot, 1)], "{network:?}");
 
     proxy.set(Network::Whole);
     let evidence = "select ignored from run_events where event ->> 'kind' = 'failed'";
     home.eventually("its late report is on record", async || database.texts(evidence).await.pop()).await;
     // Nobody else is there to do it now.
-    home.engine.shutdown.drain();
-    let before = far.workers.begun().len();
-    let (_, run) = far.started(2).await;
-    assert_eq!(far.outcome(run).await, Outcome::Deployed { warning: None }, "{network:?}: it is back");
-    assert!(far.workers.begun().len() > before);
+    near.end().await;
+    far.workers.forget_script();
+    let (_, run) = home.started(2).await;
+    assert_eq!(home.outcome(run).await, Outcome::Deployed { warning: None }, "{network:?}");
+    assert_eq!(far.workers.begun(), [(Job::Dump, 1), (Job::Dump, 1), (Job::Snapshot, 1)], "{network:?}");
     far.end().await;
     home.end().await;
 }

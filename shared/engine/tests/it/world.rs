@@ -74,6 +74,11 @@ impl Workers {
         self
     }
 
+    /// From now on every try succeeds.
+    pub(crate) fn forget_script(&self) {
+        self.script.lock().unwrap().clear();
+    }
+
     /// Tries that were begun, in order.
     pub(crate) fn begun(&self) -> Vec<(Job, u32)> {
         self.begun.lock().unwrap().clone()
@@ -155,10 +160,12 @@ impl World {
     }
 
     pub(crate) fn start_workers(&mut self) {
-        for kind in Worker::ALL {
-            let (engine, workers) = (self.engine.clone(), self.workers.clone());
-            self.spawn(async move { worker::run(&engine, *kind, workers).await.unwrap() });
-        }
+        Worker::ALL.iter().for_each(|kind| self.start_worker(*kind));
+    }
+
+    pub(crate) fn start_worker(&mut self, kind: Worker) {
+        let (engine, workers) = (self.engine.clone(), self.workers.clone());
+        self.spawn(async move { worker::run(&engine, kind, workers).await.unwrap() });
     }
 
     pub(crate) fn start_relay(&mut self) {
@@ -267,19 +274,16 @@ impl World {
         world
     }
 
-    /// Another process that reaches the records by this URL, where only workers run, for one job at a time.
-    pub(crate) async fn workers_at(&self, url: &str, workers: Workers) -> World {
-        let config =
-            Config { database_url: url.to_owned(), worker_slots: 1, ..(*self.engine.config).clone() };
+    /// Another process that reaches the records by this URL, where only workers of this kind run.
+    pub(crate) async fn workers_at(&self, url: &str, kind: Worker, workers: Workers) -> World {
         let engine = Engine {
-            config: Arc::new(config),
             store: Store::connect(url, 4).await.unwrap(),
             shutdown: Shutdown::default(),
             owner: Uuid::new_v4().to_string().into(),
             ..self.engine.clone()
         };
         let mut world = World { engine, workers, tasks: Vec::new() };
-        world.start_workers();
+        world.start_worker(kind);
         world
     }
 

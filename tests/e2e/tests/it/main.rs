@@ -16,8 +16,10 @@ mod servers;
 mod shop;
 mod system;
 
+mod clocks;
 mod data;
 mod decisions;
+mod disk;
 mod faults;
 mod features;
 mod intake;

@@ -15,13 +15,13 @@ use crate::shop::{Place, Shop, free_port};
 use crate::system::System;
 
 /// How the network can break.
-const NETWORKS: [Network; 3] = [Network::Cut, Network::Stalled, Network::Swallowing];
+const NETWORKS: [Network; 2] = [Network::Cut, Network::Swallowing];
 
 /// A fifth of it is long enough to see what a machine under load does in it.
 const LEASE: (&str, &str) = ("SLIPWAY_LEASE_SECONDS", "5");
 
 /// Longer than two leases.
-const BUILD_SECONDS: u64 = 12;
+const BUILD_SECONDS: u64 = 11;
 
 const JOB: &str = "build.image";
 
