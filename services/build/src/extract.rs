@@ -65,7 +65,9 @@ fn engine_of(installation: &Installation) -> Option<String> {
 
 fn from_take(cx: &JobContext, error: TakeError) -> StepError {
     match error {
-        TakeError::Unavailable(error) if disk::is_full(&error) => StepError::disk_full(&cx.data_disk(), error),
+        TakeError::Unavailable(error) if disk::is_full(&error) => {
+            StepError::disk_full(&cx.data_disk(), error)
+        }
         TakeError::Unavailable(_) => StepError::retry(error.to_string(), error),
         TakeError::Empty
         | TakeError::Refused { .. }

@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use engine::Engine;
-use engine::store::{StoreError, answered};
 use engine::store::leadership::Campaign;
+use engine::store::{StoreError, answered};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::clock::{Clock, Reading};
@@ -68,8 +68,7 @@ async fn round(engine: &Engine, clock: &mut Clock) -> Result<(), StoreError> {
     // Looked for before the clock is read: what is found by a clock that was set just now is not believed.
     let found = answered(Found::look(&engine.store)).await?;
     let asked = Instant::now();
-    let Campaign { term, clock: shown } =
-        answered(engine.store.campaign(&engine.owner, TERM_LENGTH)).await?;
+    let Campaign { term, clock: shown } = answered(engine.store.campaign(&engine.owner, TERM_LENGTH)).await?;
     let jump = clock.jump(Reading { shown, asked, answered: Instant::now() });
     match (term, jump) {
         (None, _) => Ok(()),

@@ -7,8 +7,8 @@ use domain::{PromotionId, Status};
 use protocol::{InvalidMessage, Kind};
 use store::inbox::Answer;
 use store::jobs::{self, Try};
-use store::runs::Locked;
 use store::outbox::Outgoing;
+use store::runs::Locked;
 use store::{Result, StoreError, answered, inbox, outbox, promotions, runs};
 use uuid::Uuid;
 
@@ -37,11 +37,7 @@ pub async fn create_promotion(engine: &Engine, message_id: &str, new: &promotion
     Ok(())
 }
 
-async fn record_promotion(
-    engine: &Engine,
-    message_id: &str,
-    new: &promotions::New,
-) -> Result<Vec<Outgoing>> {
+async fn record_promotion(engine: &Engine, message_id: &str, new: &promotions::New) -> Result<Vec<Outgoing>> {
     let mut tx = engine.store.begin().await?;
     promotions::insert(&mut tx, new).await?;
     if !inbox::insert(&mut tx, message_id, &Answer::Accepted(new.id.clone())).await? {

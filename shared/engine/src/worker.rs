@@ -226,7 +226,8 @@ async fn execute<H: JobHandler>(engine: &Engine, handler: &H, which: Try) -> Res
 async fn order(engine: &Engine, which: Try) -> Result<Order, StepError> {
     let gone = || StepError::fail_plainly("Slipway's records of this deployment are gone.");
     let promotion = patiently(|| engine.store.promotion_of_run(which.run)).await?.ok_or_else(gone)?;
-    let installation = patiently(|| engine.store.installation(&promotion.installation)).await?.ok_or_else(gone)?;
+    let installation =
+        patiently(|| engine.store.installation(&promotion.installation)).await?.ok_or_else(gone)?;
     Ok(Order {
         run: which.run,
         promotion: promotion.id,

@@ -48,8 +48,10 @@ impl Disk {
     /// What lies in a folder of it, but for what fills it.
     pub fn names(&self, folder: &str) -> Vec<String> {
         let entries = fs::read_dir(self.0.join(folder)).into_iter().flatten();
-        let mut names: Vec<_> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).filter(|it| it != FILLER).collect();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|it| it != FILLER)
+            .collect();
         names.sort();
         names
     }

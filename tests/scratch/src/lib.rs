@@ -12,8 +12,8 @@ mod proxy;
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 
-use futures_util::FutureExt;
 pub use disk::Disk;
+use futures_util::FutureExt;
 pub use proxy::{Network, Proxy};
 use tokio_postgres::{Client, Config, NoTls};
 use uuid::Uuid;

@@ -100,7 +100,8 @@ async fn pass_on(
 ) {
     let mut bytes = vec![0; 16 * 1024];
     while let Ok(n_read @ 1..) = from.read(&mut bytes).await {
-        if wait(&mut network, Network::Stalled).await.is_none() || to.write_all(&bytes[..n_read]).await.is_err()
+        if wait(&mut network, Network::Stalled).await.is_none()
+            || to.write_all(&bytes[..n_read]).await.is_err()
         {
             return;
         }

@@ -340,7 +340,8 @@ fn finish(record: Record, partial: &Path) -> Result<Dump, DatabaseError> {
     let text = serde_json::to_vec_pretty(&record).context("write the backup's record")?;
     let write = || {
         let mut options = File::options();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(beside(path, ".json"))?;
+        let mut file =
+            options.write(true).create(true).truncate(true).mode(0o600).open(beside(path, ".json"))?;
         file.write_all(&text)?;
         file.sync_all()
     };

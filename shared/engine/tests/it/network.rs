@@ -10,7 +10,8 @@ use crate::world::{Act, Workers, World};
 /// Long enough to see that something happens before its last fifth.
 const LEASE_SECONDS: u64 = 5;
 
-const LEASE_LASTS: &str = "select (lease_until > slipway_now())::text from jobs where job = 'backup.dump' and attempt = 1";
+const LEASE_LASTS: &str =
+    "select (lease_until > slipway_now())::text from jobs where job = 'backup.dump' and attempt = 1";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_is_cut_off_lets_go_in_time_and_another_one_does_the_job() {

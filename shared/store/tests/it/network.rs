@@ -19,7 +19,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pool_works_again_as_soon_as_the_network_does_and_nothing_waits_for_ever() {
     let networks = [Network::Cut, Network::Stalled, Network::Swallowing];
-    join_all(networks.map(|network| with_database(async move |database| lose(database, network).await))).await;
+    join_all(networks.map(|network| with_database(async move |database| lose(database, network).await)))
+        .await;
 }
 
 /// Loses one connection in the middle of a statement and one in the middle of a transaction.

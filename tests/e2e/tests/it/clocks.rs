@@ -1,5 +1,6 @@
 //! Clocks that somebody sets by an hour, on every machine and on the database's, while promotions run.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use ::servers::packages::{self, Need};
@@ -43,6 +44,12 @@ async fn clocks_that_are_set_by_an_hour_change_no_outcome_and_no_figure() {
         listener.until("a few more events", 10 * number + 9, |_| true).await;
         set_database(&system, -hours).await;
     }
+    // The programs saw it all.
+    let logs = system.logs();
+    assert!(logs.iter().any(|(_, log)| log.contains("the database's clock was set")));
+    let hours = logs.iter().flat_map(|(_, log)| log.lines().filter_map(|line| line.get(..13)));
+    let hours: BTreeSet<_> = hours.collect();
+    assert!(hours.len() > 2, "{hours:?}");
     for shipment in [&good, &bad] {
         shipment.assert_ends_as_it_must(&system).await;
         let promotion = system.promotion(&shipment.promotion).await;

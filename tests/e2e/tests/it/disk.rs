@@ -53,12 +53,13 @@ async fn a_backup_that_fills_the_disk_leaves_nothing_of_itself() {
     let shop = Shop::open(Place::Processes, json!({ "backup_dir": small.path() })).await;
     let system = System::embedded().await;
     system.apply(&shop).await;
+    // A table that nothing but a backup reads, so that it waits in its middle.
+    let mut client = shop.database.client().await;
+    client.batch_execute("create table archive ()").await.unwrap();
     let before = shop.database.fingerprint().await;
     let id = system.ship(&Feature::develop(&shop, "good").await).await;
-    // Whoever reads the customers waits, in the middle of the backup.
-    let mut client = shop.database.client().await;
     let lock = client.transaction().await.unwrap();
-    lock.batch_execute("lock table customers").await.unwrap();
+    lock.batch_execute("lock table archive").await.unwrap();
     system.approve(&id).await;
     eventually("the backup has begun", async || small.disk.names("").pop()).await;
     small.disk.fill(0);
@@ -84,11 +85,8 @@ async fn files_and_versions_that_find_no_room_are_given_up_before_the_swap() {
     for (what, left_bytes, job) in cases {
         let Some(small) = Small::mount() else { return };
         let elsewhere = tempfile::tempdir().unwrap();
-        let [data, root] = if what == "data" {
-            [small.path(), path(&elsewhere)]
-        } else {
-            [path(&elsewhere), small.path()]
-        };
+        let [data, root] =
+            if what == "data" { [small.path(), path(&elsewhere)] } else { [path(&elsewhere), small.path()] };
         let process = json!({ "root": root, "build": ["sh", "-c", BUILD] });
         let shop = Shop::open(Place::Processes, json!({ "application": { "process": process } })).await;
         let system = System::embedded_with(&[("SLIPWAY_DATA_DIR", &data)]).await;

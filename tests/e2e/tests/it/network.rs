@@ -112,7 +112,8 @@ async fn a_console_cut_off_from_the_records_says_so_and_comes_back() {
         let mut console = another(&system, "console", &settings);
         // Whoever gives up after half a minute gets no answer, and this test fails.
         let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
-        let ask = async |path: &str| Some(client.get(format!("http://{listen}{path}")).send().await.ok()?.status());
+        let ask =
+            async |path: &str| Some(client.get(format!("http://{listen}{path}")).send().await.ok()?.status());
         let until_well = async || {
             eventually("it answers", async || (ask("/api/v1/promotions").await? == 200).then_some(())).await;
         };

@@ -163,7 +163,8 @@ impl Records {
     }
 
     async fn run(&self, statement: &str) {
-        let (client, connection) = tokio_postgres::connect(&self.postgres.url("postgres"), NoTls).await.unwrap();
+        let (client, connection) =
+            tokio_postgres::connect(&self.postgres.url("postgres"), NoTls).await.unwrap();
         let connection = tokio::spawn(connection);
         // The administrator's own statements are not bound to what he says for others.
         client.batch_execute("set default_transaction_read_only = off").await.unwrap();
