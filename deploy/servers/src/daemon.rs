@@ -168,6 +168,17 @@ impl Daemon {
         Ok(())
     }
 
+    /// Kills it alone and waits until it is gone; what it has started lives on.
+    ///
+    /// # Idempotency
+    /// Does nothing while it is away.
+    pub fn kill_alone(&mut self) -> Result<()> {
+        let Some(mut child) = self.child.take() else { return Ok(()) };
+        child.kill()?;
+        child.wait()?;
+        Ok(())
+    }
+
     /// As [`Daemon::stop`], by another signal than the usual one.
     pub(crate) fn stop_by(&mut self, signal: Signal) -> Result<()> {
         let Some(mut child) = self.child.take() else { return Ok(()) };

@@ -2,6 +2,7 @@
 
 use std::fs::{self, DirBuilder};
 use std::io::ErrorKind;
+use std::mem::ManuallyDrop;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -45,6 +46,11 @@ impl Folder {
         let path = self.join(name);
         fs::write(&path, content).with_context(|| format!("write {}", path.display()))?;
         Ok(path)
+    }
+
+    /// Leaves it where it is and answers where.
+    pub fn keep(self) -> PathBuf {
+        ManuallyDrop::new(self).0.clone()
     }
 
     /// Gives the folder and what is in it to another account.

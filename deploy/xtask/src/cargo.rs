@@ -36,11 +36,14 @@ pub(crate) fn build_portal(interrupt: &Interrupt) -> Result<PathBuf> {
     canonical(&folder.join(&target).join("debug/portal"))
 }
 
-/// Builds the program.
+/// With this, tests may let the program die at its crash points.
+pub(crate) const WITH_CRASH_POINTS: &[&str] = &["--features", "slipway/failpoints"];
+
+/// Builds the program, with these further options.
 ///
 /// Without optimization: it builds several times faster, and mostly waits for others.
-pub(crate) fn build_slipway(interrupt: &Interrupt) -> Result<PathBuf> {
-    let status = interrupt.run(&mut command(&["build", "--package", "slipway"]))?;
+pub(crate) fn build_slipway(interrupt: &Interrupt, options: &[&str]) -> Result<PathBuf> {
+    let status = interrupt.run(command(&["build", "--package", "slipway"]).args(options))?;
     if !status.success() {
         bail!("slipway does not build");
     }

@@ -12,7 +12,7 @@ use crate::cargo;
 pub(crate) fn run(interrupt: &Interrupt, arguments: &[String]) -> Result<ExitCode> {
     packages::ensure(&[Need::Postgres, Need::Git])?;
     let portal = cargo::build_portal(interrupt)?;
-    let slipway = cargo::build_slipway(interrupt)?;
+    let slipway = cargo::build_slipway(interrupt, &[])?;
     let status =
         interrupt.run(Command::new(slipway).arg("demo").arg("--portal").arg(portal).args(arguments))?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());

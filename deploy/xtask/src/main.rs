@@ -1,4 +1,4 @@
-//! Tasks of this workspace: `cargo xtask test`, `demo`, `up`, `servers`, `sqlx`.
+//! Tasks of this workspace: `cargo xtask test`, `demo`, `up`, `servers`, `chaos`, `sqlx`.
 //!
 //! The tests and the local system need a Postgres, a `RabbitMQ` and a Docker engine. Each task starts
 //! private ones: own folder, own free ports on the loopback address, no change to the machine's own
@@ -8,6 +8,7 @@
 
 mod application;
 mod cargo;
+mod chaos;
 mod demo;
 mod sqlx;
 mod test;
@@ -33,6 +34,11 @@ enum Task {
     Test { filters: Vec<String> },
     /// Ships two features to a sample application on this machine and shows what happens.
     Demo {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Ships many features while everything breaks, and checks what is left: `--promotions N --seed S`.
+    Chaos {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
@@ -63,6 +69,7 @@ fn run(task: Task) -> Result<ExitCode> {
     match task {
         Task::Test { filters } => test::run(&interrupt, &filters).map(|()| ExitCode::SUCCESS),
         Task::Demo { arguments } => demo::run(&interrupt, &arguments),
+        Task::Chaos { arguments } => chaos::run(&interrupt, &arguments),
         Task::Up => up::run(&interrupt).map(|()| ExitCode::SUCCESS),
         Task::Servers => test_servers::run(&interrupt).map(|()| ExitCode::SUCCESS),
         Task::Sqlx { check } => sqlx::run(&interrupt, check).map(|()| ExitCode::SUCCESS),

@@ -27,6 +27,8 @@ fn all(stages: &mut Stages<'_>) -> Result<()> {
     // Before anything is built: it makes cargo compile the store crate once more.
     stages.run("query data", |interrupt| sqlx::compare(interrupt, &servers.postgres))?;
     stages.cargo("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    let engine = ["clippy", "--package", "engine", "--features", "failpoints", "--all-targets"];
+    stages.cargo("lints of crash points", &[&engine[..], &["--", "-D", "warnings"]].concat())?;
     stages.tests(&servers, &[])?;
     stages.run("documentation", |interrupt| {
         let mut command = cargo::command(&["doc", "--workspace", "--no-deps", "--document-private-items"]);
@@ -101,9 +103,11 @@ impl Stages<'_> {
 
     fn tests(&mut self, servers: &TestServers, filters: &[String]) -> Result<()> {
         let portal = self.run("sample application", cargo::build_portal)?;
-        let slipway = self.run("slipway", cargo::build_slipway)?;
+        let slipway =
+            self.run("slipway", |interrupt| cargo::build_slipway(interrupt, cargo::WITH_CRASH_POINTS))?;
         self.run("tests", |interrupt| {
             let mut command = cargo::command(&["test", "--workspace", "--no-fail-fast"]);
+            command.args(cargo::WITH_CRASH_POINTS);
             if !filters.is_empty() {
                 command.args(["--all-targets", "--"]).args(filters);
             }

@@ -30,7 +30,7 @@ const ROLES: &[&str] =
 pub(crate) fn run(interrupt: &Interrupt) -> Result<()> {
     packages::ensure(NEEDS)?;
     let portal = cargo::build_portal(interrupt)?;
-    let program = cargo::build_slipway(interrupt)?;
+    let program = cargo::build_slipway(interrupt, &[])?;
 
     println!("Starting RabbitMQ, Docker and Postgres");
     let folder = Folder::create("up")?;

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use adapters::database::{self, dump_name};
+use adapters::database::{self, Dump, dump_name};
 use adapters::installation::Installation;
 use anyhow::Context;
+use domain::Job;
 use engine::store::backups::Backup;
 use engine::{JobContext, Report, StepError};
 use jiff::Timestamp;
@@ -36,9 +37,17 @@ pub(crate) async fn dump(cx: &JobContext, installation: &Installation) -> Result
     Ok(Report { backup: Some(backup), ..Report::with_output(&dump)? })
 }
 
-/// No half-written file is left; a complete backup stays.
-pub(crate) fn discard_partial(cx: &JobContext, installation: &Installation) -> Result<Report, StepError> {
-    database::discard_partial(&target(cx, installation)?).map_err(from_database)?;
+/// No half-written file is left, and no file that nobody knows of; a backup on record stays.
+pub(crate) async fn discard_partial(
+    cx: &JobContext,
+    installation: &Installation,
+) -> Result<Report, StepError> {
+    let target = target(cx, installation)?;
+    match cx.earlier::<Dump>(Job::Dump).await? {
+        Some(_on_record) => database::discard_partial(&target),
+        None => database::discard(&target),
+    }
+    .map_err(from_database)?;
     Ok(Report::default())
 }
 

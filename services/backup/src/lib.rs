@@ -15,7 +15,9 @@ pub async fn run(engine: &Engine) -> Result<()> {
     worker::run(engine, Worker::Backup, Backups).await
 }
 
-struct Backups;
+/// The backup worker's jobs.
+#[derive(Debug, Clone, Copy)]
+pub struct Backups;
 
 impl JobHandler for Backups {
     #[expect(clippy::wildcard_enum_match_arm, reason = "its queues bring only its own jobs")]
@@ -23,7 +25,7 @@ impl JobHandler for Backups {
         let installation = cx.installation(Installation::parse)?;
         match job {
             Job::Dump => dump::dump(cx, &installation).await,
-            Job::DiscardPartial => dump::discard_partial(cx, &installation),
+            Job::DiscardPartial => dump::discard_partial(cx, &installation).await,
             Job::Snapshot => snapshot::snapshot(cx, &installation).await,
             Job::Restore => restore::restore(cx, &installation).await,
             other => Err(StepError::not_ours(other)),

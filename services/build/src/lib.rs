@@ -13,7 +13,9 @@ pub async fn run(engine: &Engine) -> Result<()> {
     worker::run(engine, Worker::Build, Builds).await
 }
 
-struct Builds;
+/// The build worker's jobs.
+#[derive(Debug, Clone, Copy)]
+pub struct Builds;
 
 impl JobHandler for Builds {
     #[expect(clippy::wildcard_enum_match_arm, reason = "its queues bring only its own jobs")]

@@ -12,7 +12,9 @@ pub async fn run(engine: &Engine) -> Result<()> {
     worker::run(engine, Worker::Cleanup, Removals).await
 }
 
-struct Removals;
+/// The cleanup worker's jobs.
+#[derive(Debug, Clone, Copy)]
+pub struct Removals;
 
 impl JobHandler for Removals {
     #[expect(clippy::wildcard_enum_match_arm, reason = "its queues bring only its own jobs")]

@@ -15,6 +15,7 @@
 //! The command line holds no credentials for the database or the broker, and decides nothing itself.
 
 mod api;
+mod dlq;
 pub mod doctor;
 mod exit;
 mod failure;
@@ -34,6 +35,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+pub use dlq::DlqCommand;
 pub use exit::Exit;
 pub use failure::Failure;
 pub use installations::InstallationsCommand;
@@ -86,6 +88,9 @@ pub enum Command {
     /// Describe, see and check installations
     #[command(subcommand)]
     Installations(InstallationsCommand),
+    /// See, send again and discard messages that nobody could handle (dead letters)
+    #[command(subcommand)]
+    Dlq(DlqCommand),
     /// Find out what is wrong with the set-up
     Doctor,
 }
@@ -108,6 +113,7 @@ async fn attempt(command: Command, options: &Options, output: &mut Output) -> Re
         Command::Ship(args) => ship::run(&args, &Api::new(options)?, output).await,
         Command::Promotions(command) => promotions::run(command, &Api::new(options)?, output).await,
         Command::Installations(command) => installations::run(command, &Api::new(options)?, output).await,
+        Command::Dlq(command) => dlq::run(command, &Api::new(options)?, output).await,
         // That the console cannot be asked is what the doctor finds, not a failure.
         Command::Doctor => Ok(doctor::show(&doctor::ask(options).await, output)?),
     }

@@ -12,7 +12,7 @@ use engine::Engine;
 use engine::store::answered;
 
 use crate::problem::Failure;
-use crate::{checks, installations, promotions, ships, stream};
+use crate::{checks, dead_letters, installations, promotions, ships, stream};
 
 /// Largest body that is taken, in bytes; a ship message has its own, smaller limit.
 const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -36,6 +36,10 @@ pub(crate) fn router(engine: Engine) -> Router {
         .route("/installations", get(installations::list))
         .route("/installations/{name}", get(installations::show).put(installations::apply))
         .route("/installations/{name}/check", post(checks::installation))
+        .route("/dead-letters", get(dead_letters::list))
+        .route("/dead-letters/{id}", get(dead_letters::show))
+        .route("/dead-letters/{id}/redrive", post(dead_letters::redrive))
+        .route("/dead-letters/{id}/discard", post(dead_letters::discard))
         .route("/doctor", get(checks::doctor))
         .route_layer(middleware::from_fn(within_limit))
         .route_layer(middleware::from_fn_with_state(engine.clone(), only_with_token));

@@ -5,6 +5,7 @@
 
 mod api;
 mod checks;
+mod dead_letters;
 mod installations;
 mod problem;
 mod promotions;

@@ -173,7 +173,7 @@ pub(crate) async fn find(engine: &Engine, id: &str) -> Result<records::Promotion
     engine.store.promotion(&id).await?.ok_or_else(unknown)
 }
 
-fn person(decision: &Decision) -> Result<(), Failure> {
+pub(crate) fn person(decision: &Decision) -> Result<(), Failure> {
     if decision.by.trim().is_empty() || decision.by.contains(char::is_control) {
         return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "Say who decides."));
     }

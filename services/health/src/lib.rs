@@ -14,7 +14,9 @@ pub async fn run(engine: &Engine) -> Result<()> {
     worker::run(engine, Worker::Health, Checks).await
 }
 
-struct Checks;
+/// The health worker's jobs.
+#[derive(Debug, Clone, Copy)]
+pub struct Checks;
 
 impl JobHandler for Checks {
     #[expect(clippy::wildcard_enum_match_arm, reason = "its queues bring only its own jobs")]

@@ -14,8 +14,9 @@ use protocol::output::Baseline;
 /// How long the running version may take to show that it is healthy: it has been up for long.
 const BASELINE_WITHIN: Duration = Duration::from_secs(10);
 
-/// Does the scheduler's jobs.
-pub(crate) struct Steps;
+/// The scheduler's jobs.
+#[derive(Debug, Clone, Copy)]
+pub struct Steps;
 
 impl JobHandler for Steps {
     #[expect(clippy::wildcard_enum_match_arm, reason = "its queues bring only its own jobs")]

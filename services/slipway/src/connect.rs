@@ -31,7 +31,8 @@ pub(crate) async fn engine(config: Config, role: &str) -> Result<Engine> {
         store,
         broker,
         shutdown: Shutdown::default(),
-        owner: format!("{role}-{}", uuid::Uuid::new_v4()).into(),
+        // The process id tells people whom to look at; it alone is not unique across machines.
+        owner: format!("{role}-{}-{}", std::process::id(), uuid::Uuid::new_v4()).into(),
     })
 }
 

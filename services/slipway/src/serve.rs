@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 use cli::Exit;
-use engine::Engine;
 use engine::config::Config;
+use engine::{Engine, Shutdown};
 use telemetry::Telemetry;
 use tokio::task::JoinSet;
 
@@ -82,13 +82,25 @@ async fn serve(config: Config, roles: &[Role], name: &str) -> Result<()> {
             "Without a message broker (SLIPWAY_AMQP_URL) all roles must run in one process: `slipway serve all`."
         );
     }
-    let engine = connect::engine(config, name).await?;
-    connect::check_topology(&engine.broker).await?;
-    engine.shutdown.follow_signals(Duration::from_secs(engine.config.grace_seconds))?;
+    // First of all: whoever waits for its servers must end when asked, too.
+    let shutdown = Shutdown::default();
+    shutdown.follow_signals(Duration::from_secs(config.grace_seconds))?;
+    tracing::info!("starting");
+    let engine = tokio::select! {
+        connected = connect(config, name) => Engine { shutdown, ..connected? },
+        () = shutdown.draining().cancelled_owned() => return Ok(()),
+    };
     run_roles(&engine, &roles).await
 }
 
-/// Runs the roles until the process drains; one that fails takes the others with it.
+async fn connect(config: Config, name: &str) -> Result<Engine> {
+    let engine = connect::engine(config, name).await?;
+    connect::check_topology(&engine.broker).await?;
+    Ok(engine)
+}
+
+/// Runs the roles until the process drains; one that fails, or a broker that denies what they need, takes
+/// the others with it.
 pub(crate) async fn run_roles(engine: &Engine, roles: &BTreeSet<Role>) -> Result<()> {
     let mut running = JoinSet::new();
     for role in roles.iter().copied() {
@@ -97,8 +109,14 @@ pub(crate) async fn run_roles(engine: &Engine, roles: &BTreeSet<Role>) -> Result
             .spawn(async move { role.run(&engine).await.with_context(|| format!("{} failed", role.name())) });
     }
     let mut outcome = Ok(());
-    while let Some(ended) = running.join_next().await {
-        let ended = ended.context("a role panicked").and_then(|ended| ended);
+    loop {
+        let ended = tokio::select! {
+            ended = running.join_next() => match ended {
+                Some(ended) => ended.context("a role panicked").and_then(|ended| ended),
+                None => break,
+            },
+            sentence = engine.broker.refused(), if outcome.is_ok() => Err(anyhow!(sentence)),
+        };
         if ended.is_err() {
             engine.shutdown.drain();
             outcome = outcome.and(ended);

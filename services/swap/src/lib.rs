@@ -13,7 +13,9 @@ pub async fn run(engine: &Engine) -> Result<()> {
     worker::run(engine, Worker::Swap, Moves).await
 }
 
-struct Moves;
+/// The swap worker's jobs.
+#[derive(Debug, Clone, Copy)]
+pub struct Moves;
 
 impl JobHandler for Moves {
     #[expect(clippy::wildcard_enum_match_arm, reason = "its queues bring only its own jobs")]

@@ -38,7 +38,7 @@ use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod
 use serde::{Deserialize, Serialize};
 use tokio_postgres::{Config, NoTls, config::Host};
 
-pub use dump::{Dump, discard_partial, dump_name};
+pub use dump::{Dump, discard, discard_partial, dump_name};
 pub use error::DatabaseError;
 pub use fingerprint::{Contents, Fingerprint, SequencePosition};
 pub use restore::{Restored, Source};

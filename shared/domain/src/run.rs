@@ -37,14 +37,14 @@ use crate::job::{Job, PLAN};
 use crate::promotion::Status;
 
 /// One promotion on its way.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Run {
     /// Where it stands.
     pub phase: Phase,
 }
 
 /// Where a run stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// Going toward the new version; left when the job is reported or given up.
     Forward {
@@ -96,7 +96,7 @@ pub enum Phase {
 }
 
 /// Why a run is undone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Cause {
     /// A job reported that it failed.
     Failed {
@@ -125,7 +125,7 @@ pub enum Cause {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// The new version serves and is on record.
     Deployed {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::run::{Effect, Event, Ignored, Run, Transition};
-use domain::{Direction, Job, Status};
+use domain::{Direction, Status};
 use protocol::JobMessage;
 use serde_json::json;
 use store::jobs::{self, End, Holder, Try};
@@ -74,33 +74,44 @@ async fn record(
     report: &Report,
 ) -> Result<(Advanced, Vec<Outgoing>)> {
     let mut tx = engine.store.begin().await?;
-    let Some(locked) = runs::lock(&mut tx, run).await? else {
+    let recorded = record_within(&mut tx, run, event, reporter, report).await?;
+    tx.commit().await?;
+    Ok(recorded)
+}
+
+/// The same as a part of a transaction.
+pub(crate) async fn record_within(
+    tx: &mut Tx,
+    run: Uuid,
+    event: &Event,
+    reporter: Reporter,
+    report: &Report,
+) -> Result<(Advanced, Vec<Outgoing>)> {
+    let Some(locked) = runs::lock(tx, run).await? else {
         return Ok((Advanced::Ignored(Ignored::Finished), Vec::new()));
     };
-    let heard = may_speak(&mut tx, run, event, reporter).await?;
+    let heard = may_speak(tx, run, event, reporter).await?;
     let next = match if heard { locked.run.apply(event) } else { Err(Ignored::Stale) } {
         Ok(next) => next,
         Err(ignored) => {
             if matches!(reporter, Reporter::Worker { .. }) {
-                runs::record_event(&mut tx, run, event, Some(&ignored.to_string())).await?;
-                tx.commit().await?;
+                runs::record_event(tx, run, event, Some(&ignored.to_string())).await?;
             }
             return Ok((Advanced::Ignored(ignored), Vec::new()));
         }
     };
-    runs::record_event(&mut tx, run, event, None).await?;
-    runs::update(&mut tx, run, &next.run).await?;
-    end_try(&mut tx, run, event, report).await?;
+    runs::record_event(tx, run, event, None).await?;
+    runs::update(tx, run, &next.run).await?;
+    end_try(tx, run, event, report).await?;
     if matches!(event, Event::Succeeded { .. }) {
-        promotions::set_facts(&mut tx, &locked.promotion, &report.facts).await?;
+        promotions::set_facts(tx, &locked.promotion, &report.facts).await?;
         if let Some(backup) = &report.backup {
-            backups::upsert(&mut tx, &locked.promotion, backup).await?;
+            backups::upsert(tx, &locked.promotion, backup).await?;
         }
     }
-    let mut messages = carry_out(&mut tx, &locked, &next).await?;
-    messages.extend(news::tell(&mut tx, &locked, event, &next).await?);
+    let mut messages = carry_out(tx, &locked, &next).await?;
+    messages.extend(news::tell(tx, &locked, event, &next).await?);
     tx.nudge().await?;
-    tx.commit().await?;
     Ok((Advanced::Moved(next.run), messages))
 }
 
@@ -221,15 +232,5 @@ fn stop_message(run: Uuid) -> Outgoing {
         routing_key: "stop".to_owned(),
         body: json!({ "run": run }),
         traceparent: None,
-    }
-}
-
-/// What a try that nobody can be told of counts as.
-pub fn dead_letter_event(job: Job, attempt: u32, reason: &str) -> Event {
-    Event::Failed {
-        job,
-        attempt,
-        reason: format!("The order could not be delivered: {reason}"),
-        retry: false,
     }
 }

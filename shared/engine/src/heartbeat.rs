@@ -8,6 +8,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::failpoint;
+
 /// A try that is ours for a while.
 pub(crate) struct Claimed {
     pub(crate) which: Try,
@@ -46,6 +48,7 @@ pub(crate) async fn keep(
             () = tokio::time::sleep_until(last_moment.min(Instant::now() + pause)) => {}
             Ok(()) = nudge.changed() => {}
         }
+        failpoint::pass("in_heartbeat", [which.job]);
         let asked = Instant::now();
         let answer_by = last_moment.min(asked + length / ANSWER_SHARE);
         let renewal = store.renew(which, lease.token, length);

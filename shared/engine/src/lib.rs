@@ -17,12 +17,14 @@
 pub mod advance;
 pub mod attention;
 pub mod config;
+pub mod dead_letters;
 pub mod job;
 pub mod lifecycle;
 pub mod relay;
 pub mod start;
 pub mod worker;
 
+mod failpoint;
 mod heartbeat;
 mod log;
 mod news;

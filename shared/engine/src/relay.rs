@@ -7,7 +7,7 @@ use store::{Result, answered};
 use transport::Message;
 use uuid::Uuid;
 
-use crate::Engine;
+use crate::{Engine, failpoint};
 
 /// How often the sweep looks without being woken.
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
@@ -28,6 +28,7 @@ impl Engine {
     }
 
     async fn publish_and_forget(&self, messages: Vec<Outgoing>) -> Result<usize> {
+        let names = failpoint::names(&messages);
         let (ids, messages): (Vec<Uuid>, Vec<Message>) =
             messages.into_iter().filter_map(|message| Some((message.id, to_message(message)?))).unzip();
         if ids.is_empty() {
@@ -41,6 +42,7 @@ impl Engine {
                 Err(error) => tracing::warn!(message = %id, %error, "a message was not published yet"),
             }
         }
+        failpoint::pass("after_publish_before_mark", names);
         answered(self.store.outbox_sent(&sent)).await?;
         Ok(sent.len())
     }

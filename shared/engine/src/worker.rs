@@ -28,7 +28,7 @@ use transport::{Delivery, Exchange, Queue};
 use crate::heartbeat::{self, Claimed};
 use crate::job::{JobContext, JobHandler, Order, Reason, Report, StepError};
 use crate::patience::patiently;
-use crate::{Advanced, Engine, Reporter, advance, log};
+use crate::{Advanced, Engine, Reporter, advance, failpoint, log};
 
 /// How long a report may take once the process is told to let go.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -122,7 +122,9 @@ async fn claim_and_run<H: JobHandler>(
     nudge.mark_unchanged();
     match unless_told_to_go(engine, patiently(|| claim(engine, which))).await {
         Some(Ok(Some(claimed))) => {
+            failpoint::pass("after_lease", [which.job]);
             attempt(engine, handler, &claimed, nudge).await;
+            failpoint::pass("after_commit_before_ack", [which.job]);
             note(delivery.ack().await);
         }
         Some(Ok(None)) => {
@@ -173,6 +175,7 @@ async fn attempt<H: JobHandler>(
         })),
         () = engine.shutdown.abandoned().cancelled_owned() => Err(StepError::Release),
     };
+    failpoint::pass("after_effect", [which.job]);
     let (event, report) = to_event(which, result);
     let reported = report_until_heard(engine, which, claimed.lease.token, &event, &report);
     tokio::pin!(reported);

@@ -16,6 +16,10 @@
 //! GET  /api/v1/installations/{name}                                 → Installation
 //! PUT  /api/v1/installations/{name}           its description       → Installation
 //! POST /api/v1/installations/{name}/check                           → [Check]
+//! GET  /api/v1/dead-letters[?state=…&before=ID]                     → [DeadLetterSummary], newest first
+//! GET  /api/v1/dead-letters/{id}                                    → DeadLetter
+//! POST /api/v1/dead-letters/{id}/redrive      Decision              → DeadLetterSummary
+//! POST /api/v1/dead-letters/{id}/discard      Decision with reason  → DeadLetterSummary
 //! GET  /api/v1/doctor                                               → [Check]
 //! ```
 //! Errors are [`Problem`]s (RFC 9457, `application/problem+json`).
@@ -53,13 +57,13 @@ pub enum ShipAnswer {
     },
 }
 
-/// Who decides and why; the body of approve, cancel, resume and give-up.
+/// Who decides and why; the body of approve, cancel, resume and give-up, of redrive and discard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
     /// The person.
     pub by: String,
-    /// Their reason; required to cancel and to give up.
+    /// Their reason; required to cancel, to give up and to discard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -182,6 +186,99 @@ pub struct Installation {
     pub description: Value,
     /// When it was last applied.
     pub updated_at: Timestamp,
+}
+
+/// A message that nobody could handle, as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetterSummary {
+    /// What people call it; grows with every letter.
+    pub id: i64,
+    /// `kept`, `redriven`, `discarded`.
+    pub state: String,
+    /// Where it died: `intake`, `jobs.build`, `undo.swap`, …
+    pub queue: String,
+    /// Why nobody could handle it.
+    pub reason: String,
+    /// The promotion whose order it is.
+    pub promotion: Option<String>,
+    /// The publisher's id of the message, where it is a UUID.
+    pub message_id: Option<String>,
+    /// How often it had been delivered when it died, where that is known.
+    pub deliveries: Option<u32>,
+    /// How large its body was, in bytes.
+    pub size_bytes: u64,
+    /// When Slipway took it over.
+    pub received_at: Timestamp,
+    /// What became of it; absent while it is kept.
+    pub settled: Option<Settled>,
+}
+
+/// What became of a dead letter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// Who decided.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Why it was discarded.
+    pub reason: Option<String>,
+    /// The id of the message that it was sent again as.
+    pub sent_as: Option<String>,
+}
+
+/// A dead letter with all that is on record of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetter {
+    /// What a list shows.
+    #[serde(flatten)]
+    pub summary: DeadLetterSummary,
+    /// The job that it orders: `build.image`, …
+    pub job: Option<String>,
+    /// Which try of it.
+    pub attempt: Option<u32>,
+    /// The run that the job belongs to.
+    pub run: Option<String>,
+    /// Media type, as the publisher said.
+    pub content_type: String,
+    /// The trace it belongs to.
+    pub traceparent: Option<String>,
+    /// The body as it came; of one above 64 KiB only the beginning.
+    pub body: LetterBody,
+}
+
+/// The body of a dead letter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LetterBody {
+    /// Text without control characters but line breaks and tabs.
+    Text(String),
+    /// Anything else, as hex digits.
+    Hex(String),
+}
+
+impl LetterBody {
+    /// The form in which these bytes can be shown and lose nothing.
+    pub fn new(bytes: &[u8]) -> Self {
+        let is_plain = |it: char| !it.is_control() || matches!(it, '\n' | '\r' | '\t');
+        match std::str::from_utf8(bytes) {
+            Ok(text) if text.chars().all(is_plain) => LetterBody::Text(text.to_owned()),
+            Ok(_) | Err(_) => {
+                let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+                LetterBody::Hex(digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect())
+            }
+        }
+    }
+
+    /// The bytes; `None` for hex digits that are none.
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        match self {
+            LetterBody::Text(text) => Some(text.clone().into_bytes()),
+            LetterBody::Hex(digits) => {
+                let pairs = digits.as_bytes().chunks(2);
+                pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+            }
+        }
+    }
 }
 
 /// One thing that was checked.

@@ -38,6 +38,18 @@ pub async fn insert(tx: &mut Tx, message_id: &str, answer: &Answer) -> Result<bo
     Ok(done.rows_affected() == 1)
 }
 
+/// Takes a refusal back, so that the message is looked at anew when it comes again. What was accepted stays:
+/// answers the promotion that the message became.
+pub async fn forget_refusal(tx: &mut Tx, message_id: &str) -> Result<Option<PromotionId>> {
+    sqlx::query!("delete from inbox where message_id = $1 and promotion is null", message_id)
+        .execute(&mut *tx.0)
+        .await?;
+    let accepted = sqlx::query_scalar!("select promotion from inbox where message_id = $1", message_id)
+        .fetch_optional(&mut *tx.0)
+        .await?;
+    accepted.flatten().map(|promotion| known("inbox.promotion", &promotion)).transpose()
+}
+
 impl Store {
     /// What the message was answered, if it was.
     pub async fn answer(&self, message_id: &str) -> Result<Option<Answer>> {

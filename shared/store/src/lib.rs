@@ -11,6 +11,7 @@ mod error;
 
 pub mod backups;
 pub mod clock;
+pub mod dead_letters;
 pub mod inbox;
 pub mod installations;
 pub mod jobs;

@@ -39,6 +39,12 @@ pub async fn insert(tx: &mut Tx, message: &Outgoing, delay: Duration) -> Result<
     Ok(())
 }
 
+/// How many bytes the message's body will have: the database writes numbers in its own way.
+pub async fn body_bytes(tx: &mut Tx, id: Uuid) -> Result<usize> {
+    let body = sqlx::query_scalar!("select body from outbox where id = $1", id).fetch_one(&mut *tx.0).await?;
+    Ok(body.to_string().len())
+}
+
 /// Takes up to `limit` messages that have been due for `overdue`, for `retake_after`: others leave them
 /// alone meanwhile, and after that they are due again unless they were sent.
 pub async fn take_due(

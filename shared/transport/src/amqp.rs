@@ -5,6 +5,7 @@ mod consumer;
 mod inbox;
 mod link;
 mod publisher;
+mod refusal;
 mod topology;
 mod wire;
 
@@ -21,6 +22,7 @@ use self::inbox::Attendance;
 pub(crate) use self::inbox::{Inbox, Receipt};
 use self::link::{Address, Link};
 use self::publisher::Publisher;
+use self::refusal::Refusal;
 use self::wire::Packet;
 use crate::topology::SUBSCRIPTION_LENGTH_MAX;
 use crate::{ConnectError, Exchange, Health, Message, Names, PublishError, Queue};
@@ -40,6 +42,7 @@ struct Inner {
     publishing: Link,
     consuming: Link,
     publisher: Arc<Publisher>,
+    refusal: Refusal,
     attendances: Mutex<Vec<Attendance>>,
     tasks: TaskTracker,
     closing: CancellationToken,
@@ -62,11 +65,19 @@ impl Amqp {
             Link::open(publishing, &tasks, closing.clone()),
             Link::open(consuming, &tasks, closing.clone()),
         )?;
+        let refusal = Refusal::default();
+        // On a channel of its own: a refused probe takes no message with it.
+        let prober = Publisher::new(publishing.clone(), refusal.clone());
+        if let Ok(probe) = Packet::probe(&names) {
+            let prove = async move { prober.keep_proving(probe).await };
+            tasks.spawn(closing.clone().run_until_cancelled_owned(prove));
+        }
         Ok(Self(Arc::new(Inner {
             names,
-            publisher: Arc::new(Publisher::new(publishing.clone())),
+            publisher: Arc::new(Publisher::new(publishing.clone(), refusal.clone())),
             publishing,
             consuming,
+            refusal,
             attendances: Mutex::default(),
             tasks,
             closing,
@@ -121,6 +132,10 @@ impl Amqp {
         }
     }
 
+    pub(crate) async fn refused(&self) -> String {
+        self.0.refusal.heard().await
+    }
+
     pub(crate) async fn close(&self) {
         self.0.closing.cancel();
         self.0.tasks.close();
@@ -141,7 +156,7 @@ impl Amqp {
         let stop = Stop::new(stop, self.0.closing.clone());
         let publisher = Arc::clone(&self.0.publisher);
         let (driver, inbox, attendance) =
-            Driver::new(self.0.consuming.clone(), publisher, source, prefetch, stop);
+            Driver::new(self.0.consuming.clone(), publisher, self.0.refusal.clone(), source, prefetch, stop);
         self.0.tasks.spawn(driver.run());
         (inbox, attendance)
     }
@@ -152,11 +167,12 @@ impl Amqp {
     }
 }
 
-/// Delays between attempts: from 0.2 s up to 15 s, with jitter so that a fleet does not come back in step.
+/// Delays between attempts: from 0.2 s up to 5 s, with jitter (up to as much again) so that a fleet does not come
+/// back in step. Short, because whoever waits for the broker's return waits for this, too.
 fn delays() -> ExponentialBackoff {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(Duration::from_secs(15))
+        .with_max_delay(Duration::from_secs(5))
         .without_max_times()
         .with_jitter()
         .build()

@@ -8,7 +8,8 @@ use crate::amqp::Amqp;
 use crate::consumer::Inbox;
 use crate::local::Local;
 use crate::{
-    ConnectError, Consumer, Exchange, Message, Names, PublishError, Queue, Subscription, TopologyError,
+    ConnectError, Consumer, Exchange, FaultPlan, Message, Names, PublishError, Queue, Subscription,
+    TopologyError,
 };
 
 /// A message broker. Cheap to clone: clones share connections, which end with the last of them.
@@ -53,7 +54,12 @@ impl Broker {
 
     /// A broker inside this process, its topology in place.
     pub fn local() -> Self {
-        Self::Local(Local::new(Names::default()))
+        Self::Local(Local::new(Names::default(), FaultPlan::default()))
+    }
+
+    /// As [`local`](Self::local), and does wrong to messages what the plan says.
+    pub fn local_with(plan: FaultPlan) -> Self {
+        Self::Local(Local::new(Names::default(), plan))
     }
 
     /// Declares every exchange, queue and binding that is missing.
@@ -73,7 +79,9 @@ impl Broker {
 
     /// One sentence for each exchange or queue that is missing or out of reach; none if all is well.
     ///
-    /// Bindings cannot be seen over AMQP: a missing one shows as [`PublishError::Unroutable`].
+    /// Two things cannot be seen over AMQP without the right to change them. A missing binding shows as
+    /// [`PublishError::Unroutable`]; settings that differ show when [`topology_apply`](Self::topology_apply)
+    /// declares the same again.
     ///
     /// # Errors
     /// - no connection at the moment → [`TopologyError::Unavailable`]
@@ -129,6 +137,18 @@ impl Broker {
             Self::Local(local) => Inbox::Local(local.subscribe(exchange, pattern, stop)),
         };
         Subscription { exchange, consumer: Consumer(inbox) }
+    }
+
+    /// Waits until the broker denies this process a right that it needs, to consume or to publish; answers one
+    /// sentence for the operator. Trying again is useless, so the process should end with that sentence.
+    ///
+    /// # Cancel safety
+    /// Safe: a denial is remembered.
+    pub async fn refused(&self) -> String {
+        match self {
+            Self::Amqp(amqp) => amqp.refused().await,
+            Self::Local(_) => std::future::pending().await,
+        }
     }
 
     /// How the way to the broker is at this moment.

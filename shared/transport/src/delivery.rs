@@ -30,6 +30,8 @@ pub struct Delivery {
     pub user_id: Option<String>,
     /// Why it is a dead letter, when it is one.
     pub dead_reason: Option<String>,
+    /// How often it had been delivered when it became a dead letter, where that is known.
+    pub died_after: Option<u32>,
     pub(crate) receipt: Receipt,
 }
 

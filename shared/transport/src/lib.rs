@@ -17,7 +17,9 @@
 //! - At least once: a message may be repeated, delayed and reordered, and is lost only with the broker's disk.
 //!   Consumers tell repeats by [`Delivery::id`]; the truth is in Postgres.
 //! - A publish that answered `Ok` reached a queue (events and control excepted: nobody may be listening).
-//! - A consumer is never deaf: on error, cancellation or silence it is rebuilt, with its prefetch.
+//! - A consumer is never deaf: on error, cancellation or silence it is rebuilt, with its prefetch. That it still
+//!   hears is proven on its own channel every few seconds; that the broker takes messages, by a probe.
+//! - A right that the broker denies is never mended by trying again: [`Broker::refused`] says it.
 //! - Publishing and consuming never share a connection, consumers never share a channel.
 //! - Rollback jobs never wait behind forward jobs.
 //! - Both brokers pass the same conformance suite (`tests/it`).
@@ -40,6 +42,6 @@ pub use self::broker::{Broker, Health};
 pub use self::consumer::{Consumer, Subscription};
 pub use self::delivery::Delivery;
 pub use self::error::{ConnectError, Outage, PublishError, TopologyError};
-pub use self::local::Local;
+pub use self::local::{Fault, FaultPlan, Local, SingledOut};
 pub use self::message::{Exchange, Message, PAYLOAD_BYTES_MAX, UnknownExchange};
 pub use self::topology::{DELIVERY_LIMIT, Names, Queue, SUBSCRIPTION_LENGTH_MAX, Topology};

@@ -1,14 +1,19 @@
 //! The broker inside one process: the same topology, routing, limits and redelivery, in memory.
 
+mod faults;
 mod inbox;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use self::faults::Faults;
+pub use self::faults::{Fault, FaultPlan, SingledOut};
 pub(crate) use self::inbox::{Inbox, Receipt};
 use crate::topology::{QueuePlan, Routing, SUBSCRIPTION_LENGTH_MAX, Topology, routing};
 use crate::{Exchange, Health, Message, Names, Outage, PublishError, Queue};
@@ -18,6 +23,7 @@ use crate::{Exchange, Health, Message, Names, Outage, PublishError, Queue};
 pub struct Local {
     names: Arc<Names>,
     queues: Arc<Mutex<BTreeMap<String, Line>>>,
+    faults: Arc<Mutex<Faults>>,
     closing: CancellationToken,
 }
 
@@ -38,16 +44,24 @@ enum Overflow {
     DropOldest,
 }
 
+/// Where a message enters a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Back,
+    Front,
+}
+
 /// A message that waits or is out for delivery.
 #[derive(Clone, Debug)]
 struct Letter {
     message: Arc<Message>,
     delivery_count: u32,
     dead_reason: Option<String>,
+    died_after: Option<u32>,
 }
 
 impl Local {
-    pub(crate) fn new(names: Names) -> Self {
+    pub(crate) fn new(names: Names, plan: FaultPlan) -> Self {
         let topology = Topology::new(&names);
         let queues = topology.queues.into_iter().map(|plan| {
             let exchange = topology.exchanges.iter().find(|e| e.name == plan.exchange);
@@ -57,6 +71,7 @@ impl Local {
         Self {
             queues: Arc::new(Mutex::new(queues.collect())),
             names: Arc::new(names),
+            faults: Arc::new(Mutex::new(Faults::new(plan))),
             closing: CancellationToken::new(),
         }
     }
@@ -66,13 +81,42 @@ impl Local {
         if self.closing.is_cancelled() {
             return Err(PublishError::Unavailable(Outage::Disconnected));
         }
+        let fault = self.faults.lock().unwrap_or_else(PoisonError::into_inner).meet(&message);
+        match fault {
+            None => self.queue(message, Place::Back),
+            Some(Fault::Drop) => Ok(()),
+            Some(Fault::Duplicate) => {
+                self.queue(message.clone(), Place::Back)?;
+                self.queue(message, Place::Back)
+            }
+            Some(Fault::Delay(delay)) => {
+                self.queue_later(message, delay);
+                Ok(())
+            }
+            Some(Fault::Overtake) => self.queue(message, Place::Front),
+        }
+    }
+
+    fn queue(&self, message: Message, place: Place) -> Result<(), PublishError> {
         let (exchange, key) = (message.exchange, message.routing_key.clone());
-        let letter = Letter { message: Arc::new(message), delivery_count: 0, dead_reason: None };
-        let queued = route(&mut self.lock(), &self.names.exchange(exchange), &key, &letter)?;
+        let letter =
+            Letter { message: Arc::new(message), delivery_count: 0, dead_reason: None, died_after: None };
+        let queued = route(&mut self.lock(), &self.names.exchange(exchange), &key, &letter, place)?;
         if queued == 0 && exchange.is_mandatory() {
             return Err(PublishError::Unroutable { exchange: exchange.as_str(), routing_key: key });
         }
         Ok(())
+    }
+
+    fn queue_later(&self, message: Message, delay: Duration) {
+        let broker = self.clone();
+        tokio::spawn(async move {
+            if broker.closing.run_until_cancelled(sleep(delay)).await.is_some()
+                && let Err(error) = broker.queue(message, Place::Back)
+            {
+                tracing::debug!(%error, "a delayed message was lost");
+            }
+        });
     }
 
     pub(crate) fn consume(&self, queue: &Queue, prefetch: u16, stop: CancellationToken) -> Inbox {
@@ -136,9 +180,13 @@ impl Local {
         let plan = &line.plan;
         let (exchange, key) =
             plan.dead_letters.clone().unwrap_or_else(|| (plan.exchange.clone(), plan.binding_key.clone()));
-        let dead =
-            Letter { message: Arc::clone(&letter.message), delivery_count: 0, dead_reason: Some(reason) };
-        if let Err(error) = route(&mut queues, &exchange, &key, &dead) {
+        let dead = Letter {
+            message: Arc::clone(&letter.message),
+            delivery_count: 0,
+            dead_reason: Some(reason),
+            died_after: letter.died_after.or(Some(letter.delivery_count + 1)),
+        };
+        if let Err(error) = route(&mut queues, &exchange, &key, &dead, Place::Back) {
             tracing::error!(%error, queue, "lost a dead letter");
         }
     }
@@ -165,6 +213,7 @@ fn route(
     exchange: &str,
     key: &str,
     letter: &Letter,
+    place: Place,
 ) -> Result<usize, PublishError> {
     let admits =
         |line: &Line| line.plan.exchange == exchange && line.routing.admits(&line.plan.binding_key, key);
@@ -177,7 +226,10 @@ fn route(
         if line.is_full() {
             line.ready.pop_front();
         }
-        line.ready.push_back(letter.clone());
+        match place {
+            Place::Back => line.ready.push_back(letter.clone()),
+            Place::Front => line.ready.push_front(letter.clone()),
+        }
         line.changed.notify_waiters();
     }
     Ok(lines.len())

@@ -12,6 +12,8 @@
 //! holds it too. Arguments never change on an existing queue: changing one here needs a new queue.
 //! Both brokers are built from this page, and nothing else knows a name.
 
+use std::fmt;
+
 use crate::Exchange;
 
 /// The workers that have a job queue and an undo queue each.
@@ -73,6 +75,13 @@ impl Queue {
             Self::Jobs(worker) => format!("jobs.{worker}"),
             Self::Undo(worker) => format!("undo.{worker}"),
         }
+    }
+}
+
+impl fmt::Display for Queue {
+    /// The name without the prefix: `intake`, `jobs.build`, `undo.swap`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.suffix())
     }
 }
 
@@ -268,6 +277,7 @@ mod tests {
             (names.dead_queue(&Queue::Intake), "slipway.dead.intake"),
             (names.dead_queue(&jobs), "slipway.dead.jobs.build"),
             (names.dead_queue(&undo), "slipway.dead.undo.swap"),
+            (undo.to_string(), "undo.swap"),
         ] {
             assert_eq!(name, expected);
         }

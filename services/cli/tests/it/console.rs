@@ -114,6 +114,11 @@ impl Console {
         Ran { out: results.text(), ..ran }
     }
 
+    /// Whether the words are refused before anything is asked.
+    pub(crate) fn is_usage_error(argv: &[&str]) -> bool {
+        Slipway::try_parse_from([&["slipway"], argv].concat()).is_err_and(|error| error.exit_code() == 2)
+    }
+
     /// The same, with the results written elsewhere.
     pub(crate) async fn run_into(&self, results: impl Write + Send + 'static, argv: &[&str]) -> Ran {
         let all = [&["slipway", "--api", &self.url], argv].concat();

@@ -4,6 +4,7 @@
 
 mod console;
 mod display;
+mod dlq;
 mod follow;
 mod installations;
 mod promotions;

@@ -94,10 +94,16 @@ pub fn discard_partial(target: &Path) -> Result<(), DatabaseError> {
     Ok(())
 }
 
+/// Removes everything that [`Database::dump`] to `target` left, finished or not.
+pub fn discard(target: &Path) -> Result<(), DatabaseError> {
+    remove(target)?;
+    discard_partial(target)
+}
+
 fn remove(file: &Path) -> Result<(), DatabaseError> {
     match fs::remove_file(file) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(anyhow!(error).context("remove a partial backup file").into())
+            Err(anyhow!(error).context(format!("remove {}", file.display())).into())
         }
         _ => Ok(()),
     }

@@ -97,16 +97,15 @@ async fn only_the_token_of_the_lease_is_heard() {
 }
 
 #[tokio::test]
-async fn the_supervisor_cannot_call_a_try_lost_that_somebody_holds() {
+async fn nobody_else_can_end_a_try_that_somebody_holds() {
     with_database(async |database| {
         let world = World::idle(database, Workers::default()).await;
         let (_, run) = world.started(1).await;
         let which = Try { run, job: Job::Validate, attempt: 1 };
         world.engine.store.claim(which, "worker", world.engine.config.lease()).await.unwrap().unwrap();
-        for event in [
-            Event::Lost { job: Job::Validate, attempt: 1 },
-            engine::advance::dead_letter_event(Job::Validate, 1, "delivered too often"),
-        ] {
+        let failed =
+            Event::Failed { job: Job::Validate, attempt: 1, reason: "Dead.".to_owned(), retry: false };
+        for event in [Event::Lost { job: Job::Validate, attempt: 1 }, failed] {
             for reporter in [Reporter::Supervisor { term: world.lead().await }, Reporter::DeadLetters] {
                 let told = advance(&world.engine, run, &event, reporter, &Report::default()).await;
                 assert_eq!(told.unwrap(), Advanced::Ignored(Ignored::Stale), "{reporter:?}");

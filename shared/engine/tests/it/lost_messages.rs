@@ -5,13 +5,12 @@ use domain::job::PLAN;
 use domain::run::{Cause, Outcome};
 use scratch::with_database;
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 use transport::{Exchange, Message, Queue};
 use uuid::Uuid;
 
 use crate::world::{Act, Workers, World};
 
-fn order(run: Uuid, job: &str) -> Message {
+pub(crate) fn order(run: Uuid, job: &str) -> Message {
     Message {
         id: Uuid::now_v7(),
         exchange: Exchange::Jobs,
@@ -65,26 +64,6 @@ async fn a_job_that_waits_for_a_worker_is_announced_once_in_a_while() {
         let overdue = std::time::Duration::from_secs(10);
         let announced = async || engine::start::remind(&world.engine, overdue).await.unwrap().len();
         assert_eq!((announced().await, announced().await), (1, 0));
-        world.end().await;
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_job_whose_order_nobody_can_take_fails_with_the_reason() {
-    with_database(async |database| {
-        let mut world = World::idle(database, Workers::default()).await;
-        let (id, run) = world.started(1).await;
-        let queue = Queue::Jobs("scheduler".to_owned());
-        let stop = CancellationToken::new();
-        let mut orders = world.engine.broker.consume(&queue, 1, stop);
-        assert!(orders.next().await.unwrap().dead_letter("nobody could finish with it").await);
-        world.start_supervisor();
-
-        let reason = "The order could not be delivered: nobody could finish with it".to_owned();
-        let cause = Cause::Failed { job: Job::Validate, reason: reason.clone() };
-        assert_eq!(world.outcome(run).await, Outcome::Refused(cause));
-        assert_eq!(world.reason(&id).await, Some(reason));
         world.end().await;
     })
     .await;

@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+mod dead_letters;
 mod deadline;
 mod happy;
 mod lease;
+mod lossy;
 mod lost_messages;
 mod network;
 mod queue;

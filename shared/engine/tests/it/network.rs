@@ -10,6 +10,11 @@ use crate::world::{Act, Workers, World};
 /// Long enough to see that something happens before its last fifth.
 const LEASE_SECONDS: u64 = 5;
 
+const BACKUP: &[Worker] = &[Worker::Backup];
+
+/// Everybody but the one who is cut off.
+const OTHERS: &[Worker] = &[Worker::Scheduler, Worker::Build, Worker::Swap, Worker::Health, Worker::Cleanup];
+
 const LEASE_LASTS: &str =
     "select (lease_until > slipway_now())::text from jobs where job = 'backup.dump' and attempt = 1";
 
@@ -24,15 +29,15 @@ async fn cut_off(database: &Database, network: Network) {
     let mut home = World::idle(database, Workers::default()).await.with_lease(LEASE_SECONDS);
     let (proxy, url) = Proxy::before(&database.url()).await;
     let hangs = Workers::default().on(Job::Dump, 1, Act::Hang);
-    let far = home.workers_at(&url, Worker::Backup, hangs).await;
-    Worker::ALL.iter().filter(|kind| **kind != Worker::Backup).for_each(|kind| home.start_worker(*kind));
+    let far = home.workers_at(&url, BACKUP, hangs).await;
+    home.start_workers_of(OTHERS);
     home.start_relay();
     home.start_supervisor();
     let (_, run) = home.started(1).await;
     far.until_begun(Job::Dump, 1).await;
 
     proxy.set(network);
-    let near = home.workers_at(&database.url(), Worker::Backup, Workers::default()).await;
+    let near = home.workers_at(&database.url(), BACKUP, Workers::default()).await;
     let lasts = home
         .eventually("the cut-off worker lets go", async || match far.workers.dropped().is_empty() {
             true => None,

@@ -160,12 +160,14 @@ impl World {
     }
 
     pub(crate) fn start_workers(&mut self) {
-        Worker::ALL.iter().for_each(|kind| self.start_worker(*kind));
+        self.start_workers_of(Worker::ALL);
     }
 
-    pub(crate) fn start_worker(&mut self, kind: Worker) {
-        let (engine, workers) = (self.engine.clone(), self.workers.clone());
-        self.spawn(async move { worker::run(&engine, kind, workers).await.unwrap() });
+    pub(crate) fn start_workers_of(&mut self, kinds: &'static [Worker]) {
+        for kind in kinds {
+            let (engine, workers) = (self.engine.clone(), self.workers.clone());
+            self.spawn(async move { worker::run(&engine, *kind, workers).await.unwrap() });
+        }
     }
 
     pub(crate) fn start_relay(&mut self) {
@@ -274,8 +276,8 @@ impl World {
         world
     }
 
-    /// Another process that reaches the records by this URL, where only workers of this kind run.
-    pub(crate) async fn workers_at(&self, url: &str, kind: Worker, workers: Workers) -> World {
+    /// Another process that reaches the records by this URL, where only workers of these kinds run.
+    pub(crate) async fn workers_at(&self, url: &str, kinds: &'static [Worker], workers: Workers) -> World {
         let engine = Engine {
             store: Store::connect(url, 4).await.unwrap(),
             shutdown: Shutdown::default(),
@@ -283,7 +285,7 @@ impl World {
             ..self.engine.clone()
         };
         let mut world = World { engine, workers, tasks: Vec::new() };
-        world.start_worker(kind);
+        world.start_workers_of(kinds);
         world
     }
 

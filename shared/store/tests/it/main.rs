@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
 mod claims;
+mod dead_letters;
 mod errors;
 mod leadership;
 mod messages;

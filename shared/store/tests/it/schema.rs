@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use domain::{ChangeType, Direction, Risk, Status};
 use scratch::{Database, with_database};
 use store::Store;
+use store::dead_letters::State;
 
 use crate::world::{migrated, promotion, run};
 
@@ -26,11 +27,12 @@ async fn every_list_of_words_is_the_one_of_the_program() {
         let store = migrated(database).await;
         let states =
             vec!["queued", "running", "succeeded", "failed", "refused", "released", "lost", "stopped"];
-        let lists: [(&str, &str, Vec<&str>); 8] = [
+        let lists: [(&str, &str, Vec<&str>); 9] = [
             ("promotions", "status", Status::ALL.iter().map(|it| it.as_str()).collect()),
             ("change_requests", "change_type", ChangeType::ALL.iter().map(|it| it.as_str()).collect()),
             ("change_requests", "risk", Risk::ALL.iter().map(|it| it.as_str()).collect()),
             ("jobs", "direction", Direction::ALL.iter().map(|it| it.as_str()).collect()),
+            ("dead_letters", "state", State::ALL.iter().map(|it| it.as_str()).collect()),
             // These have no list in the program; that each is written and read is tested beside the runs.
             ("runs", "phase", vec!["forward", "draining", "compensating", "needs_attention", "finished"]),
             ("runs", "outcome", vec!["deployed", "refused", "rolled_back", "given_up"]),
@@ -52,6 +54,9 @@ async fn what_cannot_be_true_is_refused() {
         let store = migrated(database).await;
         let id = promotion(&store, "shop", 1).await;
         run(&store, &id).await;
+        database
+            .run("insert into dead_letters (queue, body, size_bytes, content_type, reason) values ('intake', 'x', 1, '', 'r')")
+            .await;
         let refused = [
             ("update promotions set status = 'vanished', approved_by = 'Ines'", "promotions_status_check"),
             ("update promotions set status = 'approved'", "promotions_check"),
@@ -72,6 +77,22 @@ async fn what_cannot_be_true_is_refused() {
                 "jobs_check",
             ),
             ("insert into inbox (message_id) values ('m')", "inbox_check"),
+            (
+                "update dead_letters set state = 'lost', settled_by = 'Ines', settled_at = now()",
+                "dead_letters_state_check",
+            ),
+            ("update dead_letters set body = repeat('x', 65537)::bytea", "dead_letters_body_check"),
+            ("update dead_letters set size_bytes = 0", "dead_letters_check"),
+            ("update dead_letters set run = gen_random_uuid()", "dead_letters_check1"),
+            ("update dead_letters set settled_by = 'Ines'", "dead_letters_check2"),
+            (
+                "update dead_letters set state = 'discarded', settled_by = 'Ines', settled_at = now()",
+                "dead_letters_check3",
+            ),
+            (
+                "update dead_letters set state = 'redriven', settled_by = 'Ines', settled_at = now()",
+                "dead_letters_check4",
+            ),
             (
                 "insert into inbox (message_id, promotion, refused_field, refused_reason)
                  values ('m', 'CP-00000001', 'f', 'r')",

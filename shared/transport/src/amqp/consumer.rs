@@ -1,8 +1,10 @@
 //! A consumer that never goes deaf.
 //!
 //! 1. A driver task waits for the connection, opens a channel of its own, sets the prefetch and consumes.
-//! 2. It hands messages over as long as the channel lives. Every few seconds it asks the broker whether the
-//!    queue still has a consumer: a lost consumer is otherwise indistinguishable from a quiet queue.
+//! 2. It hands messages over as long as the channel lives. Every few seconds it asks the broker on that channel
+//!    for the queue's consumers and waiting messages: a lost consumer is otherwise indistinguishable from a
+//!    quiet queue. It is lost when the queue has none, and also when messages keep waiting while this one,
+//!    with room for more, is sent nothing: the consumer that the broker counts is then somebody else's.
 //! 3. On any error, cancellation or silence it gives the whole session up, waits, and starts again.
 //! 4. When asked to stop it cancels the consumer and puts back what nobody has seen; the channel stays open
 //!    until the last delivery in hand is settled.
@@ -17,19 +19,23 @@ use lapin::options::{
 };
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::delays;
 use super::inbox::{Arrival, Attendance, Grave, Inbox, put_back};
 use super::link::{Link, Live};
 use super::publisher::Publisher;
+use super::refusal::{Need, Refusal};
 use super::wire::short;
+use super::{ANSWER_TIMEOUT, delays};
 use crate::topology::SUBSCRIPTION_LENGTH_MAX;
 use crate::{Names, Outage, Queue};
 
-/// How often the broker is asked whether the queue still has a consumer.
+/// How often the broker is asked for the queue's consumers and waiting messages.
 const WATCHDOG_EVERY: Duration = Duration::from_secs(5);
+
+/// Longest wait for the end of a cancelled consumer's buffer.
+const DRAIN_TIMEOUT: Duration = ANSWER_TIMEOUT;
 
 /// A stop asked for by the consumer's owner, or by the broker's.
 #[derive(Clone, Debug)]
@@ -69,6 +75,13 @@ impl Source {
         Self::Queue { name: names.dead_queue(queue), grave: grave(names, queue, true) }
     }
 
+    fn need(&self) -> Need {
+        match self {
+            Self::Queue { .. } => Need::Consume,
+            Self::Topic { .. } => Need::Hear,
+        }
+    }
+
     fn describe(&self) -> &str {
         match self {
             Self::Queue { name, .. } => name,
@@ -94,14 +107,20 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Whether the broker answers and knows of a consumer.
-    async fn check(&self) -> Result<(), Outage> {
+    /// How many messages wait, if the broker answers and knows of a consumer.
+    async fn n_waiting(&self) -> Result<u32, Outage> {
         let look = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         let declared = self.channel.queue_declare(self.queue.clone(), look, FieldTable::default());
-        if self.live.answer(declared).await?.consumer_count() == 0 {
+        let queue = self.live.answer(declared).await?;
+        if queue.consumer_count() == 0 {
             return Err(Outage::Failed("RabbitMQ has forgotten the consumer".to_owned()));
         }
-        Ok(())
+        Ok(queue.message_count())
+    }
+
+    /// How many messages are out: each holds the session, besides the driver.
+    fn n_out(self: &Arc<Self>) -> usize {
+        Arc::strong_count(self) - 1
     }
 
     /// Ends the channel, so that its unsettled messages go to somebody else at once.
@@ -113,6 +132,27 @@ impl Session {
         if let Err(outage) = self.live.answer(goodbye).await {
             tracing::debug!(%outage, "the channel ended without a goodbye");
         }
+    }
+}
+
+/// What a watchdog remembers from one look to the next.
+#[derive(Default)]
+struct Watch {
+    /// Something was handed over since the last look.
+    is_fed: bool,
+    /// Messages waited at the last look, and this consumer had room for them.
+    is_starved: bool,
+}
+
+impl Watch {
+    /// Takes a look; an error when the consumer was starved the last time and was sent nothing since.
+    fn look(&mut self, n_waiting: u32, has_room: bool) -> Result<(), Outage> {
+        let is_fed = std::mem::take(&mut self.is_fed);
+        let was_starved = std::mem::replace(&mut self.is_starved, n_waiting > 0 && has_room && !is_fed);
+        if was_starved && self.is_starved {
+            return Err(Outage::Failed("messages wait, and RabbitMQ sends this consumer none".to_owned()));
+        }
+        Ok(())
     }
 }
 
@@ -129,6 +169,7 @@ pub(super) struct Driver {
     prefetch: u16,
     out: mpsc::Sender<Arrival>,
     is_consuming: watch::Sender<bool>,
+    refusal: Refusal,
     stop: Stop,
 }
 
@@ -136,6 +177,7 @@ impl Driver {
     pub(super) fn new(
         link: Link,
         publisher: Arc<Publisher>,
+        refusal: Refusal,
         source: Source,
         prefetch: u16,
         stop: Stop,
@@ -149,7 +191,7 @@ impl Driver {
         };
         let inbox = Inbox { arrivals, stop: stop.clone(), publisher, grave };
         let attendance = Attendance { queue: source.describe().to_owned(), is_consuming: watched };
-        let driver = Self { link, source, prefetch, out, is_consuming, stop };
+        let driver = Self { link, source, prefetch, out, is_consuming, refusal, stop };
         (driver, inbox, attendance)
     }
 
@@ -175,6 +217,7 @@ impl Driver {
                 Err(outage) => outage,
             };
             self.is_consuming.send_replace(false);
+            self.refusal.note(self.source.need(), &outage);
             tracing::warn!(queue = self.source.describe(), %outage, "cannot consume; trying again");
             tokio::select! {
                 () = self.stop.requested() => return,
@@ -186,6 +229,7 @@ impl Driver {
     async fn hand_over(&self, session: &Arc<Session>, mut stream: lapin::Consumer) -> End {
         let mut watchdog = interval(WATCHDOG_EVERY);
         watchdog.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut watch = Watch::default();
         loop {
             // The place is reserved first: a message that is taken is always handed over.
             let arrival = async {
@@ -198,10 +242,11 @@ impl Driver {
                     drain(session, stream).await;
                     return End::Stopped;
                 }
-                _now = watchdog.tick() => session.check().await.err(),
+                _now = watchdog.tick() => self.prove(session, &mut watch).await.err(),
                 arrival = arrival => match arrival {
                     Some((place, Some(Ok(raw)))) => {
                         place.send(Arrival { raw, session: Arc::clone(session) });
+                        watch.is_fed = true;
                         None
                     }
                     Some((_, Some(Err(error)))) => Some(Outage::from(error)),
@@ -217,6 +262,16 @@ impl Driver {
                 return End::Lost(outage);
             }
         }
+    }
+}
+
+impl Driver {
+    /// Proves that this very consumer still gets messages, as far as there are any for it.
+    async fn prove(&self, session: &Arc<Session>, watch: &mut Watch) -> Result<(), Outage> {
+        let n_waiting = session.n_waiting().await?;
+        // Behind a taken place more may lie in lapin's buffer; only with the place free the count is whole.
+        let has_room = self.out.capacity() > 0 && session.n_out() < self.prefetch.into();
+        watch.look(n_waiting, has_room)
     }
 }
 
@@ -272,7 +327,13 @@ async fn drain(session: &Session, mut stream: lapin::Consumer) {
         session.abandon().await;
         return;
     }
-    while let Some(Ok(unseen)) = stream.next().await {
-        put_back(&unseen.acker);
+    let put_back_all = async {
+        while let Some(Ok(unseen)) = stream.next().await {
+            put_back(&unseen.acker);
+        }
+    };
+    let drained = session.live.until_over(timeout(DRAIN_TIMEOUT, put_back_all)).await;
+    if !matches!(drained, Ok(Ok(()))) {
+        session.abandon().await;
     }
 }

@@ -76,6 +76,7 @@ impl Inbox {
             redelivered: raw.redelivered,
             user_id: text(properties.user_id()),
             dead_reason: wire::dead_reason(&properties),
+            died_after: wire::died_after(&properties),
             receipt: crate::delivery::Receipt::Amqp(Receipt {
                 acker: raw.acker,
                 properties: Box::new(properties),

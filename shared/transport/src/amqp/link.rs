@@ -260,9 +260,15 @@ async fn reconnect(address: &Address) -> Connection {
         sleep(delays.next().unwrap_or(CONNECT_TIMEOUT)).await;
         match address.connect().await {
             Ok(connection) => return connection,
-            Err(error) => {
-                tracing::warn!(connection = %address.name, %error, "RabbitMQ is still out of reach");
-            }
+            // A broker that starts may refuse whom it accepts a moment later, so even that is no end here.
+            Err(outage) => match address.classify(outage) {
+                ConnectError::Refused { sentence } => {
+                    tracing::error!(connection = %address.name, "{sentence}");
+                }
+                ConnectError::Unavailable(outage) => {
+                    tracing::warn!(connection = %address.name, %outage, "RabbitMQ is still out of reach");
+                }
+            },
         }
     }
 }

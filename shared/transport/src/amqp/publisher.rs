@@ -11,9 +11,10 @@ use futures_util::future::join_all;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{Channel, Confirmation};
 use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use super::link::{Link, Live};
+use super::refusal::{Need, Refusal};
 use super::wire::Packet;
 use crate::{Outage, PublishError};
 
@@ -24,10 +25,15 @@ const PUBLISH_TIMEOUT: Duration = Duration::from_secs(8);
 /// Messages under way at once. Bounds memory; enough that the round trips overlap.
 const WINDOW: usize = 256;
 
+/// How often it is proven that the broker takes messages. `RabbitMQ` tells only those of an alarm who publish, and
+/// an idle process would be ready for work that it cannot pass on.
+const PROBE_EVERY: Duration = Duration::from_secs(5);
+
 /// Publishes over one link.
 #[derive(Debug)]
 pub(super) struct Publisher {
     link: Link,
+    refusal: Refusal,
     lane: Mutex<Option<Arc<Lane>>>,
 }
 
@@ -45,8 +51,20 @@ impl Lane {
 }
 
 impl Publisher {
-    pub(super) fn new(link: Link) -> Self {
-        Self { link, lane: Mutex::new(None) }
+    pub(super) fn new(link: Link, refusal: Refusal) -> Self {
+        Self { link, refusal, lane: Mutex::new(None) }
+    }
+
+    /// Publishes the probe every few seconds, for ever: an alarm shows on the link, silence has it rebuilt.
+    pub(super) async fn keep_proving(&self, probe: Packet) {
+        let mut pulse = interval(PROBE_EVERY);
+        pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            pulse.tick().await;
+            for error in self.publish(vec![Ok(probe.clone())]).await.into_iter().filter_map(Result::err) {
+                tracing::debug!(%error, "RabbitMQ takes no messages");
+            }
+        }
     }
 
     /// Publishes all, and answers for each in the same order; those that can never be sent keep their error.
@@ -109,6 +127,7 @@ impl Publisher {
 
     /// A channel with unanswered messages is not used again; a silent connection is rebuilt.
     async fn give_up_if_broken(&self, lane: &Arc<Lane>, answers: &[Result<(), PublishError>]) {
+        answers.iter().filter_map(outage).for_each(|outage| self.refusal.note(Need::Publish, outage));
         let mut outages = answers.iter().filter_map(outage).peekable();
         if outages.peek().is_none() {
             return;

@@ -11,11 +11,15 @@ use crate::{Message, Names, Outage, PublishError};
 
 const TRACEPARENT: &str = "traceparent";
 const REASON: &str = "x-slipway-reason";
+const DELIVERIES: &str = "x-slipway-deliveries";
+const FIRST_DEATH: &str = "x-first-death-reason";
 const APP: &str = "slipway";
+/// A key of the dead-letter exchange that is no queue's.
+const PROBE: &str = "probe";
 const PERSISTENT: u8 = 2;
 
 /// A message in AMQP's terms.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Packet {
     pub(super) exchange: ShortString,
     pub(super) routing_key: ShortString,
@@ -61,8 +65,11 @@ impl Packet {
         reason: &str,
     ) -> Self {
         let traceparent = header(original, TRACEPARENT);
-        let mut properties = BasicProperties::default()
-            .with_headers(headers([(TRACEPARENT, traceparent), (REASON, Some(reason.to_owned()))]));
+        let mut headers = headers([(TRACEPARENT, traceparent), (REASON, Some(reason.to_owned()))]);
+        // What is dead already keeps the count that it died with.
+        let deliveries = died_after(original).unwrap_or_else(|| delivery_count(original) + 1);
+        headers.insert(DELIVERIES.into(), AMQPValue::LongLongInt(deliveries.into()));
+        let mut properties = BasicProperties::default().with_headers(headers);
         if let Some(id) = original.message_id() {
             properties = properties.with_message_id(id.clone());
         }
@@ -77,6 +84,18 @@ impl Packet {
             body,
             known_as: "dead",
         }
+    }
+
+    /// A message that no queue takes: its confirmation proves that the broker takes messages.
+    pub(super) fn probe(names: &Names) -> Result<Self, Outage> {
+        Ok(Self {
+            exchange: short(&names.dead_exchange())?,
+            routing_key: short(PROBE)?,
+            is_mandatory: false,
+            properties: ours(BasicProperties::default()),
+            body: Vec::new(),
+            known_as: "dead",
+        })
     }
 
     pub(super) fn unroutable(&self) -> PublishError {
@@ -109,15 +128,22 @@ pub(super) fn traceparent(properties: &BasicProperties) -> Option<String> {
 
 /// How many deliveries failed before this one; `RabbitMQ` leaves the header out the first time.
 pub(super) fn delivery_count(properties: &BasicProperties) -> u32 {
-    let headers = properties.headers().as_ref();
-    let count = headers.and_then(|table| table.inner().get("x-delivery-count"));
-    count.and_then(whole_number).unwrap_or(0)
+    number(properties, "x-delivery-count").unwrap_or(0)
+}
+
+/// How often a dead letter had been delivered when it died: what we noted, or the limit if it died of that.
+pub(super) fn died_after(properties: &BasicProperties) -> Option<u32> {
+    let of_limit = || {
+        let cause = header(properties, FIRST_DEATH)?;
+        (cause == "delivery_limit").then_some(DELIVERY_LIMIT + 1)
+    };
+    number(properties, DELIVERIES).or_else(of_limit)
 }
 
 /// Why it is a dead letter: our reason, or what `RabbitMQ` noted when it moved the message by itself.
 pub(super) fn dead_reason(properties: &BasicProperties) -> Option<String> {
     let noted = || {
-        let cause = header(properties, "x-first-death-reason")?;
+        let cause = header(properties, FIRST_DEATH)?;
         Some(match cause.as_str() {
             "delivery_limit" => worn_out_reason(DELIVERY_LIMIT + 1),
             "rejected" => "a worker gave the message up without a reason".to_owned(),
@@ -138,7 +164,8 @@ fn header(properties: &BasicProperties, name: &str) -> Option<String> {
     None
 }
 
-fn whole_number(value: &AMQPValue) -> Option<u32> {
+fn number(properties: &BasicProperties, name: &str) -> Option<u32> {
+    let value = properties.headers().as_ref()?.inner().get(name)?;
     let number = value.as_long_long_int();
     u32::try_from(number?).ok()
 }

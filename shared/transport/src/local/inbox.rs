@@ -79,6 +79,7 @@ impl Inbox {
             redelivered: letter.delivery_count > 0,
             user_id: None,
             dead_reason: letter.dead_reason.clone(),
+            died_after: letter.died_after,
             receipt: crate::delivery::Receipt::Local(Receipt {
                 broker: self.broker.clone(),
                 queue: self.queue.clone(),

@@ -59,7 +59,7 @@ async fn a_message_arrives_as_it_was_published(broker: Broker) {
         assert_eq!(delivery.content_type, "application/json");
         assert_eq!(delivery.traceparent, sent.traceparent);
         assert_eq!((delivery.delivery_count, delivery.redelivered), (0, false));
-        assert_eq!(delivery.dead_reason, None);
+        assert_eq!((delivery.dead_reason.as_deref(), delivery.died_after), (None, None));
         assert!(delivery.ack().await);
     }
 }
@@ -138,6 +138,7 @@ async fn retries_are_counted_up_to_the_limit_and_then_the_message_is_dead(broker
     assert_eq!(dead.traceparent.as_deref(), Some(TRACEPARENT));
     let reason = "the message was delivered 11 times and nobody could finish with it";
     assert_eq!(dead.dead_reason.as_deref(), Some(reason));
+    assert_eq!(dead.died_after, Some(DELIVERY_LIMIT + 1));
     assert!(dead.ack().await);
 }
 
@@ -155,6 +156,7 @@ async fn a_dead_letter_carries_its_reason(broker: Broker) {
     assert_eq!(dead.content_type, "application/json");
     assert_eq!(dead.traceparent.as_deref(), Some(TRACEPARENT));
     assert_eq!(dead.dead_reason.as_deref(), Some(reason));
+    assert_eq!(dead.died_after, Some(1));
     assert!(dead.ack().await);
 }
 
@@ -176,6 +178,7 @@ async fn a_dead_letter_can_be_put_back_and_discarded(broker: Broker) {
     assert!(next(&mut graveyard).await.dead_letter("second").await);
     let last = next(&mut graveyard).await;
     assert_eq!(last.dead_reason.as_deref(), Some("second"));
+    assert_eq!(last.died_after, Some(1), "only deliveries of the living count");
     assert!(last.ack().await);
 }
 

@@ -1,4 +1,5 @@
-//! A way to `RabbitMQ` that can be cut, silenced and restored, and that can raise a memory alarm.
+//! A way to `RabbitMQ` that can be cut, silenced and restored, that can raise a memory alarm, and that can cancel a
+//! consumer behind its client's back.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -13,6 +14,12 @@ use tokio_util::sync::CancellationToken;
 const BLOCKED: &[u8] = b"\x01\x00\x00\x00\x00\x00\x12\x00\x0a\x00\x3c\x0dlow on memory\xce";
 const UNBLOCKED: &[u8] = b"\x01\x00\x00\x00\x00\x00\x04\x00\x0a\x00\x3d\xce";
 
+/// Class and method of basic.consume-ok, and of basic.cancel.
+const CONSUME_OK: &[u8] = &[0, 60, 0, 21];
+const CANCEL: &[u8] = &[0, 60, 0, 30];
+/// A frame's type, channel and size stand before its method.
+const FRAME_HEAD: usize = 7;
+
 /// What happens on the way.
 #[derive(Clone)]
 struct Way {
@@ -22,10 +29,18 @@ struct Way {
     /// How many connections, counted from the first, hear nothing more.
     silenced: watch::Sender<u32>,
     /// The client's ends of publishing connections; whoever carries a connection owns its end.
-    publishing: Arc<Mutex<Vec<Weak<Client>>>>,
+    publishing: Arc<Mutex<Vec<Weak<End>>>>,
+    consumers: Arc<Mutex<Vec<Consumer>>>,
 }
 
-type Client = Mutex<OwnedWriteHalf>;
+/// A consumer that the server knows of.
+struct Consumer {
+    server: Weak<End>,
+    /// The frame that cancels it without an answer.
+    cancel: Vec<u8>,
+}
+
+type End = Mutex<OwnedWriteHalf>;
 
 pub(crate) struct Proxy {
     pub(crate) url: String,
@@ -44,6 +59,7 @@ impl Proxy {
             cut: Arc::default(),
             silenced: watch::Sender::new(0),
             publishing: Arc::default(),
+            consumers: Arc::default(),
         };
         tokio::spawn(accept(listener, server.to_owned(), way.clone()));
         Self { url: format!("{start}@{address}/{vhost}"), way }
@@ -73,6 +89,15 @@ impl Proxy {
             client.lock().await.write_all(frame).await.unwrap();
         }
     }
+
+    /// Cancels every consumer of the moment at the server; the clients are told nothing.
+    pub(crate) async fn cancel_consumers(&self) {
+        for consumer in self.way.consumers.lock().await.drain(..) {
+            if let Some(server) = consumer.server.upgrade() {
+                server.lock().await.write_all(&consumer.cancel).await.unwrap();
+            }
+        }
+    }
 }
 
 async fn accept(listener: TcpListener, server: String, way: Way) {
@@ -92,8 +117,8 @@ async fn accept(listener: TcpListener, server: String, way: Way) {
 /// Carries bytes both ways until an end closes.
 async fn carry(client: TcpStream, server: TcpStream, number: u32, way: Way) {
     let (mut from_client, to_client) = client.into_split();
-    let (mut from_server, mut to_server) = server.into_split();
-    let to_client = Arc::new(Mutex::new(to_client));
+    let (mut from_server, to_server) = server.into_split();
+    let (to_client, to_server) = (Arc::new(Mutex::new(to_client)), Arc::new(Mutex::new(to_server)));
     let silenced = way.silenced.subscribe();
     let forth = async {
         while let Some(bytes) = read(&mut from_client).await {
@@ -101,11 +126,13 @@ async fn carry(client: TcpStream, server: TcpStream, number: u32, way: Way) {
                 way.publishing.lock().await.push(Arc::downgrade(&to_client));
             }
             hold_if_silenced(&silenced, number).await;
-            write(&mut to_server, &bytes).await;
+            write(&mut *to_server.lock().await, &bytes).await;
         }
     };
     let back = async {
         while let Some(bytes) = read(&mut from_server).await {
+            let known = |cancel| Consumer { server: Arc::downgrade(&to_server), cancel };
+            way.consumers.lock().await.extend(cancels(&bytes).into_iter().map(known));
             hold_if_silenced(&silenced, number).await;
             write(&mut *to_client.lock().await, &bytes).await;
         }
@@ -114,6 +141,22 @@ async fn carry(client: TcpStream, server: TcpStream, number: u32, way: Way) {
         () = forth => {}
         () = back => {}
     }
+}
+
+/// For each consumer that the server has just confirmed, the frame that cancels it without an answer.
+fn cancels(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let confirmed = |at: &usize| *at >= FRAME_HEAD && bytes[*at..].starts_with(CONSUME_OK);
+    (0..bytes.len())
+        .filter(confirmed)
+        .map(|at| {
+            let channel = &bytes[at - FRAME_HEAD + 1..at - FRAME_HEAD + 3];
+            let tag = &bytes[at + CONSUME_OK.len()..];
+            let tag = &tag[..=usize::from(tag[0])];
+            let payload = [CANCEL, tag, &[1]].concat();
+            let size = u32::try_from(payload.len()).unwrap().to_be_bytes();
+            [&[1], channel, &size, &payload, &[0xce]].concat()
+        })
+        .collect()
 }
 
 async fn hold_if_silenced(silenced: &watch::Receiver<u32>, number: u32) {

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
+use lapin::BasicProperties;
+use lapin::options::{BasicPublishOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::FieldTable;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use transport::{
-    Broker, ConnectError, Exchange, Names, Outage, PublishError, Queue, Topology, TopologyError,
+    Broker, ConnectError, Exchange, Names, Outage, PAYLOAD_BYTES_MAX, PublishError, Queue, Topology,
+    TopologyError,
 };
 
 use crate::messages::{jobs, message, several, to};
@@ -109,6 +111,74 @@ async fn a_silent_connection_is_given_up_and_rebuilt() {
         broker.close().await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_consumer_that_was_cancelled_unheard_comes_back_before_there_is_work() {
+    with_names(async |names| {
+        let (proxy, broker) = through_proxy(names.clone()).await;
+        let mut consumer = broker.consume(&jobs("build"), 1, CancellationToken::new());
+        until_consumers(&names.queue(&jobs("build")), 1).await;
+        proxy.cancel_consumers().await;
+        until_consumers(&names.queue(&jobs("build")), 0).await;
+        until_consumers(&names.queue(&jobs("build")), 1).await;
+        assert_hears(&broker, &mut consumer).await;
+        broker.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_consumer_that_was_cancelled_unheard_comes_back_where_the_queue_has_others() {
+    with_names(async |names| {
+        let (proxy, broker) = through_proxy(names.clone()).await;
+        let mut consumer = broker.consume(&jobs("build"), 2, CancellationToken::new());
+        publish(&broker, &several(1, &jobs("build"))).await;
+        let mut in_hand = vec![next(&mut consumer).await];
+        // The other one is busy: what comes now is for the one that the broker has forgotten.
+        let elsewhere = connect(&amqp_url(), names).await;
+        let mut other = elsewhere.consume(&jobs("build"), 1, CancellationToken::new());
+        publish(&broker, &several(2, &jobs("build"))).await;
+        in_hand.push(next(&mut other).await);
+        in_hand.push(next(&mut consumer).await);
+        assert!(in_hand.remove(0).ack().await);
+
+        proxy.cancel_consumers().await;
+        assert_hears(&broker, &mut consumer).await;
+        elsewhere.close().await;
+        broker.close().await;
+    })
+    .await;
+}
+
+/// Waits until the broker counts so many consumers of the queue.
+async fn until_consumers(queue: &str, count: u32) {
+    let (_connection, channel) = admin().await;
+    let counted = async {
+        loop {
+            let look = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+            let seen = channel.queue_declare(queue.into(), look, FieldTable::default()).await.unwrap();
+            if seen.consumer_count() == count {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(Duration::from_mins(1), counted).await.expect("the consumers never came to that number");
+}
+
+async fn assert_hears(broker: &Broker, consumer: &mut transport::Consumer) {
+    let sent = to(&jobs("build"));
+    publish(broker, std::slice::from_ref(&sent)).await;
+    loop {
+        let delivery = next(consumer).await;
+        let id = delivery.id;
+        // It may have been in another's hand when that one's session ended.
+        assert!(delivery.ack().await);
+        if id == Some(sent.id) {
+            return;
+        }
+    }
 }
 
 #[tokio::test]
@@ -281,6 +351,37 @@ async fn refusal(url: &str) -> ConnectError {
     let connected = Broker::amqp(url, "transport test", Names::default());
     let connected = timeout(Duration::from_secs(10), connected).await;
     connected.expect("no answer within 10 seconds").unwrap_err()
+}
+
+#[tokio::test]
+async fn a_foreign_message_of_any_size_and_shape_arrives_and_dies_whole() {
+    with_names(async |names| {
+        let broker = connect(&amqp_url(), names.clone()).await;
+        broker.topology_apply().await.unwrap();
+        let (_connection, channel) = admin().await;
+        let body = vec![0xff; 16 * PAYLOAD_BYTES_MAX];
+        let nameless = BasicProperties::default().with_message_id("not one of ours".into());
+        let published = channel.basic_publish(
+            names.exchange(Exchange::Ship).into(),
+            "whatever".into(),
+            BasicPublishOptions::default(),
+            &body,
+            nameless,
+        );
+        published.await.unwrap().await.unwrap();
+
+        let mut consumer = broker.consume(&Queue::Intake, 1, CancellationToken::new());
+        let delivery = next(&mut consumer).await;
+        assert!(delivery.id.is_none() && delivery.body == body);
+        assert!(delivery.dead_letter("it is too large").await);
+        let mut graveyard = broker.consume_dead(&Queue::Intake, 1, CancellationToken::new());
+        let dead = next(&mut graveyard).await;
+        assert!(dead.id.is_none() && dead.body == body);
+        assert_eq!(dead.dead_reason.as_deref(), Some("it is too large"));
+        assert!(dead.ack().await);
+        broker.close().await;
+    })
+    .await;
 }
 
 async fn delete_queue(name: &str) {

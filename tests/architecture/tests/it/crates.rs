@@ -50,12 +50,33 @@ const ARROWS: &[(&str, &[&str])] = &[
             "cli",
         ],
     ),
+    // It checks what decides, alone.
+    ("modelcheck", &["domain"]),
     // They stand outside: what they test or build, they meet as programs.
     ("servers", &[]),
     ("xtask", &["servers"]),
     ("portal", &[]),
     ("architecture", &[]),
-    ("e2e", &[]),
+    // Its one program puts the parts together anew, so that jobs can be made to fail.
+    (
+        "e2e",
+        &[
+            "adapters",
+            "domain",
+            "engine",
+            "scheduler",
+            "supervisor",
+            "backup",
+            "build",
+            "swap",
+            "health",
+            "cleanup",
+            "console",
+            "telemetry",
+        ],
+    ),
+    // Its check knows nothing of Slipway; it needs the shops opened, and a way to the broker.
+    ("chaos", &["adapters", "servers", "transport"]),
     ("scratch", &[]),
 ];
 
@@ -63,7 +84,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 const CLIENTS: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
     ("jiff-sqlx", &["store"]),
-    ("lapin", &["transport"]),
+    // The end-to-end tests also publish as strangers do, past every rule of ours.
+    ("lapin", &["transport", "e2e"]),
     ("bollard", &["adapters"]),
     ("deadpool-postgres", &["adapters"]),
 ];

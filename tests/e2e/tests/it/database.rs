@@ -59,6 +59,10 @@ impl Database {
         self.client().await.query_one(query, &[]).await.unwrap().get(0)
     }
 
+    pub(crate) async fn execute(&self, statement: &str) {
+        self.client().await.batch_execute(statement).await.unwrap();
+    }
+
     pub(crate) async fn fingerprint(&self) -> Fingerprint {
         let settings = DatabaseSettings { url: self.url(), tools: None };
         let production = Production::connect(settings).await.unwrap();

@@ -1,5 +1,6 @@
 //! Slipway from outside: the real program with real servers, asked by its command line, its HTTP API
 //! and its broker, and then an independent look at what serves, what the database holds and what is left.
+//! Only where jobs themselves must go wrong another program takes its place (`src/faulty.rs`).
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
@@ -14,10 +15,15 @@ mod removal;
 mod role;
 mod servers;
 mod shop;
+mod stranger;
 mod system;
 
+mod broker;
 mod clocks;
+mod compensation;
+mod crashes;
 mod data;
+mod dead_letters;
 mod decisions;
 mod disk;
 mod faults;
@@ -26,4 +32,5 @@ mod intake;
 mod network;
 mod progress;
 mod records;
+mod restarts;
 mod secrets;

@@ -73,7 +73,7 @@ fn assert_steps_in_order(told: &[ProgressEvent], feature: &Feature) {
 }
 
 /// Reads the events after `after` until the last one, or `count` of them.
-async fn stream(system: &System, id: &str, after: i64, count: usize) -> Vec<ProgressEvent> {
+pub(crate) async fn stream(system: &System, id: &str, after: i64, count: usize) -> Vec<ProgressEvent> {
     let path = format!("/promotions/{id}/events?after={after}");
     let mut answer = system.ask(&path).await.unwrap();
     let (mut text, mut told): (Vec<u8>, Vec<ProgressEvent>) = (Vec::new(), Vec::new());

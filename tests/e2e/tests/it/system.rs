@@ -1,13 +1,16 @@
 //! A whole Slipway of a test's own.
 
 use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
+use std::sync::{Mutex, PoisonError};
 
 use protocol::http::Promotion;
 use reqwest::{Response, StatusCode};
+use rustix::process::Signal;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use transport::{Broker, Names};
 
@@ -23,12 +26,17 @@ use crate::shop::{Shop, free_port};
 pub(crate) const ROLES: [&str; 8] =
     ["scheduler", "supervisor", "backup", "build", "swap", "health", "cleanup", "console"];
 
+/// A second process of each.
+const SECONDS: [&str; 8] =
+    ["scheduler 2", "supervisor 2", "backup 2", "build 2", "swap 2", "health 2", "cleanup 2", "console 2"];
+
 /// Lines of each log that a failing test shows.
 const LOG_LINES: usize = 40;
 
 /// A running Slipway; its processes end when it is dropped.
 pub(crate) struct System {
-    roles: BTreeMap<&'static str, Role>,
+    /// Behind a lock, so that roles may come and go while others look at the system.
+    roles: Mutex<BTreeMap<&'static str, Role>>,
     console: String,
     /// The way to its broker, unless that is inside its one process.
     broker: Option<Broker>,
@@ -60,24 +68,98 @@ impl System {
 
     /// A process per role, over `RabbitMQ`, with names of its own there.
     pub(crate) async fn distributed(settings: &[(&str, &str)]) -> Self {
-        let mut system = Self::new().await;
-        let prefix = system.database.name().replace('_', "-");
-        let amqp = servers::amqp();
+        Self::distributed_over(&servers::amqp(), settings).await
+    }
+
+    /// The same over a `RabbitMQ` of the test's own.
+    pub(crate) async fn distributed_over(amqp: &str, settings: &[(&str, &str)]) -> Self {
+        Self::over_broker(amqp, settings, false).await
+    }
+
+    /// Two processes per role.
+    pub(crate) async fn distributed_twice(settings: &[(&str, &str)]) -> Self {
+        Self::over_broker(&servers::amqp(), settings, true).await
+    }
+
+    async fn over_broker(amqp: &str, settings: &[(&str, &str)], is_doubled: bool) -> Self {
+        let mut system = Self::idle_over(amqp).await;
+        let prefix = system.broker_prefix();
         let mut settings = settings.to_vec();
-        settings.extend([("SLIPWAY_AMQP_URL", amqp.as_str()), ("SLIPWAY_BROKER_PREFIX", prefix.as_str())]);
-        let mut topology = tokio::process::Command::from(system.command(&settings));
-        succeed(topology.args(["topology", "apply"])).await;
+        settings.extend([("SLIPWAY_AMQP_URL", amqp), ("SLIPWAY_BROKER_PREFIX", prefix.as_str())]);
         for role in ROLES {
             system.add(role, &settings);
         }
-        system.broker = Some(Broker::amqp(&amqp, "end to end test", Names::new(prefix)).await.unwrap());
+        if is_doubled {
+            // Outsiders know the address of the first console.
+            settings.push(("SLIPWAY_CONSOLE_LISTEN", "127.0.0.1:0"));
+            for name in SECONDS {
+                system.add(name, &settings);
+            }
+        }
         system.until_ready().await;
         system
     }
 
+    /// Every role in one process over `RabbitMQ`, whose jobs go wrong as [`System::strike`] says.
+    pub(crate) async fn faulty() -> Self {
+        let amqp = servers::amqp();
+        let mut system = Self::idle_over(&amqp).await;
+        let prefix = system.broker_prefix();
+        let settings = [
+            ("SLIPWAY_AMQP_URL", amqp.as_str()),
+            ("SLIPWAY_BROKER_PREFIX", prefix.as_str()),
+            ("SLIPWAY_LEASE_SECONDS", "2"),
+        ];
+        system.strike("none", "fails_before");
+        let mut command = system.command(&settings);
+        let plan = system.plan();
+        command.arg("serve").arg(plan);
+        system.run("all", in_place_of(&command, env!("CARGO_BIN_EXE_faulty")));
+        system.until_ready().await;
+        system
+    }
+
+    /// From now on this happens to every try of the job, and nothing to any other.
+    pub(crate) fn strike(&self, job: &str, fault: &str) {
+        let new = self.plan().with_extension("new");
+        std::fs::write(&new, json!({ "job": job, "fault": fault }).to_string()).unwrap();
+        std::fs::rename(new, self.plan()).unwrap();
+    }
+
+    /// Whether a job has begun to hang since this was last asked.
+    pub(crate) fn take_hanging(&self) -> bool {
+        std::fs::remove_file(self.plan().with_extension("hangs")).is_ok()
+    }
+
+    fn plan(&self) -> std::path::PathBuf {
+        self.folder.path().join("plan.json")
+    }
+
+    /// The queues are there, and no process runs.
+    pub(crate) async fn idle_over(amqp: &str) -> Self {
+        let mut system = Self::new().await;
+        let names = Names::new(system.broker_prefix());
+        system.broker = Some(Broker::amqp(amqp, "end to end test", names).await.unwrap());
+        system.apply_topology(amqp).await;
+        system
+    }
+
+    /// Declares the queues that are missing, as an operator does.
+    pub(crate) async fn apply_topology(&self, amqp: &str) {
+        let prefix = self.broker_prefix();
+        let settings = [("SLIPWAY_AMQP_URL", amqp), ("SLIPWAY_BROKER_PREFIX", prefix.as_str())];
+        let mut topology = tokio::process::Command::from(self.command(&settings));
+        succeed(topology.args(["topology", "apply"])).await;
+    }
+
+    /// What the names of its queues begin with.
+    pub(crate) fn broker_prefix(&self) -> String {
+        self.database.name().replace('_', "-")
+    }
+
     async fn new() -> Self {
         Self {
-            roles: BTreeMap::new(),
+            roles: Mutex::default(),
             console: format!("127.0.0.1:{}", free_port()),
             broker: None,
             database: Database::create("e2e_slipway").await,
@@ -87,10 +169,15 @@ impl System {
 
     fn add(&mut self, name: &'static str, settings: &[(&str, &str)]) {
         let mut command = self.command(settings);
-        command.args(["serve", name]);
+        let role = name.trim_end_matches(" 2");
+        command.args(["serve", role]);
+        self.run(name, command);
+    }
+
+    fn run(&mut self, name: &'static str, command: Command) {
         let mut role = Role::new(command, self.folder.path().join(format!("{name}.log")));
         role.start();
-        self.roles.insert(name, role);
+        self.roles.lock().unwrap().insert(name, role);
     }
 
     /// The program with nothing of the outer environment's settings.
@@ -109,12 +196,13 @@ impl System {
         command
     }
 
-    async fn until_ready(&self) {
-        eventually("Slipway is ready", async || {
-            let answer = reqwest::get(self.address("/readyz")).await.ok()?;
-            answer.status().is_success().then_some(())
-        })
-        .await;
+    pub(crate) async fn until_ready(&self) {
+        eventually("Slipway is ready", async || self.is_ready().await?.then_some(())).await;
+    }
+
+    /// Whether the console says that it can do its work; nothing while it does not answer.
+    pub(crate) async fn is_ready(&self) -> Option<bool> {
+        Some(reqwest::get(self.address("/readyz")).await.ok()?.status().is_success())
     }
 
     /// The broker, as outside programs reach it.
@@ -132,22 +220,62 @@ impl System {
 
     /// Kills a role where it stands.
     pub(crate) fn kill(&mut self, role: &str) {
-        self.roles.get_mut(role).unwrap().kill();
+        self.role(role).kill();
     }
 
     /// Asks a role to end, and waits until it has.
     pub(crate) async fn end(&mut self, role: &str) -> ExitStatus {
-        self.roles.get_mut(role).unwrap().end().await
+        self.role(role).end().await
+    }
+
+    /// The processes by name, those of the same role together.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        self.roles.lock().unwrap().keys().copied().collect()
+    }
+
+    /// Asks a process to end, waits until it has, and starts it again.
+    pub(crate) async fn restart(&self, name: &'static str) {
+        let mut role = self.roles.lock().unwrap().remove(name).unwrap();
+        role.until_awake().await;
+        let status = role.end().await;
+        assert!(status.success(), "{name} ended with {status}:\n{}", role.log());
+        role.start();
+        self.roles.lock().unwrap().insert(name, role);
     }
 
     /// Starts a role that was killed or has ended.
     pub(crate) fn start(&mut self, role: &str) {
-        self.roles.get_mut(role).unwrap().start();
+        self.role(role).start();
+    }
+
+    fn role(&mut self, name: &str) -> &mut Role {
+        self.roles.get_mut().unwrap().get_mut(name).unwrap()
+    }
+
+    /// Starts every role again that has died as tests let it die; answers how many.
+    ///
+    /// One that ended in another way fails the test.
+    pub(crate) fn revive(&self) -> usize {
+        let mut revived = 0;
+        for (name, role) in self.roles.lock().unwrap().iter_mut() {
+            if let Some(status) = role.ended() {
+                let deaths = [Signal::KILL, Signal::ABORT].map(Signal::as_raw);
+                assert!(status.signal().is_some_and(|it| deaths.contains(&it)), "{name} ended: {status}");
+                role.start();
+                revived += 1;
+            }
+        }
+        revived
+    }
+
+    /// How much memory each process uses, in bytes.
+    pub(crate) fn memory_bytes(&self) -> Vec<(&'static str, u64)> {
+        self.roles.lock().unwrap().iter().map(|(name, role)| (*name, role.memory_bytes())).collect()
     }
 
     /// What all processes have written so far.
     pub(crate) fn logs(&self) -> Vec<(&'static str, String)> {
-        self.roles.iter().map(|(name, role)| (*name, role.log())).collect()
+        self.roles.lock().unwrap().iter().map(|(name, role)| (*name, role.log())).collect()
     }
 }
 
@@ -218,7 +346,8 @@ impl System {
 impl Drop for System {
     fn drop(&mut self) {
         // All at once: one that outlives the others would only complain.
-        for role in self.roles.values_mut() {
+        let roles = self.roles.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for role in roles.values_mut() {
             role.kill();
         }
         if std::thread::panicking() {
@@ -229,6 +358,19 @@ impl Drop for System {
             }
         }
     }
+}
+
+/// The same command of another program.
+fn in_place_of(command: &Command, program: &str) -> Command {
+    let mut other = Command::new(program);
+    other.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => other.env(name, value),
+            None => other.env_remove(name),
+        };
+    }
+    other
 }
 
 /// The names in a folder; none where there is no folder.

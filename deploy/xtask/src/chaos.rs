@@ -1,0 +1,23 @@
+//! `cargo xtask chaos`: builds what the chaos run needs and runs it.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use servers::interrupt::Interrupt;
+
+use crate::cargo;
+
+/// Runs it with further arguments and gives its exit code back.
+pub(crate) fn run(interrupt: &Interrupt, arguments: &[String]) -> Result<ExitCode> {
+    let portal = cargo::build_portal(interrupt)?;
+    let slipway = cargo::build_slipway(interrupt, &[])?;
+    if !interrupt.run(&mut cargo::command(&["build", "--package", "chaos"]))?.success() {
+        bail!("the chaos run does not build");
+    }
+    let program = cargo::root().join("target/debug/chaos");
+    let mut command = std::process::Command::new(program);
+    let status =
+        interrupt.run(command.arg("--slipway").arg(slipway).arg("--portal").arg(portal).args(arguments))?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+}

@@ -1,0 +1,166 @@
+//! The report of a run.
+
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use crate::Arguments;
+use crate::check::{Findings, Wrong};
+use crate::faults::Happened;
+use crate::load::Load;
+use crate::measure::{Measured, Spans};
+
+/// The report as Markdown.
+pub(crate) fn write(
+    arguments: &Arguments,
+    load: &Load,
+    happened: &Happened,
+    findings: &Findings,
+    measured: &Measured,
+    duration: Duration,
+) -> String {
+    let mut text = String::new();
+    // Writing to a text cannot fail.
+    compose(&mut text, arguments, load, happened, findings, measured, duration).unwrap_or_default();
+    text
+}
+
+fn compose(
+    text: &mut String,
+    arguments: &Arguments,
+    load: &Load,
+    happened: &Happened,
+    findings: &Findings,
+    measured: &Measured,
+    duration: Duration,
+) -> fmt::Result {
+    let verdict = if findings.is_empty() { "nothing lost, stuck, doubled or untruthful" } else { "FAILED" };
+    writeln!(text, "# Chaos: {verdict}\n")?;
+    writeln!(
+        text,
+        "`cargo xtask chaos --promotions {} --seed {} --shops {} --lease-seconds {}`{}, {}, {}.\n",
+        arguments.promotions,
+        arguments.seed,
+        arguments.shops,
+        arguments.lease_seconds,
+        if arguments.calm { " `--calm`" } else { "" },
+        jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC"),
+        machine(),
+    )?;
+    writeln!(
+        text,
+        "{} promotions and {} faults in {} min {} s. Real processes: two of each role, one console; RabbitMQ, Slipway's\n\
+         database and the shops' databases on private servers; the shops' applications as local processes.\n",
+        load.shipments().len(),
+        happened.total(),
+        duration.as_secs() / 60,
+        duration.as_secs() % 60,
+    )?;
+    writeln!(
+        text,
+        "| lost | stuck | doubled | untruthful | facts compared | starts of applications |\n|---|---|---|---|---|---|"
+    )?;
+    let count = |kind| findings.count(kind);
+    writeln!(
+        text,
+        "| {} | {} | {} | {} | {} | {} |\n",
+        count(Wrong::Lost),
+        count(Wrong::Stuck),
+        count(Wrong::Doubled),
+        count(Wrong::Untruthful),
+        findings.compared,
+        findings.starts,
+    )?;
+    if !findings.is_empty() {
+        writeln!(text, "## What is wrong\n")?;
+        for (kind, what) in &findings.wrong {
+            writeln!(text, "- **{kind}**: {what}")?;
+        }
+        writeln!(text)?;
+    }
+    if !findings.unchecked.is_empty() {
+        writeln!(
+            text,
+            "Not compared with the world, because Slipway itself calls for a person there: {}.\n",
+            findings.unchecked.join(", ")
+        )?;
+    }
+    writeln!(
+        text,
+        "{} times a person had a rollback tried again. {} deployments say that they could not clean up. {} backups are whole and on nobody's record: their worker died\n\
+         between finishing the file and reporting it.\n",
+        load.shipments().iter().map(|shipment| shipment.resumes).sum::<usize>(),
+        findings.warnings,
+        findings.unrecorded_backups,
+    )?;
+    write_outcomes(text, findings)?;
+    write_spans(text, arguments, measured)?;
+    write_faults(text, happened)?;
+    writeln!(text, "\n## Where the time goes\n\n| job | times | median |\n|---|---|---|")?;
+    for (job, count, median) in &measured.jobs {
+        writeln!(text, "| `{job}` | {count} | {:.0} ms |", median * 1_000.0)?;
+    }
+    Ok(())
+}
+
+fn write_outcomes(text: &mut String, findings: &Findings) -> fmt::Result {
+    writeln!(text, "## How the promotions ended\n\n| feature | ended as | promotions |\n|---|---|---|")?;
+    for ((kind, status), count) in &findings.outcomes {
+        writeln!(text, "| {kind} | {status} | {count} |")?;
+    }
+    writeln!(text)
+}
+
+fn write_spans(text: &mut String, arguments: &Arguments, measured: &Measured) -> fmt::Result {
+    writeln!(text, "## How long it took\n\n| | count | median | p99 | longest |\n|---|---|---|---|---|")?;
+    for (what, spans) in [
+        ("from the kill of a job's holder to the claim of what follows", &measured.recovery),
+        ("the same, where no server was away meanwhile", &measured.recovery_alone),
+        ("from the kill to its run being told, where no server was away", &measured.notice_alone),
+        ("from a deadline to its run being told", &measured.deadline),
+        ("the same, where no server was away meanwhile", &measured.deadline_alone),
+        ("a run", &measured.runs),
+        ("downtime of a shop, as Slipway says", &measured.downtime),
+    ] {
+        writeln!(
+            text,
+            "| {what} | {} | {} | {} | {} |",
+            spans.count(),
+            seconds(spans, 50),
+            seconds(spans, 99),
+            seconds(spans, 100),
+        )?;
+    }
+    writeln!(
+        text,
+        "\nThe lease was {} s; a process that was killed came back at once or within 4 s.\n",
+        arguments.lease_seconds
+    )
+}
+
+fn write_faults(text: &mut String, happened: &Happened) -> fmt::Result {
+    writeln!(text, "## What went wrong\n\n| fault | times |\n|---|---|")?;
+    for (fault, count) in happened.counts() {
+        writeln!(text, "| {fault} | {count} |")?;
+    }
+    let held = happened.kills().iter().map(|kill| kill.held.len()).sum::<usize>();
+    writeln!(
+        text,
+        "\nThe kills hit {} processes that held {held} jobs between them. {} processes ended by themselves because a server was \
+         away for too long, and were started again.",
+        happened.kills().len(),
+        happened.ended_by_themselves(),
+    )
+}
+
+fn seconds(spans: &Spans, percent: usize) -> String {
+    spans.percentile(percent).map_or_else(|| "–".to_owned(), |span| format!("{span:.2} s"))
+}
+
+/// The machine, as far as it matters.
+fn machine() -> String {
+    let processors = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total =
+        memory.lines().next().and_then(|line| line.split_ascii_whitespace().nth(1)?.parse::<u64>().ok());
+    format!("{processors} processors, {} GB of memory", total.unwrap_or_default() / 1_000_000)
+}
