@@ -49,11 +49,12 @@ async fn prepare(
         build: cx.order.build.to_string(),
         source_hash: extracted.source_hash,
     };
-    let swap =
-        runtime.prepare(&release, &built.image).await.map_err(|error| match disk::is_full(&error) {
-            true => StepError::disk_full(&installation.disk(), error),
-            false => error.into(),
-        })?;
+    let swap = match runtime.prepare(&release, &built.image).await {
+        Err(error) if disk::is_full(&error) => {
+            return Err(StepError::disk_full(&installation.disk(), error));
+        }
+        prepared => prepared?,
+    };
     cx.log(format!("old instance {}, image {}", swap.old, swap.old_image));
     cx.log(format!("new instance {}, image {}", swap.new, swap.new_image));
     Report::with_output(&swap)

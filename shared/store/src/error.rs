@@ -70,10 +70,7 @@ impl From<sqlx::Error> for StoreError {
 
 impl From<MigrateError> for StoreError {
     fn from(error: MigrateError) -> Self {
-        match error {
-            MigrateError::Execute(source) => source.into(),
-            error => StoreError::Schema(error),
-        }
+        if let MigrateError::Execute(source) = error { source.into() } else { StoreError::Schema(error) }
     }
 }
 

@@ -35,7 +35,7 @@ impl Nudges {
     /// Cancel safe: a nudge that comes between two calls ends the second one at once.
     pub async fn next(&mut self) {
         if self.heard.changed().await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -39,9 +39,8 @@ async fn cut_off(database: &Database, network: Network) {
     proxy.set(network);
     let near = home.workers_at(&database.url(), BACKUP, Workers::default()).await;
     let lasts = home
-        .eventually("the cut-off worker lets go", async || match far.workers.dropped().is_empty() {
-            true => None,
-            false => Some(database.text(LEASE_LASTS).await),
+        .eventually("the cut-off worker lets go", async || {
+            if far.workers.dropped().is_empty() { None } else { Some(database.text(LEASE_LASTS).await) }
         })
         .await;
     assert_eq!(lasts, "true", "{network:?}: it stops before its lease is over");

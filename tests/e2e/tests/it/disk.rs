@@ -36,7 +36,7 @@ async fn a_backup_that_finds_no_room_is_refused_and_can_be_made_when_there_is() 
     assert_eq!(system.promote(&id).await, 4);
     let promotion = system.promotion(&id).await;
     assert_eq!(promotion.summary.status, "approved");
-    assert_says(&promotion.summary.reason, &["free space in", &small.path(), "are free"]);
+    assert_says(promotion.summary.reason.as_deref(), &["free space in", &small.path(), "are free"]);
     assert_eq!(small.hashes().await, finished);
     let jobs: Vec<_> = promotion.timeline.iter().map(|entry| (&*entry.job, &*entry.state)).collect();
     assert_eq!(jobs.last(), Some(&("backup.dump", "refused")), "{jobs:?}");
@@ -67,7 +67,10 @@ async fn a_backup_that_fills_the_disk_leaves_nothing_of_itself() {
 
     let promotion = system.until_over(&id).await;
     assert_eq!(promotion.summary.status, "rolled_back");
-    assert_says(&promotion.summary.reason, &["no space left on the disk that holds", &small.path()]);
+    assert_says(
+        promotion.summary.reason.as_deref(),
+        &["no space left on the disk that holds", &small.path()],
+    );
     assert_eq!(small.disk.names(""), [""; 0]);
     assert_untouched(&shop, &before).await;
 }
@@ -98,7 +101,10 @@ async fn files_and_versions_that_find_no_room_are_given_up_before_the_swap() {
         let name = format!("{what}, {left_bytes} bytes");
         assert_eq!(system.promote(&id).await, 3, "{name}");
         let promotion = system.promotion(&id).await;
-        assert_says(&promotion.summary.reason, &["no space left on the disk that holds", &small.path()]);
+        assert_says(
+            promotion.summary.reason.as_deref(),
+            &["no space left on the disk that holds", &small.path()],
+        );
         let begun: Vec<_> = promotion.timeline.iter().filter(|it| it.direction == "forward").collect();
         assert_eq!(begun.last().map(|entry| &*entry.job), Some(job), "{name}");
         assert_untouched(&shop, &before).await;
@@ -115,8 +121,8 @@ async fn assert_untouched(shop: &Shop, before: &Fingerprint) {
     assert_eq!(before.differences(&shop.database.fingerprint().await), Vec::<String>::new());
 }
 
-fn assert_says(reason: &Option<String>, words: &[&str]) {
-    let reason = reason.as_deref().unwrap_or_default();
+fn assert_says(reason: Option<&str>, words: &[&str]) {
+    let reason = reason.unwrap_or_default();
     for word in words {
         assert!(reason.contains(word), "{reason:?} does not say {word:?}");
     }
