@@ -15,7 +15,7 @@ pub(crate) async fn patiently<T, F: Future<Output = Result<T>>>(mut call: impl F
         .with_max_delay(Duration::from_secs(2))
         .with_jitter()
         .without_max_times();
-    (|| answered(Box::pin(call())))
+    (|| answered(call()))
         .retry(backoff)
         .when(StoreError::is_passing)
         .notify(|error, _| tracing::warn!(%error, "waiting for the database"))

@@ -64,7 +64,8 @@ const SERVER_SETTINGS: [(&str, &str); 6] = [
 /// Those of the call, and [`StoreError::Unavailable`] when it takes too long: what was asked may have
 /// been done.
 pub async fn answered<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
-    timeout(ANSWER_LIMIT, call).await.unwrap_or_else(|_| Err(silence().into()))
+    // In a box: a whole transaction is a large future, and whoever waits for several would carry them all.
+    timeout(ANSWER_LIMIT, Box::pin(call)).await.unwrap_or_else(|_| Err(silence().into()))
 }
 
 /// A pool of connections to Slipway's database. Cheap to clone.

@@ -104,7 +104,7 @@ async fn endure(trouble: Trouble, moment: usize) {
     }
     for id in [&good.promotion, &bad.promotion] {
         for entry in system.promotion(id).await.timeline {
-            println!("{trouble:?}: {} {} {}", entry.job, entry.attempt, entry.state);
+            println!("{trouble:?}: {} {} {} {:?}", entry.job, entry.attempt, entry.state, entry.reason);
         }
     }
 }
