@@ -27,6 +27,8 @@ pub enum Need {
     Ip,
     /// Makes the sandboxes' histories.
     Git,
+    /// Shows programs another time of day.
+    FakeTime,
 }
 
 impl Need {
@@ -39,6 +41,7 @@ impl Need {
             Self::Iptables => find("iptables").is_some(),
             Self::Ip => find("ip").is_some(),
             Self::Git => find("git").is_some(),
+            Self::FakeTime => fake_time().is_some(),
         }
     }
 
@@ -52,6 +55,7 @@ impl Need {
             Self::Iptables => &["iptables"],
             Self::Ip => &["iproute2"],
             Self::Git => &["git"],
+            Self::FakeTime => &["faketime"],
         }
     }
 }
@@ -63,6 +67,14 @@ pub fn find(program: &str) -> Option<PathBuf> {
         .chain(SYSTEM_FOLDERS.iter().map(PathBuf::from))
         .map(|folder| folder.join(program))
         .find(|path| path.is_file())
+}
+
+/// The library that shows programs another time of day, where Debian and Ubuntu keep it: in one folder per
+/// kind of machine.
+pub fn fake_time() -> Option<PathBuf> {
+    let kinds = std::fs::read_dir("/usr/lib").ok()?;
+    let libraries = kinds.flatten().map(|kind| kind.path().join("faketime/libfaketimeMT.so.1"));
+    libraries.into_iter().find(|path| path.is_file())
 }
 
 /// Installs what is missing, where this account may.

@@ -38,10 +38,12 @@ fn from_database(error: DatabaseError) -> StepError {
     let sentence = error.to_string();
     match error {
         DatabaseError::Failed(error) => StepError::from(error),
+        // Looked for before anything is written.
+        DatabaseError::Space { .. } => StepError::Refuse(sentence),
         DatabaseError::Refused { .. }
         | DatabaseError::Missing { .. }
         | DatabaseError::Unsupported { .. }
-        | DatabaseError::Space { .. }
+        | DatabaseError::Full { .. }
         | DatabaseError::ToolsMissing { .. }
         | DatabaseError::ToolsTooOld { .. }
         | DatabaseError::Damaged { .. } => StepError::fail(sentence, error),

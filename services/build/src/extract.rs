@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use adapters::change_set::{self, Change, Kind, LayError, Limits, Sandbox, Stamp, TakeError};
+use adapters::disk;
 use adapters::installation::{Application, Installation};
 use anyhow::anyhow;
 use engine::{JobContext, Report, StepError};
@@ -15,7 +16,7 @@ pub(crate) async fn extract(cx: &JobContext, installation: &Installation) -> Res
     let sealed = cx.change_set_dir();
     let set = change_set::take(&sandbox, cx.order.baseline.as_deref(), &Limits::default(), &sealed)
         .await
-        .map_err(from_take)?;
+        .map_err(|error| from_take(cx, error))?;
     cx.log(format!("change set {}: {} files", set.hash, set.changes.len()));
     for change in &set.changes {
         cx.log(format!("    {}", describe(change)));
@@ -24,7 +25,8 @@ pub(crate) async fn extract(cx: &JobContext, installation: &Installation) -> Res
     cx.log(format!("laid over {}", base.display()));
     let stamp = Stamp { build: cx.order.build.to_string(), promotion: cx.order.promotion.to_string() };
     let context = cx.context_dir(cx.order.promotion.as_str());
-    let context = set.lay_over(&base, &context, &stamp).await.map_err(from_lay)?;
+    let context = set.lay_over(&base, &context, &stamp).await;
+    let context = context.map_err(|error| from_lay(cx, error))?;
     cx.log(format!("build context: {} files, source {}", context.manifest.len(), context.source_hash));
     Report::with_output(&Extracted { change_set: set.hash, source_hash: context.source_hash })
 }
@@ -61,8 +63,11 @@ fn engine_of(installation: &Installation) -> Option<String> {
     }
 }
 
-fn from_take(error: TakeError) -> StepError {
+fn from_take(cx: &JobContext, error: TakeError) -> StepError {
     match error {
+        TakeError::Unavailable(error) if disk::is_full(&error) => {
+            StepError::disk_full(&cx.data_disk(), error)
+        }
         TakeError::Unavailable(_) => StepError::retry(error.to_string(), error),
         TakeError::Empty
         | TakeError::Refused { .. }
@@ -72,8 +77,9 @@ fn from_take(error: TakeError) -> StepError {
     }
 }
 
-fn from_lay(error: LayError) -> StepError {
+fn from_lay(cx: &JobContext, error: LayError) -> StepError {
     match error {
+        LayError::Unavailable(error) if disk::is_full(&error) => StepError::disk_full(&cx.data_disk(), error),
         LayError::Unavailable(_) => StepError::retry(error.to_string(), error),
         LayError::Conflict { .. } | LayError::Base { .. } => StepError::fail(error.to_string(), error),
     }

@@ -1,5 +1,6 @@
 //! Step 5: the image, its log streamed into the promotion's.
 
+use adapters::disk;
 use adapters::installation::Installation;
 use adapters::runtime::{BuildError, Release};
 use anyhow::anyhow;
@@ -21,6 +22,12 @@ pub(crate) async fn image(cx: &JobContext, installation: &Installation) -> Resul
         Ok(image) => {
             cx.log(format!("built image {image}"));
             Report::with_output(&Built { image })
+        }
+        Err(BuildError::Source(lines)) if disk::says_full(&lines) => {
+            Err(StepError::disk_full(&installation.disk(), anyhow!(lines)))
+        }
+        Err(BuildError::Unavailable(error)) if disk::is_full(&error) => {
+            Err(StepError::disk_full(&installation.disk(), error))
         }
         Err(BuildError::Source(lines)) => Err(StepError::fail(
             "The new version could not be built from the feature's files; nothing was changed. The log says where it is wrong.",

@@ -47,7 +47,7 @@ async fn finish(cx: &JobContext, installation: &Installation) -> Result<(), Step
 
 /// The source that this deployment replaced: the next feature is laid over this one's.
 async fn remove_replaced_source(cx: &JobContext) -> Result<(), StepError> {
-    let deployed = cx.store.deployed_promotions(&cx.order.installation_name, 2).await?;
+    let deployed = cx.deployed(2).await?;
     for replaced in deployed.iter().filter(|promotion| **promotion != cx.order.promotion) {
         change_set::discard(&cx.context_dir(replaced.as_str())).await?;
     }

@@ -1,5 +1,7 @@
 //! Routes, and who may call them.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{StatusCode, header};
@@ -7,12 +9,16 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use engine::Engine;
+use engine::store::answered;
 
 use crate::problem::Failure;
 use crate::{checks, dead_letters, installations, promotions, ships, stream};
 
 /// Largest body that is taken, in bytes; a ship message has its own, smaller limit.
 const BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// How long one request may take: one commit and its messages, or a look at everything.
+const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 
 pub(crate) fn router(engine: Engine) -> Router {
     let api = Router::new()
@@ -35,6 +41,7 @@ pub(crate) fn router(engine: Engine) -> Router {
         .route("/dead-letters/{id}/redrive", post(dead_letters::redrive))
         .route("/dead-letters/{id}/discard", post(dead_letters::discard))
         .route("/doctor", get(checks::doctor))
+        .route_layer(middleware::from_fn(within_limit))
         .route_layer(middleware::from_fn_with_state(engine.clone(), only_with_token));
     Router::new()
         .nest("/api/v1", api)
@@ -57,6 +64,12 @@ async fn only_with_token(State(engine): State<Engine>, request: Request, next: N
     }
 }
 
+/// Nobody waits for ever for a database that the network cut off; a stream has begun by then.
+async fn within_limit(request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(REQUEST_LIMIT, next.run(request)).await;
+    answer.unwrap_or_else(|_| Failure::silence().into_response())
+}
+
 /// Compares without telling by its duration how much was right.
 fn same(presented: &[u8], expected: &[u8]) -> bool {
     presented.len() == expected.len()
@@ -65,7 +78,7 @@ fn same(presented: &[u8], expected: &[u8]) -> bool {
 
 /// Ready to take traffic: the database answers and the broker takes messages.
 async fn ready(State(engine): State<Engine>) -> Response {
-    match engine.store.ping().await {
+    match answered(engine.store.ping()).await {
         Ok(_) if engine.broker.health().is_ready() => "ready".into_response(),
         Ok(_) => (StatusCode::SERVICE_UNAVAILABLE, "the message broker does not answer").into_response(),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),

@@ -8,6 +8,7 @@ use adapters::probe::{Answer, Probe};
 use axum::Json;
 use axum::extract::{Path, State};
 use engine::Engine;
+use engine::store::answered;
 use protocol::http::Check;
 
 use crate::installations::find;
@@ -56,7 +57,7 @@ async fn check(engine: &Engine, description: &serde_json::Value) -> Vec<Check> {
 }
 
 async fn database(engine: &Engine) -> Check {
-    match engine.store.ping().await {
+    match answered(engine.store.ping()).await {
         Ok(version) => fine("Slipway's database", format!("PostgreSQL {version} answers")),
         Err(error) => {
             wrong("Slipway's database", error.to_string(), "Start it, or correct SLIPWAY_DATABASE_URL.")
@@ -65,7 +66,7 @@ async fn database(engine: &Engine) -> Check {
 }
 
 async fn clock(engine: &Engine) -> Check {
-    match engine.store.clock_ahead_ms().await {
+    match answered(engine.store.clock_ahead_ms()).await {
         Ok(ahead) if ahead.abs() <= CLOCK_AHEAD_MS_MAX => {
             fine("clock", format!("{ahead} ms ahead of the database's"))
         }

@@ -23,6 +23,15 @@ impl Failure {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
 
+    /// The connection may have been cut after the change and before the answer.
+    pub(crate) fn silence() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Slipway's own database does not answer at the moment, so nobody can say whether this was done. \
+             Look in a while, and try again if it was not.",
+        )
+    }
+
     pub(crate) fn unauthorized() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
@@ -37,13 +46,10 @@ impl Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        let passing = matches!(error, StoreError::Unavailable(_) | StoreError::ReadOnly);
+        let passing = error.is_passing();
         tracing::error!(error = format!("{:#}", anyhow::Error::from(error)), "a request failed");
         if passing {
-            Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "Slipway's own database does not answer at the moment. Nothing was changed; try again shortly.",
-            )
+            Self::silence()
         } else {
             Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,

@@ -8,6 +8,7 @@ use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
 use domain::Step;
 use engine::Engine;
+use engine::store::answered;
 use engine::store::progress::Told;
 use engine::store::promotions::Promotion;
 use futures_util::Stream;
@@ -46,7 +47,7 @@ async fn next_batch(
     (engine, promotion, after): Position,
 ) -> Option<(Vec<Result<Event, Infallible>>, Position)> {
     loop {
-        let told = match engine.store.progress_after(&promotion.id, after).await {
+        let told = match answered(engine.store.progress_after(&promotion.id, after)).await {
             Ok(told) => told,
             Err(error) => {
                 tracing::warn!(%error, "a stream of events was cut");

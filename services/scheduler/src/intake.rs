@@ -5,8 +5,8 @@ use anyhow::Result;
 use domain::{ChangeRequestId, PromotionId};
 use engine::Engine;
 use engine::start::{create_promotion, refuse_message};
-use engine::store::StoreError;
 use engine::store::promotions::New;
+use engine::store::{StoreError, answered};
 use engine::transport::{Delivery, Queue};
 use protocol::ship::Sandbox;
 use protocol::{InvalidMessage, ShipMessage};
@@ -26,14 +26,14 @@ pub(crate) async fn run(engine: &Engine) -> Result<()> {
 
 /// Answers one message; it is acknowledged only after its answer is on record.
 async fn take(engine: &Engine, delivery: Delivery) {
-    let heard = match answer(engine, &delivery.body).await {
+    let heard = match answer_in_the_end(engine, &delivery.body).await {
         Ok(None) => delivery.ack().await,
         Ok(Some(refused)) => {
             tracing::warn!(field = refused.field, problem = refused.problem, "a ship message was refused");
             delivery.dead_letter(&refused.to_string()).await
         }
         Err(error) => {
-            tracing::warn!(%error, "a ship message waits for the database");
+            tracing::warn!(%error, "a ship message could not be answered");
             engine.pause_for_database().await;
             delivery.retry().await
         }
@@ -43,13 +43,27 @@ async fn take(engine: &Engine, delivery: Delivery) {
     }
 }
 
+/// Answers when the database does, or fails when the process drains. A message that were given back meanwhile
+/// would soon have been delivered too often.
+async fn answer_in_the_end(engine: &Engine, body: &[u8]) -> Result<Option<InvalidMessage>, StoreError> {
+    loop {
+        match answer(engine, body).await {
+            Err(error) if error.is_passing() && !engine.shutdown.draining().is_cancelled() => {
+                tracing::warn!(%error, "a ship message waits for the database");
+                engine.pause_for_database().await;
+            }
+            answered => return answered,
+        }
+    }
+}
+
 /// Puts the answer on record; `Some` when it is a refusal.
 async fn answer(engine: &Engine, body: &[u8]) -> Result<Option<InvalidMessage>, StoreError> {
     let message = match ShipMessage::parse(body) {
         Ok(message) => message,
         Err(refused) => return refuse(engine, id_of(body), refused).await,
     };
-    if engine.store.answer(&message.id).await?.is_some() {
+    if answered(engine.store.answer(&message.id)).await?.is_some() {
         return Ok(None);
     }
     if let Some(refused) = unfit(engine, &message).await? {
@@ -66,7 +80,7 @@ async fn answer(engine: &Engine, body: &[u8]) -> Result<Option<InvalidMessage>, 
 
 /// Why the message cannot become a promotion, although it is well formed.
 async fn unfit(engine: &Engine, message: &ShipMessage) -> Result<Option<InvalidMessage>, StoreError> {
-    let problem = match engine.store.installation(&message.installation).await? {
+    let problem = match answered(engine.store.installation(&message.installation)).await? {
         None => format!("there is no installation called {:?}", message.installation),
         Some(known) => match Installation::parse(&known.description) {
             Ok(installation) if installation.enabled => return Ok(None),

@@ -19,9 +19,7 @@ pub async fn run(engine: &Engine) -> Result<()> {
 
 /// Everything but the scheduler's own jobs: takes ship messages, starts promotions, publishes.
 pub async fn coordinate(engine: &Engine) -> Result<()> {
-    tokio::try_join!(intake::run(engine), starter::run(engine), async {
-        relay::run(engine).await;
-        Ok(())
-    })?;
+    let (taken, (), ()) = tokio::join!(intake::run(engine), starter::run(engine), relay::run(engine));
+    taken?;
     Ok(())
 }

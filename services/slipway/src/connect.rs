@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use backon::{ConstantBuilder, Retryable};
 use engine::config::Config;
 use engine::{Engine, Shutdown};
-use store::Store;
+use store::{Store, StoreError};
 use transport::{Broker, ConnectError, Names};
 
 /// Connections to Slipway's database for one process: its jobs, their heartbeats, relay and console.
@@ -42,7 +42,9 @@ async fn database(config: &Config) -> Result<Store> {
         .retry(patience())
         .await
         .context("Slipway's own database does not let us in. Start it, or correct SLIPWAY_DATABASE_URL")?;
-    store.migrate().await.context("the tables of Slipway's own database could not be brought up to date")?;
+    let migrate = || store.migrate();
+    let migrated = migrate.retry(patience()).when(StoreError::is_passing).await;
+    migrated.context("the tables of Slipway's own database could not be brought up to date")?;
     Ok(store)
 }
 

@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use engine::Engine;
-use engine::store::StoreError;
 use engine::store::leadership::Campaign;
+use engine::store::{StoreError, answered};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::clock::{Clock, Reading};
@@ -38,8 +38,16 @@ pub async fn run(engine: &Engine) -> Result<()> {
 async fn make_rounds(engine: &Engine) {
     let stop = engine.shutdown.draining();
     let mut clock = Clock::default();
-    while !stop.is_cancelled() {
-        match follow_nudges(engine, &mut clock).await {
+    let mut nudges = engine.store.nudges();
+    let mut rounds = tokio::time::interval(ROUND_EVERY);
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = rounds.tick() => {}
+            () = nudges.next() => {}
+            () = stop.cancelled() => break,
+        }
+        match round(engine, &mut clock).await {
             Ok(()) => {}
             Err(error) if error.is_passing() => {
                 tracing::warn!(%error, "the supervisor waits for the database");
@@ -51,34 +59,16 @@ async fn make_rounds(engine: &Engine) {
             }
         }
     }
-    if let Err(error) = engine.answered(engine.store.resign(&engine.owner)).await {
+    if let Err(error) = answered(engine.store.resign(&engine.owner)).await {
         tracing::debug!(%error, "the lead ends with its term");
     }
 }
 
-/// Makes rounds until the process drains, or until the error that cut one short.
-async fn follow_nudges(engine: &Engine, clock: &mut Clock) -> Result<(), StoreError> {
-    let stop = engine.shutdown.draining();
-    let mut nudges = engine.answered(engine.store.nudges()).await?;
-    let mut rounds = tokio::time::interval(ROUND_EVERY);
-    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while !stop.is_cancelled() {
-        tokio::select! {
-            _ = rounds.tick() => {}
-            heard = nudges.next() => heard?,
-            () = stop.cancelled() => break,
-        }
-        round(engine, clock).await?;
-    }
-    Ok(())
-}
-
 async fn round(engine: &Engine, clock: &mut Clock) -> Result<(), StoreError> {
     // Looked for before the clock is read: what is found by a clock that was set just now is not believed.
-    let found = engine.answered(Found::look(&engine.store)).await?;
+    let found = answered(Found::look(&engine.store)).await?;
     let asked = Instant::now();
-    let Campaign { term, clock: shown } =
-        engine.answered(engine.store.campaign(&engine.owner, TERM_LENGTH)).await?;
+    let Campaign { term, clock: shown } = answered(engine.store.campaign(&engine.owner, TERM_LENGTH)).await?;
     let jump = clock.jump(Reading { shown, asked, answered: Instant::now() });
     match (term, jump) {
         (None, _) => Ok(()),

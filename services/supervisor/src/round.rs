@@ -6,7 +6,7 @@ use domain::Direction;
 use domain::run::Event;
 use engine::start::remind;
 use engine::store::jobs::Try;
-use engine::store::{Store, StoreError, clock, leadership};
+use engine::store::{Store, StoreError, answered, clock, leadership};
 use engine::{Engine, Report, Reporter, advance, relay};
 use uuid::Uuid;
 
@@ -66,7 +66,7 @@ pub(crate) async fn follow_jump(engine: &Engine, term: i64, seconds: f64) -> Res
         }
         tx.commit().await
     };
-    engine.answered(moved).await
+    answered(moved).await
 }
 
 fn nobody_came(Try { job, attempt, .. }: Try) -> Event {

@@ -1,5 +1,6 @@
 //! The swap worker: stops, starts and names application instances.
 
+use adapters::disk;
 use adapters::installation::Installation;
 use adapters::runtime::{Release, Runtime, StartError, Swap};
 use anyhow::Result;
@@ -22,7 +23,7 @@ impl JobHandler for Moves {
         let installation = cx.installation(Installation::parse)?;
         let runtime = installation.runtime(&cx.state_dir())?;
         match job {
-            Job::Prepare => prepare(cx, &runtime).await,
+            Job::Prepare => prepare(cx, &installation, &runtime).await,
             Job::StopOld => stop_old(cx, &runtime).await,
             Job::StartNew => start_new(cx, &runtime).await,
             Job::StopNew => undo(cx, &runtime, Undo::StopNew).await,
@@ -36,7 +37,11 @@ impl JobHandler for Moves {
     }
 }
 
-async fn prepare(cx: &JobContext, runtime: &Runtime) -> Result<Report, StepError> {
+async fn prepare(
+    cx: &JobContext,
+    installation: &Installation,
+    runtime: &Runtime,
+) -> Result<Report, StepError> {
     let extracted: Extracted = cx.required(Job::Extract).await?;
     let built: Built = cx.required(Job::Image).await?;
     let release = Release {
@@ -44,7 +49,12 @@ async fn prepare(cx: &JobContext, runtime: &Runtime) -> Result<Report, StepError
         build: cx.order.build.to_string(),
         source_hash: extracted.source_hash,
     };
-    let swap = runtime.prepare(&release, &built.image).await?;
+    let swap = match runtime.prepare(&release, &built.image).await {
+        Err(error) if disk::is_full(&error) => {
+            return Err(StepError::disk_full(&installation.disk(), error));
+        }
+        prepared => prepared?,
+    };
     cx.log(format!("old instance {}, image {}", swap.old, swap.old_image));
     cx.log(format!("new instance {}, image {}", swap.new, swap.new_image));
     Report::with_output(&swap)

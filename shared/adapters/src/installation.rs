@@ -174,6 +174,14 @@ impl Installation {
         if problems.is_empty() { Ok(parsed) } else { Err(InvalidInstallation(problems)) }
     }
 
+    /// The disk that versions of the application are made on, for people.
+    pub fn disk(&self) -> String {
+        match &self.application {
+            Application::Process(process) => format!("the disk that holds {}", process.root.display()),
+            Application::Docker(_) => "the disk of the Docker engine".to_owned(),
+        }
+    }
+
     fn problems(&self) -> Vec<FieldProblem> {
         let mut found = Vec::new();
         let mut expect = |ok: bool, field: &str, problem: &str| {

@@ -3,6 +3,7 @@
 
 pub mod change_set;
 pub mod database;
+pub mod disk;
 pub mod installation;
 pub mod probe;
 pub mod runtime;

@@ -6,7 +6,7 @@ use protocol::{MESSAGE_BYTES_MAX, ShipMessage};
 use store::dead_letters::{self, Letter, New, State};
 use store::jobs::{self, Holder, Try};
 use store::outbox::{self, Outgoing};
-use store::{Result, StoreError, Tx, inbox, runs};
+use store::{Result, StoreError, Tx, answered, inbox, runs};
 use transport::{Delivery, Exchange, Queue};
 use uuid::Uuid;
 
@@ -39,7 +39,7 @@ pub enum Settlement {
 /// The same letter again is the same record, and its job has failed already.
 pub async fn keep(engine: &Engine, queue: &Queue, letter: &Delivery) -> Result<i64> {
     let new = to_record(queue, letter);
-    match engine.answered(keep_and_tell(engine, &new)).await {
+    match answered(keep_and_tell(engine, &new)).await {
         Ok((id, messages)) => {
             engine.publish_now(messages).await;
             Ok(id)
@@ -47,7 +47,7 @@ pub async fn keep(engine: &Engine, queue: &Queue, letter: &Delivery) -> Result<i
         Err(error @ (StoreError::Unavailable(_) | StoreError::ReadOnly)) => Err(error),
         Err(error) => {
             tracing::error!(queue = new.queue, %error, "the run of a dead letter could not be told");
-            engine.answered(keep_alone(engine, &new)).await
+            answered(keep_alone(engine, &new)).await
         }
     }
 }

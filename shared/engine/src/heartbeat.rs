@@ -24,6 +24,12 @@ pub(crate) struct Claimed {
 /// Before the lease ends everything must have stopped: this share of it is kept for that.
 const MARGIN_SHARE: u32 = 5;
 
+/// One renewal may take this share of the lease, so that there is time for another one.
+const ANSWER_SHARE: u32 = 5;
+
+/// After a renewal that nobody heard the next one follows in this share of the lease.
+const AGAIN_SHARE: u32 = 15;
+
 /// Renews at a third of the lease, and at once when `nudge` changes; returns when the lease is over
 /// or about to be: touch nothing from then on, a report would be refused.
 ///
@@ -35,27 +41,34 @@ pub(crate) async fn keep(
     unwanted: CancellationToken,
 ) {
     let &Claimed { which, lease, asked, length } = claimed;
-    let margin = length / MARGIN_SHARE;
-    let mut ends = asked + lease.remaining;
+    let mut last_moment = asked + lease.remaining - length / MARGIN_SHARE;
+    let mut pause = length / 3;
     loop {
-        let last_moment = ends - margin;
-        let next = last_moment.min(Instant::now() + length / 3);
         tokio::select! {
-            () = tokio::time::sleep_until(next) => {}
+            () = tokio::time::sleep_until(last_moment.min(Instant::now() + pause)) => {}
             Ok(()) = nudge.changed() => {}
         }
         failpoint::pass("in_heartbeat", [which.job]);
         let asked = Instant::now();
-        match tokio::time::timeout_at(last_moment, store.renew(which, lease.token, length)).await {
+        let answer_by = last_moment.min(asked + length / ANSWER_SHARE);
+        let renewal = store.renew(which, lease.token, length);
+        let problem = match tokio::time::timeout_at(answer_by, renewal).await {
             Ok(Ok(Some(renewal))) => {
-                ends = asked + renewal.remaining;
+                last_moment = asked + renewal.remaining - length / MARGIN_SHARE;
+                pause = length / 3;
                 if renewal.stop_requested {
                     unwanted.cancel();
                 }
+                continue;
             }
-            Ok(Ok(None)) | Err(_) => return,
-            // Tried again after another third; the last moment ends it.
-            Ok(Err(error)) => tracing::warn!(job = %which.job, %error, "could not renew the lease"),
+            Ok(Ok(None)) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "Slipway's database was silent".to_owned(),
+        };
+        tracing::warn!(job = %which.job, problem, "could not renew the lease");
+        if Instant::now() >= last_moment {
+            return;
         }
+        pause = length / AGAIN_SHARE;
     }
 }

@@ -15,6 +15,7 @@ use store::{Store, StoreError};
 use uuid::Uuid;
 
 use crate::log::LogSender;
+use crate::patience::patiently;
 
 /// Does the jobs of one kind of worker.
 ///
@@ -56,8 +57,9 @@ pub struct JobContext {
     pub order: Order,
     /// Which try, from 1.
     pub attempt: u32,
-    /// Slipway's own records; a handler reads them, [`crate::advance()`] changes them.
-    pub store: Store,
+    /// A handler reads the records, [`crate::advance()`] changes them. While they are away it waits; its
+    /// lease ends the waiting.
+    store: Store,
     data_dir: PathBuf,
     log: LogSender,
 }
@@ -111,6 +113,14 @@ impl StepError {
         StepError::Fail(Reason { sentence: Some(sentence.into()), detail: None })
     }
 
+    /// A disk is full; `disk` says which, as in “the disk that holds /srv/backups”. Another try soon gives the
+    /// same.
+    pub fn disk_full(disk: &str, detail: impl Into<anyhow::Error>) -> Self {
+        let sentence =
+            format!("There is no space left on {disk}. Free some space there, then ship the feature again.");
+        Self::fail(sentence, detail)
+    }
+
     /// The job belongs to another kind of worker.
     pub fn not_ours(job: Job) -> Self {
         Self::fail_plainly(format!("“{}” came to a worker that does not know it.", job.step().title()))
@@ -155,7 +165,7 @@ impl JobContext {
 
     /// What an earlier job of the run left; `None` when it did not get that far.
     pub async fn earlier<T: DeserializeOwned>(&self, job: Job) -> Result<Option<T>, StepError> {
-        match self.store.output(self.order.run, job).await? {
+        match patiently(|| self.store.output(self.order.run, job)).await? {
             Some(output) => Ok(Some(serde_json::from_value(output).map_err(anyhow::Error::from)?)),
             None => Ok(None),
         }
@@ -181,7 +191,18 @@ impl JobContext {
 
     /// How long ago the job was first begun in this run.
     pub async fn since(&self, job: Job) -> Result<Option<Duration>, StepError> {
-        Ok(self.store.since_started(self.order.run, job).await?)
+        Ok(patiently(|| self.store.since_started(self.order.run, job)).await?)
+    }
+
+    /// The promotions that were deployed last to the installation, at most `count`, newest first.
+    pub async fn deployed(&self, count: i64) -> Result<Vec<PromotionId>, StepError> {
+        let name = &self.order.installation_name;
+        Ok(patiently(|| self.store.deployed_promotions(name, count)).await?)
+    }
+
+    /// The disk with the folders below, for people.
+    pub fn data_disk(&self) -> String {
+        format!("the disk that holds {}", self.data_dir.display())
     }
 
     /// Where the promotion's sealed change set lies.

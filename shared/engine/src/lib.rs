@@ -28,6 +28,7 @@ mod failpoint;
 mod heartbeat;
 mod log;
 mod news;
+mod patience;
 
 use std::sync::Arc;
 
@@ -59,19 +60,7 @@ pub struct Engine {
 /// How long to wait before the database is asked again.
 const DATABASE_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// How long the database may take for one thing. It answers in milliseconds; seconds of silence mean
-/// that the network swallows what is sent, and another connection may do better.
-const ANSWER_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
-
 impl Engine {
-    /// Waits for the database, but not for ever.
-    ///
-    /// # Errors
-    /// Those of the call, and [`store::StoreError::silent`]: what was asked may have been done.
-    pub async fn answered<T>(&self, call: impl Future<Output = store::Result<T>>) -> store::Result<T> {
-        tokio::time::timeout(ANSWER_LIMIT, call).await.unwrap_or_else(|_| Err(store::StoreError::silent()))
-    }
-
     /// Waits a little for a database that is away, or until the process drains.
     pub async fn pause_for_database(&self) {
         tokio::select! {

@@ -7,6 +7,8 @@ use store::Store;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
+use crate::patience::patiently;
+
 /// How many lines go into one statement.
 const BATCH_MAX: usize = 200;
 
@@ -64,7 +66,7 @@ async fn write(store: Store, promotion: PromotionId, job: Job, mut lines: Unboun
                 Ok(None) | Err(_) => break,
             }
         }
-        if let Err(error) = store.append_log(&promotion, job, &batch).await {
+        if let Err(error) = patiently(|| store.append_log(&promotion, job, &batch)).await {
             tracing::warn!(%promotion, %job, %error, lines = batch.len(), "log lines were lost");
         }
         batch.clear();

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use store::Result;
 use store::outbox::{self, Outgoing};
+use store::{Result, answered};
 use transport::Message;
 use uuid::Uuid;
 
@@ -43,7 +43,7 @@ impl Engine {
             }
         }
         failpoint::pass("after_publish_before_mark", names);
-        self.answered(self.store.outbox_sent(&sent)).await?;
+        answered(self.store.outbox_sent(&sent)).await?;
         Ok(sent.len())
     }
 }
@@ -70,7 +70,7 @@ pub async fn run(engine: &Engine) {
 
 /// Publishes what has been due for `overdue`, one batch at most; answers how many messages it took.
 pub async fn sweep(engine: &Engine, overdue: Duration) -> Result<usize> {
-    let due = engine.answered(take(engine, overdue)).await?;
+    let due = answered(take(engine, overdue)).await?;
     let taken = due.len();
     engine.publish_and_forget(due).await?;
     Ok(taken)

@@ -7,8 +7,9 @@ use domain::{PromotionId, Status};
 use protocol::{InvalidMessage, Kind};
 use store::inbox::Answer;
 use store::jobs::{self, Try};
+use store::outbox::Outgoing;
 use store::runs::Locked;
-use store::{Result, StoreError, inbox, outbox, promotions, runs};
+use store::{Result, StoreError, answered, inbox, outbox, promotions, runs};
 use uuid::Uuid;
 
 use crate::news::News;
@@ -31,10 +32,16 @@ pub enum Wish {
 /// Creates a promotion that waits for approval and answers its ship message; a message that was
 /// answered before keeps its answer.
 pub async fn create_promotion(engine: &Engine, message_id: &str, new: &promotions::New) -> Result<()> {
+    let messages = answered(record_promotion(engine, message_id, new)).await?;
+    engine.publish_now(messages).await;
+    Ok(())
+}
+
+async fn record_promotion(engine: &Engine, message_id: &str, new: &promotions::New) -> Result<Vec<Outgoing>> {
     let mut tx = engine.store.begin().await?;
     promotions::insert(&mut tx, new).await?;
     if !inbox::insert(&mut tx, message_id, &Answer::Accepted(new.id.clone())).await? {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let created = News {
         kind: Kind::Created,
@@ -47,8 +54,7 @@ pub async fn create_promotion(engine: &Engine, message_id: &str, new: &promotion
     let message = news::publish(&mut tx, &new.id, &created).await?;
     tx.nudge().await?;
     tx.commit().await?;
-    engine.publish_now(vec![message]).await;
-    Ok(())
+    Ok(vec![message])
 }
 
 /// Puts the refusal of a ship message on record and tells whoever listens for events.
@@ -58,22 +64,37 @@ pub async fn refuse_message(
     message_id: Option<&str>,
     refused: &InvalidMessage,
 ) -> Result<()> {
+    let messages = answered(record_refusal(engine, message_id, refused)).await?;
+    engine.publish_now(messages).await;
+    Ok(())
+}
+
+async fn record_refusal(
+    engine: &Engine,
+    message_id: Option<&str>,
+    refused: &InvalidMessage,
+) -> Result<Vec<Outgoing>> {
     let mut tx = engine.store.begin().await?;
     if let Some(id) = message_id {
         let answer = Answer::Refused { field: refused.field.clone(), reason: refused.problem.clone() };
         if !inbox::insert(&mut tx, id, &answer).await? {
-            return Ok(());
+            return Ok(Vec::new());
         }
     }
     let message = news::refusal(&mut tx, message_id, refused).await?;
     tx.commit().await?;
-    engine.publish_now(vec![message]).await;
-    Ok(())
+    Ok(vec![message])
 }
 
 /// Announces again what has been due for `overdue` and nobody took, and says what: the messages seem to
 /// be lost. A repeat is harmless.
 pub async fn remind(engine: &Engine, overdue: Duration) -> Result<Vec<Try>> {
+    let (forgotten, messages) = answered(take_forgotten(engine, overdue)).await?;
+    engine.publish_now(messages).await;
+    Ok(forgotten)
+}
+
+async fn take_forgotten(engine: &Engine, overdue: Duration) -> Result<(Vec<Try>, Vec<Outgoing>)> {
     let mut tx = engine.store.begin().await?;
     let mut messages = Vec::new();
     let mut forgotten = Vec::new();
@@ -84,14 +105,20 @@ pub async fn remind(engine: &Engine, overdue: Duration) -> Result<Vec<Try>> {
         forgotten.push(which);
     }
     tx.commit().await?;
-    engine.publish_now(messages).await;
-    Ok(forgotten)
+    Ok((forgotten, messages))
 }
 
 /// Approves a pending promotion, or asks for an approved one to be started again.
 pub async fn approve(engine: &Engine, id: &PromotionId, by: &str) -> Result<Wish> {
+    let (wish, messages) = answered(record_approval(engine, id, by)).await?;
+    engine.publish_now(messages).await;
+    Ok(wish)
+}
+
+async fn record_approval(engine: &Engine, id: &PromotionId, by: &str) -> Result<(Wish, Vec<Outgoing>)> {
     let mut tx = engine.store.begin().await?;
-    let Some(status) = promotions::lock_status(&mut tx, id).await? else { return Ok(Wish::Unknown) };
+    let status = promotions::lock_status(&mut tx, id).await?;
+    let Some(status) = status else { return Ok((Wish::Unknown, Vec::new())) };
     let said = match status {
         Status::Pending => {
             promotions::approve(&mut tx, id, by).await?;
@@ -109,23 +136,34 @@ pub async fn approve(engine: &Engine, id: &PromotionId, by: &str) -> Result<Wish
         | Status::RolledBack
         | Status::NeedsAttention
         | Status::Rejected
-        | Status::Cancelled => return Ok(Wish::NotFrom(status)),
+        | Status::Cancelled => return Ok((Wish::NotFrom(status), Vec::new())),
     };
     promotions::request_start(&mut tx, id).await?;
     let message =
         news::publish(&mut tx, id, &News { kind: Kind::Approved, step: None, message: said }).await?;
     tx.nudge().await?;
     tx.commit().await?;
-    engine.publish_now(vec![message]).await;
-    Ok(Wish::Granted)
+    Ok((Wish::Granted, vec![message]))
 }
 
 /// Withdraws a promotion of which nothing was done yet.
 pub async fn withdraw(engine: &Engine, id: &PromotionId, by: &str, reason: &str) -> Result<Wish> {
+    let (wish, messages) = answered(record_withdrawal(engine, id, by, reason)).await?;
+    engine.publish_now(messages).await;
+    Ok(wish)
+}
+
+async fn record_withdrawal(
+    engine: &Engine,
+    id: &PromotionId,
+    by: &str,
+    reason: &str,
+) -> Result<(Wish, Vec<Outgoing>)> {
     let mut tx = engine.store.begin().await?;
-    let Some(status) = promotions::lock_status(&mut tx, id).await? else { return Ok(Wish::Unknown) };
+    let status = promotions::lock_status(&mut tx, id).await?;
+    let Some(status) = status else { return Ok((Wish::Unknown, Vec::new())) };
     if status == Status::Deploying || !status.may_become(Status::Cancelled) {
-        return Ok(Wish::NotFrom(status));
+        return Ok((Wish::NotFrom(status), Vec::new()));
     }
     let said = format!("{by} withdrew the promotion: {reason}");
     promotions::set_status(&mut tx, id, Status::Cancelled, Some(&said)).await?;
@@ -133,12 +171,17 @@ pub async fn withdraw(engine: &Engine, id: &PromotionId, by: &str, reason: &str)
     let message =
         news::publish(&mut tx, id, &News { kind: Kind::Cancelled, step: None, message: said }).await?;
     tx.commit().await?;
-    engine.publish_now(vec![message]).await;
-    Ok(Wish::Granted)
+    Ok((Wish::Granted, vec![message]))
 }
 
 /// Starts the next promotion whose turn it is; `None` when there is none.
 pub async fn start_next(engine: &Engine) -> Result<Option<PromotionId>> {
+    let Some((id, messages)) = answered(record_start(engine)).await? else { return Ok(None) };
+    engine.publish_now(messages).await;
+    Ok(Some(id))
+}
+
+async fn record_start(engine: &Engine) -> Result<Option<(PromotionId, Vec<Outgoing>)>> {
     let mut tx = engine.store.begin().await?;
     let Some(id) = promotions::take_next(&mut tx).await? else { return Ok(None) };
     let limit = promotions::time_limit_seconds(&mut tx, &id).await?.unwrap_or(TIME_LIMIT_SECONDS);
@@ -160,11 +203,10 @@ pub async fn start_next(engine: &Engine) -> Result<Option<PromotionId>> {
     let mut messages = advance::carry_out(&mut tx, &locked, &first).await?;
     messages.push(announce_start(&mut tx, &locked).await?);
     tx.commit().await?;
-    engine.publish_now(messages).await;
-    Ok(Some(id))
+    Ok(Some((id, messages)))
 }
 
-async fn announce_start(tx: &mut store::Tx, locked: &Locked) -> Result<store::outbox::Outgoing> {
+async fn announce_start(tx: &mut store::Tx, locked: &Locked) -> Result<Outgoing> {
     let step = domain::Step::Validate;
     let started = News { kind: Kind::StepStarted, step: Some(step), message: news::doing(step).to_owned() };
     news::publish(tx, &locked.promotion, &started).await

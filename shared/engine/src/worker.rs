@@ -13,12 +13,10 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable};
 use domain::run::Event;
 use domain::{Job, Worker};
 use futures_util::FutureExt;
 use protocol::JobMessage;
-use store::StoreError;
 use store::jobs::Try;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
@@ -29,6 +27,7 @@ use transport::{Delivery, Exchange, Queue};
 
 use crate::heartbeat::{self, Claimed};
 use crate::job::{JobContext, JobHandler, Order, Reason, Report, StepError};
+use crate::patience::patiently;
 use crate::{Advanced, Engine, Reporter, advance, failpoint, log};
 
 /// How long a report may take once the process is told to let go.
@@ -121,7 +120,7 @@ async fn claim_and_run<H: JobHandler>(
 ) {
     // Words from before the claim are none of its business; those from now on are.
     nudge.mark_unchanged();
-    match patiently(engine, || claim(engine, which)).await {
+    match unless_told_to_go(engine, patiently(|| claim(engine, which))).await {
         Some(Ok(Some(claimed))) => {
             failpoint::pass("after_lease", [which.job]);
             attempt(engine, handler, &claimed, nudge).await;
@@ -144,7 +143,7 @@ async fn claim_and_run<H: JobHandler>(
 async fn claim(engine: &Engine, which: Try) -> store::Result<Option<Claimed>> {
     let asked = Instant::now();
     let length = engine.config.lease();
-    let lease = engine.answered(engine.store.claim(which, &engine.owner, length)).await?;
+    let lease = engine.store.claim(which, &engine.owner, length).await?;
     Ok(lease.map(|lease| Claimed { which, lease, asked, length }))
 }
 
@@ -229,8 +228,9 @@ async fn execute<H: JobHandler>(engine: &Engine, handler: &H, which: Try) -> Res
 
 async fn order(engine: &Engine, which: Try) -> Result<Order, StepError> {
     let gone = || StepError::fail_plainly("Slipway's records of this deployment are gone.");
-    let promotion = engine.store.promotion_of_run(which.run).await?.ok_or_else(gone)?;
-    let installation = engine.store.installation(&promotion.installation).await?.ok_or_else(gone)?;
+    let promotion = patiently(|| engine.store.promotion_of_run(which.run)).await?.ok_or_else(gone)?;
+    let installation =
+        patiently(|| engine.store.installation(&promotion.installation)).await?.ok_or_else(gone)?;
     Ok(Order {
         run: which.run,
         promotion: promotion.id,
@@ -266,7 +266,8 @@ fn to_event(which: Try, result: Result<Report, StepError>) -> (Event, Report) {
 
 async fn report_until_heard(engine: &Engine, which: Try, token: i64, event: &Event, report: &Report) {
     let reporter = Reporter::Worker { token };
-    match patiently(engine, || advance(engine, which.run, event, reporter, report)).await {
+    let heard = patiently(|| advance(engine, which.run, event, reporter, report));
+    match unless_told_to_go(engine, heard).await {
         Some(Ok(Advanced::Moved(_))) => {}
         Some(Ok(Advanced::Ignored(why))) => tracing::warn!(%why, "the report changed nothing"),
         Some(Err(error)) => tracing::error!(%error, "the report was refused"),
@@ -275,19 +276,7 @@ async fn report_until_heard(engine: &Engine, which: Try, token: i64, event: &Eve
 }
 
 /// Tries until the database answers; `None` when the process must end first.
-async fn patiently<T, F: Future<Output = store::Result<T>>>(
-    engine: &Engine,
-    call: impl FnMut() -> F,
-) -> Option<store::Result<T>> {
-    let backoff = ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(100))
-        .with_max_delay(Duration::from_secs(2))
-        .with_jitter()
-        .without_max_times();
-    let call = call
-        .retry(backoff)
-        .when(StoreError::is_passing)
-        .notify(|error, _| tracing::warn!(%error, "waiting for the database"));
+async fn unless_told_to_go<T>(engine: &Engine, call: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         result = call => Some(result),
         () = last_words(engine) => None,

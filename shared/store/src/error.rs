@@ -1,6 +1,7 @@
 //! What can go wrong with the records, as far as somebody decides by it.
 
 use sqlx::error::DatabaseError;
+use sqlx::migrate::MigrateError;
 
 /// Why the records could not be read or changed.
 #[derive(Debug, thiserror::Error)]
@@ -30,18 +31,13 @@ pub enum StoreError {
     },
     /// The schema is not the one that this program knows.
     #[error("the database schema does not match this version of Slipway")]
-    Schema(#[source] sqlx::migrate::MigrateError),
+    Schema(#[source] MigrateError),
     /// The statement is wrong for this database: a fault of this program.
     #[error("the database refused a statement")]
     Statement(#[source] sqlx::Error),
 }
 
 impl StoreError {
-    /// The database was asked and said nothing for too long; what was asked may have been done.
-    pub fn silent() -> Self {
-        StoreError::Unavailable(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
-    }
-
     /// Whether the same may work later, when the database is back.
     pub fn is_passing(&self) -> bool {
         match self {
@@ -62,6 +58,8 @@ impl From<sqlx::Error> for StoreError {
         }
         match database.and_then(DatabaseError::code).as_deref() {
             Some("25006") => StoreError::ReadOnly,
+            // Idle in a transaction for too long: the server ended the connection.
+            Some("25P03") => StoreError::Unavailable(error),
             Some(code) if is_passing(code) => StoreError::Unavailable(error),
             Some(_) => StoreError::Statement(error),
             None if is_about_the_statement(&error) => StoreError::Statement(error),
@@ -70,9 +68,9 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
-impl From<sqlx::migrate::MigrateError> for StoreError {
-    fn from(error: sqlx::migrate::MigrateError) -> Self {
-        StoreError::Schema(error)
+impl From<MigrateError> for StoreError {
+    fn from(error: MigrateError) -> Self {
+        if let MigrateError::Execute(source) = error { source.into() } else { StoreError::Schema(error) }
     }
 }
 

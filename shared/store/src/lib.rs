@@ -17,6 +17,7 @@ pub mod installations;
 pub mod jobs;
 pub mod leadership;
 pub mod log;
+pub mod nudges;
 pub mod outbox;
 pub mod progress;
 pub mod promotions;
@@ -25,8 +26,10 @@ pub mod runs;
 use std::time::Duration;
 
 pub use error::StoreError;
-use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+pub use nudges::Nudges;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgConnection, PgPool};
+use tokio::time::timeout;
 
 /// What every function of this crate answers.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -34,13 +37,42 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 /// The migrations, in order; forward only.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 
-/// Everybody who waits for something to do listens here; a payload is never needed.
-const NUDGES: &str = "slipway_nudge";
-
 /// How long a statement may wait for a connection before the database counts as away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a connection may take to show that it lives: half of [`ACQUIRE_TIMEOUT`] is left for a new one.
+const PROBE_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long the database may take for one thing. It answers in milliseconds; seconds of silence mean
+/// that the network swallows what is sent, and another connection may do better.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+
+/// What the server does about clients that are gone without a word: nothing of theirs runs or holds a lock
+/// longer than [`ANSWER_LIMIT`], and their connections end soon after.
+const SERVER_SETTINGS: [(&str, &str); 6] = [
+    ("statement_timeout", "8s"),
+    ("idle_in_transaction_session_timeout", "8s"),
+    ("tcp_user_timeout", "15s"),
+    ("tcp_keepalives_idle", "10s"),
+    ("tcp_keepalives_interval", "3s"),
+    ("tcp_keepalives_count", "3"),
+];
+
+/// Waits for the database, but not for ever.
+///
+/// # Errors
+/// Those of the call, and [`StoreError::Unavailable`] when it takes too long: what was asked may have
+/// been done.
+pub async fn answered<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
+    // In a box: a whole transaction is a large future, and whoever waits for several would carry them all.
+    timeout(ANSWER_LIMIT, Box::pin(call)).await.unwrap_or_else(|_| Err(silence().into()))
+}
+
 /// A pool of connections to Slipway's database. Cheap to clone.
+///
+/// A connection that the network swallows takes nothing with it: it is found out when it is taken from the
+/// pool and when it is given back, within two seconds, and replaced. So is one to a server that takes no
+/// writes any more, because another one does.
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: PgPool,
@@ -60,7 +92,11 @@ impl Store {
         let pool = PgPoolOptions::new()
             .max_connections(connections_max)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options.application_name("slipway"))
+            // The pool's own tests wait as long as TCP does, and hold the connection's place meanwhile.
+            .test_before_acquire(false)
+            .before_acquire(|connection, _| Box::pin(promptly(takes_writes(connection))))
+            .after_release(|connection, _| Box::pin(promptly(is_alive(connection))))
+            .connect_with(options.application_name("slipway").options(SERVER_SETTINGS))
             .await?;
         Ok(Self { pool })
     }
@@ -70,7 +106,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::Schema`] when the database was made by a newer program.
     pub async fn migrate(&self) -> Result<()> {
-        Ok(MIGRATOR.run(&self.pool).await?)
+        let mut connection = self.pool.acquire().await?;
+        // Another process may be at it, and large tables take their time.
+        sqlx::query!("set statement_timeout = 0").execute(&mut *connection).await?;
+        MIGRATOR.run(&mut *connection).await?;
+        Ok(connection.close().await?)
     }
 
     /// Opens a transaction.
@@ -81,7 +121,8 @@ impl Store {
     /// Proves that the database answers and takes writes; returns its version.
     pub async fn ping(&self) -> Result<String> {
         let row = sqlx::query!(
-            r#"select current_setting('server_version') as "version!", pg_is_in_recovery() as "read_only!""#
+            r#"select current_setting('server_version') as "version!",
+                      current_setting('transaction_read_only')::boolean as "read_only!""#
         )
         .fetch_one(&self.pool)
         .await?;
@@ -96,16 +137,11 @@ impl Store {
         Ok(jiff::Timestamp::now().duration_since(at.to_jiff()).as_millis().try_into().unwrap_or(i64::MAX))
     }
 
-    /// Listens for nudges on a connection of its own.
-    pub async fn nudges(&self) -> Result<Nudges> {
-        let mut listener = PgListener::connect_with(&self.pool).await?;
-        listener.listen(NUDGES).await?;
-        Ok(Nudges(listener))
-    }
-
-    /// Closes all connections.
+    /// Closes all connections, as far as the network lets them be closed.
     pub async fn close(&self) {
-        self.pool.close().await;
+        if timeout(ACQUIRE_TIMEOUT, self.pool.close()).await.is_err() {
+            tracing::debug!("connections to the database end with the process");
+        }
     }
 }
 
@@ -114,25 +150,25 @@ impl Tx {
     pub async fn commit(self) -> Result<()> {
         Ok(self.0.commit().await?)
     }
-
-    /// Wakes whoever waits for something to do, when this transaction commits.
-    pub async fn nudge(&mut self) -> Result<()> {
-        sqlx::query!("select pg_notify($1, '')", NUDGES).execute(&mut *self.0).await?;
-        Ok(())
-    }
 }
 
-/// Wakes when somebody committed something to do. A nudge may be missed: poll as well.
-#[derive(Debug)]
-pub struct Nudges(PgListener);
+/// A server that was switched to reading, or replaced by another one, keeps its connections.
+async fn takes_writes(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(r#"select not current_setting('transaction_read_only')::boolean as "it!""#)
+        .fetch_one(connection)
+        .await
+}
 
-impl Nudges {
-    /// Waits for the next nudge.
-    ///
-    /// # Cancel safety
-    /// Cancel safe: a nudge is at worst not noticed.
-    pub async fn next(&mut self) -> Result<()> {
-        self.0.recv().await?;
-        Ok(())
-    }
+/// Ends what was cut short, too: a statement that nobody waits for, an open transaction.
+async fn is_alive(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    connection.ping().await?;
+    Ok(true)
+}
+
+async fn promptly<T>(probe: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    timeout(PROBE_LIMIT, probe).await.unwrap_or_else(|_| Err(silence()))
+}
+
+fn silence() -> sqlx::Error {
+    sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())
 }

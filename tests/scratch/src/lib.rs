@@ -1,4 +1,5 @@
-//! For tests: a Postgres database of one's own on the scratch server, and hands inside it.
+//! For tests: a Postgres database of one's own on the scratch server, hands inside it, a way to any
+//! server that can be cut, and a disk that can be filled.
 
 #![expect(
     clippy::unwrap_used,
@@ -6,9 +7,14 @@
     reason = "a test that cannot go on should stop where it is"
 )]
 
+mod disk;
+mod proxy;
+
 use std::panic::{AssertUnwindSafe, resume_unwind};
 
+pub use disk::Disk;
 use futures_util::FutureExt;
+pub use proxy::{Network, Proxy};
 use tokio_postgres::{Client, Config, NoTls};
 use uuid::Uuid;
 
@@ -82,6 +88,12 @@ impl Database {
     pub async fn take_away(&self) {
         let name = &self.name;
         self.run(&format!("alter role {name} nologin")).await;
+        self.end_connections().await;
+    }
+
+    /// Ends the connections of the moment of whoever came by [`Database::url`].
+    pub async fn end_connections(&self) {
+        let name = &self.name;
         self.run(&format!("select pg_terminate_backend(pid) from pg_stat_activity where usename = '{name}'"))
             .await;
     }

@@ -16,7 +16,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, anyhow};
 use jiff::Timestamp;
-use rustix::fs::{Advice, fadvise, statvfs};
+use rustix::fs::{Advice, fadvise};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -28,6 +28,7 @@ use super::properties::Properties;
 use super::session::Session;
 use super::tools::{self, ToolsReport};
 use super::{Database, DatabaseError, Fingerprint, Version, hash};
+use crate::disk;
 
 /// Every archive in Postgres's custom format begins with this.
 const MAGIC: &[u8] = b"PGDMP";
@@ -85,14 +86,18 @@ pub fn dump_name(build: &str, at: Timestamp) -> String {
 /// Removes what an interrupted [`Database::dump`] to `target` left; a finished backup stays. The database
 /// itself is not asked: it may be the reason for the interruption.
 pub fn discard_partial(target: &Path) -> Result<(), DatabaseError> {
-    remove(&beside(target, ".partial"))
+    remove(&beside(target, ".partial"))?;
+    // The record is written before the backup gets its name.
+    if !target.try_exists().context("look for the backup file")? {
+        remove(&beside(target, ".json"))?;
+    }
+    Ok(())
 }
 
 /// Removes everything that [`Database::dump`] to `target` left, finished or not.
 pub fn discard(target: &Path) -> Result<(), DatabaseError> {
-    discard_partial(target)?;
     remove(target)?;
-    remove(&beside(target, ".json"))
+    discard_partial(target)
 }
 
 fn remove(file: &Path) -> Result<(), DatabaseError> {
@@ -109,7 +114,8 @@ impl Database {
     /// `progress` gets the bytes written so far.
     ///
     /// # Errors
-    /// [`DatabaseError::Space`], before anything is written if it can be foreseen;
+    /// [`DatabaseError::Space`] before anything is written, and then nothing is left of earlier tries either;
+    /// [`DatabaseError::Full`] when it could not be foreseen;
     /// [`DatabaseError::ToolsMissing`], [`DatabaseError::ToolsTooOld`].
     ///
     /// # Idempotency
@@ -161,7 +167,7 @@ impl Database {
         // The compressed file is nearly always far smaller; a database of pictures is not.
         let needed_bytes = size.saturating_add(size / 10);
         let folder = folder_of(target);
-        let free_bytes = free_bytes(folder)?;
+        let free_bytes = disk::free_bytes(folder)?;
         if free_bytes < needed_bytes {
             return Err(DatabaseError::Space { needed_bytes, free_bytes, folder: folder.to_owned() });
         }
@@ -264,7 +270,7 @@ async fn copy(
         .mode(0o600)
         .open(partial)
         .await
-        .with_context(|| format!("create {}", partial.display()))?;
+        .map_err(|error| write_error(error, partial))?;
     let mut hash = Sha256::new();
     let mut size_bytes = 0;
     let mut chunk = vec![0; CHUNK_BYTES];
@@ -275,24 +281,19 @@ async fn copy(
         }
         hash.update(&chunk[..read]);
         let written = file.write_all(&chunk[..read]).await;
-        written.map_err(|error| write_error(error, partial, size_bytes))?;
+        written.map_err(|error| write_error(error, partial))?;
         size_bytes += read as u64;
         progress(size_bytes);
     }
     let flushed = file.sync_all().await;
-    flushed.map_err(|error| write_error(error, partial, size_bytes))?;
+    flushed.map_err(|error| write_error(error, partial))?;
     Ok((size_bytes, hash::finish(hash)))
 }
 
-/// A disk that fills up while we write is the same refusal as one that was full before.
-fn write_error(error: std::io::Error, partial: &Path, written_bytes: u64) -> DatabaseError {
-    let folder = folder_of(partial);
-    if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
-        return DatabaseError::Space {
-            needed_bytes: written_bytes + CHUNK_BYTES as u64,
-            free_bytes: written_bytes,
-            folder: folder.to_owned(),
-        };
+/// A disk that fills up while we write is a trouble of its own: somebody has to free some space.
+fn write_error(error: std::io::Error, partial: &Path) -> DatabaseError {
+    if disk::is_full_kind(error.kind()) {
+        return DatabaseError::Full { folder: folder_of(partial).to_owned() };
     }
     anyhow!(error).context("write the backup file").into()
 }
@@ -343,23 +344,17 @@ fn read_record(target: &Path) -> Option<Record> {
 fn finish(record: Record, partial: &Path) -> Result<Dump, DatabaseError> {
     let path = &record.dump.path;
     let text = serde_json::to_vec_pretty(&record).context("write the backup's record")?;
-    let mut file = File::options()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(beside(path, ".json"))
-        .context("create the backup's record")?;
-    file.write_all(&text).context("write the backup's record")?;
-    file.sync_all().context("flush the backup's record")?;
+    let write = || {
+        let mut options = File::options();
+        let mut file =
+            options.write(true).create(true).truncate(true).mode(0o600).open(beside(path, ".json"))?;
+        file.write_all(&text)?;
+        file.sync_all()
+    };
+    write().map_err(|error| write_error(error, partial))?;
     fs::rename(partial, path).context("give the backup file its name")?;
     File::open(folder_of(path)).and_then(|folder| folder.sync_all()).context("flush the backup folder")?;
     Ok(record.dump)
-}
-
-fn free_bytes(folder: &Path) -> Result<u64, DatabaseError> {
-    let space = statvfs(folder).with_context(|| format!("ask for the free space in {}", folder.display()))?;
-    Ok(space.f_bavail.saturating_mul(space.f_frsize))
 }
 
 fn beside(target: &Path, suffix: &str) -> PathBuf {

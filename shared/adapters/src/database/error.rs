@@ -63,6 +63,12 @@ pub enum DatabaseError {
         /// Where the backup was to go.
         folder: PathBuf,
     },
+    /// The disk was full before the backup was whole. Nothing is left of it.
+    #[error("There is no space left on the disk that holds {}, so the backup could not be finished. Free some space there, or choose another backup folder.", folder.display())]
+    Full {
+        /// Where the backup was to go.
+        folder: PathBuf,
+    },
     /// No client tools on this machine.
     #[error(
         "The programs pg_dump and pg_restore are not on this machine (looked in {searched}). Install the PostgreSQL client of version {server}, or set their folder in Slipway's configuration."

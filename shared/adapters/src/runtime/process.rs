@@ -183,6 +183,8 @@ impl Process {
     pub(super) async fn start_old(&self, swap: &Swap) -> Result<()> {
         let folder = self.folder(&swap.old)?;
         ensure!(folder.specification()?.is_some(), "version {} is gone", swap.old);
+        // The disk may be full by now.
+        self.folder(&swap.new)?.free_reserve()?;
         self.point_live_to(&swap.old)?;
         control::start(&folder, self.keeper()).await
     }

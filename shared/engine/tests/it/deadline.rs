@@ -1,31 +1,41 @@
 //! A run that is no longer wanted: its time is over, or a person stops it.
 
 use domain::run::{Cause, Event, Outcome};
-use domain::{Job, Status};
+use domain::{Direction, Job, Status};
 use engine::{Advanced, Report, Reporter, advance};
 use scratch::with_database;
 
 use crate::world::{Act, Workers, World};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hanging_worker_is_stopped_at_the_deadline_and_everything_is_undone() {
-    with_database(async |database| {
-        let workers = Workers::default().on(Job::Image, 1, Act::Hang);
-        let world = World::running(database, workers).await;
-        let (id, run) = world.started(1).await;
-        world.until_begun(Job::Image, 1).await;
-        database.run("update runs set deadline_at = clock_timestamp()").await;
+async fn a_job_that_hangs_at_the_deadline_is_stopped_and_everything_is_undone() {
+    for job in before_the_pivot() {
+        with_database(async |database| {
+            let world = World::running(database, Workers::default().on(job, 1, Act::Hang)).await;
+            let (id, run) = world.started(1).await;
+            world.until_begun(job, 1).await;
+            database.run("update runs set deadline_at = slipway_now()").await;
 
-        assert_eq!(world.outcome(run).await, Outcome::RolledBack(Cause::Deadline { job: Job::Image }));
-        assert_eq!(world.workers.dropped(), [(Job::Image, 1)]);
-        assert_eq!(world.status(&id).await, Status::RolledBack);
-        assert_eq!(
-            world.reason(&id).await.as_deref(),
-            Some("The deployment took longer than its limit of 10 minutes and was stopped during step 5, “Image build”.")
-        );
-        world.end().await;
-    })
-    .await;
+            let outcome = world.outcome(run).await;
+            let cause = Cause::Deadline { job };
+            let (expected, status) = match job.unwinding().next() {
+                Some(_) => (Outcome::RolledBack(cause), Status::RolledBack),
+                None => (Outcome::Refused(cause), Status::Approved),
+            };
+            assert_eq!((outcome, world.status(&id).await), (expected, status), "{job}");
+            assert_eq!(world.workers.dropped(), [(job, 1)]);
+            let undone: Vec<_> = world.workers.jobs().into_iter().filter(|it| it.direction() == Direction::Undo).collect();
+            assert_eq!(undone, job.unwinding().collect::<Vec<_>>(), "{job}");
+            let reason = format!(
+                "The deployment took longer than its limit of 10 minutes and was stopped during step {}, “{}”.",
+                job.step().number(),
+                job.step().title(),
+            );
+            assert_eq!(world.reason(&id).await, Some(reason));
+            world.end().await;
+        })
+        .await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,7 +57,7 @@ async fn a_job_that_nobody_has_begun_when_the_deadline_passes_never_begins() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_stops_a_run_in_any_job_before_the_pivot() {
-    for job in domain::job::PLAN.into_iter().filter(|job| *job != Job::Finish) {
+    for job in before_the_pivot() {
         with_database(async |database| {
             let world = World::running(database, Workers::default().on(job, 1, Act::Hang)).await;
             let (id, run) = world.started(1).await;
@@ -119,4 +129,9 @@ async fn a_report_under_way_is_heard_although_the_job_is_asked_to_stop() {
         world.end().await;
     })
     .await;
+}
+
+/// The jobs after which a run can still go back.
+fn before_the_pivot() -> impl Iterator<Item = Job> {
+    domain::job::PLAN.into_iter().filter(|job| *job != Job::Finish)
 }

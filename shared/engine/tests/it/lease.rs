@@ -1,10 +1,8 @@
 //! Who may act and who is heard.
 
-use std::sync::Arc;
-
 use domain::Job;
 use domain::run::{Event, Ignored, Outcome};
-use engine::{Advanced, Config, Engine, Report, Reporter, advance};
+use engine::{Advanced, Report, Reporter, advance};
 use scratch::with_database;
 use store::jobs::Try;
 
@@ -143,9 +141,7 @@ async fn a_claim_and_a_stop_at_the_same_moment_do_not_block_each_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_that_waited_for_the_database_is_as_good_as_any() {
     with_database(async |database| {
-        let mut world = World::idle(database, Workers::default()).await;
-        let config = Config { lease_seconds: 1, ..(*world.engine.config).clone() };
-        world.engine = Engine { config: Arc::new(config), ..world.engine };
+        let mut world = World::idle(database, Workers::default()).await.with_lease(1);
         let (_, run) = world.started(1).await;
         database.take_away().await;
         world.start_workers();

@@ -8,6 +8,7 @@ mod happy;
 mod lease;
 mod lossy;
 mod lost_messages;
+mod network;
 mod queue;
 mod shutdown;
 mod supervisors;

@@ -74,6 +74,11 @@ impl Workers {
         self
     }
 
+    /// From now on every try succeeds.
+    pub(crate) fn forget_script(&self) {
+        self.script.lock().unwrap().clear();
+    }
+
     /// Tries that were begun, in order.
     pub(crate) fn begun(&self) -> Vec<(Job, u32)> {
         self.begun.lock().unwrap().clone()
@@ -269,6 +274,26 @@ impl World {
         let mut world = World { engine, workers: self.workers.clone(), tasks: Vec::new() };
         world.start_supervisor();
         world
+    }
+
+    /// Another process that reaches the records by this URL, where only workers of these kinds run.
+    pub(crate) async fn workers_at(&self, url: &str, kinds: &'static [Worker], workers: Workers) -> World {
+        let engine = Engine {
+            store: Store::connect(url, 4).await.unwrap(),
+            shutdown: Shutdown::default(),
+            owner: Uuid::new_v4().to_string().into(),
+            ..self.engine.clone()
+        };
+        let mut world = World { engine, workers, tasks: Vec::new() };
+        world.start_workers_of(kinds);
+        world
+    }
+
+    /// The same world with leases this long.
+    pub(crate) fn with_lease(mut self, seconds: u64) -> World {
+        let config = Config { lease_seconds: seconds, ..(*self.engine.config).clone() };
+        self.engine.config = Arc::new(config);
+        self
     }
 
     /// Ends at once and says nothing to anybody.

@@ -7,6 +7,7 @@ mod dead_letters;
 mod errors;
 mod leadership;
 mod messages;
+mod network;
 mod run_records;
 mod schema;
 mod turns;

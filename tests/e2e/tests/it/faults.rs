@@ -195,6 +195,17 @@ impl<'a> Shipment<'a> {
         Self { shop, outcome, feature, promotion, before }
     }
 
+    /// The same for a good feature whose build takes this long.
+    pub(crate) async fn start_slow(system: &System, shop: &'a Shop, build_seconds: u64) -> Self {
+        system.apply(shop).await;
+        let feature = Feature::develop(shop, "good").await;
+        let settings = json!({ "shop": "Harbor & Pine", "build_seconds": build_seconds });
+        std::fs::write(feature.sandbox.join("settings.json"), settings.to_string()).unwrap();
+        let promotion = system.ship(&feature).await;
+        let before = shop.database.fingerprint().await;
+        Self { shop, outcome: Outcome::of("good"), feature, promotion, before }
+    }
+
     /// Approves it, again while the console is away.
     pub(crate) async fn approve(&self, system: &System) {
         eventually("the approval counts", async || {

@@ -19,14 +19,18 @@ mod stranger;
 mod system;
 
 mod broker;
+mod clocks;
 mod compensation;
 mod crashes;
 mod data;
 mod dead_letters;
 mod decisions;
+mod disk;
 mod faults;
 mod features;
 mod intake;
+mod network;
 mod progress;
+mod records;
 mod restarts;
 mod secrets;

@@ -125,7 +125,7 @@ impl Shop {
 
     /// The folder in which the process runtime keeps what it has made.
     pub(crate) fn application_folder(&self) -> std::path::PathBuf {
-        self.folder().join("application")
+        self.description["application"]["process"]["root"].as_str().unwrap().into()
     }
 
     /// Brings the application down as a power cut would leave it: its records still say that it runs.

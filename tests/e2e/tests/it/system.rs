@@ -55,8 +55,13 @@ pub(crate) struct Said {
 impl System {
     /// Every role in one process, no broker but the one inside.
     pub(crate) async fn embedded() -> Self {
+        Self::embedded_with(&[]).await
+    }
+
+    /// The same with settings of its own.
+    pub(crate) async fn embedded_with(settings: &[(&str, &str)]) -> Self {
         let mut system = Self::new().await;
-        system.add("all", &[]);
+        system.add("all", settings);
         system.until_ready().await;
         system
     }
@@ -209,7 +214,7 @@ impl System {
         self.folder.path().join("data")
     }
 
-    fn address(&self, path: &str) -> String {
+    pub(crate) fn address(&self, path: &str) -> String {
         format!("http://{}{path}", self.console)
     }
 

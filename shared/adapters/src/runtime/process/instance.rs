@@ -30,6 +30,9 @@ use crate::runtime;
 /// How much of the end of the output is read, in bytes.
 const TAIL_MAX: u64 = 256 * 1024;
 
+/// Space that an instance keeps for the way back: enough for the records of another one's start.
+const RESERVE_BYTES: usize = 256 * 1024;
+
 /// All that is needed to run the instance again as it once was.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Specification {
@@ -87,8 +90,15 @@ impl InstanceFolder {
             .create(&self.path)
             .with_context(|| format!("make {}", self.path.display()))?;
         self.hold()?;
+        fs::write(self.file("reserve"), vec![0; RESERVE_BYTES])
+            .with_context(|| format!("keep some space in {}", self.path.display()))?;
         // Written last: an instance is there as soon as this is.
         record::write(&self.file("instance.json"), specification)
+    }
+
+    /// Gives the space back that was kept for somebody else's start.
+    pub(super) fn free_reserve(&self) -> Result<()> {
+        record::remove(&self.file("reserve"))
     }
 
     /// Removes the folder of an instance that was stopped.

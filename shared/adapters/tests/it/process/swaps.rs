@@ -1,6 +1,7 @@
 //! A swap forward and back, each move once and twice, whole and interrupted.
 
 use adapters::runtime::{BuildError, StartError};
+use scratch::Disk;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::world::{NONE, World, eventually, is_running, release};
@@ -45,6 +46,32 @@ async fn a_rollback_leaves_everything_as_it_was() {
     for (folder, left) in [("releases", 1), ("instances", 1), ("keep", 0)] {
         let entries = std::fs::read_dir(world.root().join(folder)).unwrap();
         assert_eq!(entries.count(), left, "{folder}");
+    }
+}
+
+#[tokio::test]
+async fn the_way_back_needs_no_space_on_the_disk() {
+    for reaches_start in [false, true] {
+        let mut disk = None;
+        let world = World::with(|settings| disk = Disk::mount(&settings.root, 4));
+        // Unmounted before the folder goes.
+        let Some(disk) = disk else { return };
+        world.install(&[("version", "one")]).await;
+        let swap = world.prepare(CP, &[("version", "two")]).await;
+        disk.fill(0);
+        world.runtime.stop_old(&swap).await.unwrap();
+        if reaches_start {
+            let error = world.runtime.start_new(&swap).await.unwrap_err();
+            assert!(matches!(error, StartError::Unavailable(_)), "{error:?}");
+            world.runtime.stop_new(&swap).await.unwrap();
+            disk.fill(64 * 1024);
+        }
+        world.runtime.start_old(&swap).await.unwrap();
+        world.runtime.unprepare(CP).await.unwrap();
+        world.runtime.discard_image(CP).await.unwrap();
+        assert_eq!(world.live().await, Some(("base".into(), true)));
+        assert_eq!(world.ask("base", "version").await, "one");
+        world.process.down().await.unwrap();
     }
 }
 
