@@ -1,5 +1,6 @@
 //! `cargo xtask chaos`: builds what the chaos run needs and runs it.
 
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -7,10 +8,14 @@ use servers::interrupt::Interrupt;
 
 use crate::cargo;
 
-/// Runs it with further arguments and gives its exit code back.
-pub(crate) fn run(interrupt: &Interrupt, arguments: &[String]) -> Result<ExitCode> {
+/// Runs it with further arguments, on a program built with these options; gives its exit code back.
+pub(crate) fn run<S: AsRef<OsStr>>(
+    interrupt: &Interrupt,
+    options: &[&str],
+    arguments: &[S],
+) -> Result<ExitCode> {
     let portal = cargo::build_portal(interrupt)?;
-    let slipway = cargo::build_slipway(interrupt, &[])?;
+    let slipway = cargo::build_slipway(interrupt, options)?;
     if !interrupt.run(&mut cargo::command(&["build", "--package", "chaos"]))?.success() {
         bail!("the chaos run does not build");
     }

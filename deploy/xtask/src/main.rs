@@ -69,7 +69,7 @@ fn run(task: Task) -> Result<ExitCode> {
     match task {
         Task::Test { filters } => test::run(&interrupt, &filters).map(|()| ExitCode::SUCCESS),
         Task::Demo { arguments } => demo::run(&interrupt, &arguments),
-        Task::Chaos { arguments } => chaos::run(&interrupt, &arguments),
+        Task::Chaos { arguments } => chaos::run(&interrupt, &[], &arguments),
         Task::Up => up::run(&interrupt).map(|()| ExitCode::SUCCESS),
         Task::Servers => test_servers::run(&interrupt).map(|()| ExitCode::SUCCESS),
         Task::Sqlx { check } => sqlx::run(&interrupt, check).map(|()| ExitCode::SUCCESS),

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that must hold before a change is merged.
 
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -8,7 +8,13 @@ use servers::interrupt::Interrupt;
 use servers::packages;
 
 use crate::test_servers::{NEEDS, TestServers};
-use crate::{cargo, sqlx};
+use crate::{cargo, chaos, sqlx};
+
+/// The short chaos run; the long one is made by hand, and its report is in the repository.
+const CHAOS: [&str; 4] = ["--promotions", "50", "--seed", "1"];
+
+/// The long tests wait most of the time: for leases, for servers that are away.
+const TEST_THREADS: &str = "4";
 
 /// Runs every check; with filters only the tests whose names contain one of them.
 ///
@@ -30,6 +36,12 @@ fn all(stages: &mut Stages<'_>) -> Result<()> {
     let engine = ["clippy", "--package", "engine", "--features", "failpoints", "--all-targets"];
     stages.cargo("lints of crash points", &[&engine[..], &["--", "-D", "warnings"]].concat())?;
     stages.tests(&servers, &[])?;
+    // It starts servers of its own, and stops them.
+    drop(servers);
+    stages.run("chaos", |interrupt| {
+        let passed = chaos::run(interrupt, cargo::WITH_CRASH_POINTS, &CHAOS)? == ExitCode::SUCCESS;
+        if passed { Ok(()) } else { bail!("the world is not as Slipway says") }
+    })?;
     stages.run("documentation", |interrupt| {
         let mut command = cargo::command(&["doc", "--workspace", "--no-deps", "--document-private-items"]);
         succeed(interrupt, command.env("RUSTDOCFLAGS", "-D warnings"))
@@ -112,6 +124,7 @@ impl Stages<'_> {
                 command.args(["--all-targets", "--"]).args(filters);
             }
             command
+                .env("RUST_TEST_THREADS", TEST_THREADS)
                 .env("SLIPWAY_TEST_PORTAL", portal)
                 .env("SLIPWAY_TEST_BINARY", slipway)
                 .envs(servers.variables());
