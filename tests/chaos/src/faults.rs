@@ -1,6 +1,5 @@
 //! The faults: what goes wrong, when, and to whom.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::Write as _;
@@ -16,15 +15,18 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use transport::{Exchange, Queue};
 
+use crate::happened::{Disturbance, Happened, Kill};
 use crate::load::{Load, order};
 use crate::random::Random;
-use crate::records::{ClockPair, Held, Try};
-use crate::world::World;
+use crate::records::{ClockPair, Held};
+use crate::world::{self, World};
 
 /// The stream of random numbers that decides about faults.
 const STREAM: u64 = 1;
 /// The shortest and longest pause between two faults, in milliseconds.
 const PAUSE: (u64, u64) = (50, 750);
+/// After a disturbance a process may need this long to connect again.
+const COMES_TO_ITSELF: Duration = Duration::from_secs(3);
 /// The kinds of workers that take orders.
 const WORKERS: [&str; 6] = ["scheduler", "backup", "build", "swap", "health", "cleanup"];
 
@@ -92,47 +94,6 @@ impl fmt::Display for Fault {
             Self::RestartRecords => "Slipway's database server restarted in order",
             Self::KillRecords => "Slipway's database server crashed and started again",
         })
-    }
-}
-
-/// A process that was killed while it held jobs.
-#[derive(Debug, Clone)]
-pub(crate) struct Kill {
-    /// When, by the database's clock, in seconds since 1970.
-    pub(crate) at: f64,
-    /// What it held just before.
-    pub(crate) held: Vec<Try>,
-}
-
-/// What went wrong in a run.
-#[derive(Default)]
-pub(crate) struct Happened {
-    counts: Mutex<BTreeMap<Fault, usize>>,
-    kills: Mutex<Vec<Kill>>,
-    /// When something other than one process was disturbed, by the database's clock: from and to.
-    outages: Mutex<Vec<(f64, f64)>>,
-    ended_by_themselves: Mutex<usize>,
-}
-
-impl Happened {
-    pub(crate) fn counts(&self) -> BTreeMap<Fault, usize> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(crate) fn total(&self) -> usize {
-        self.counts().values().sum()
-    }
-
-    pub(crate) fn kills(&self) -> Vec<Kill> {
-        self.kills.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(crate) fn outages(&self) -> Vec<(f64, f64)> {
-        self.outages.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(crate) fn ended_by_themselves(&self) -> usize {
-        *self.ended_by_themselves.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -207,8 +168,7 @@ impl Villain {
             match self.strike(fault).await {
                 Ok(Some(what)) => {
                     self.note(&format!("{fault}: {what}"));
-                    let mut counts = self.happened.counts.lock().unwrap_or_else(PoisonError::into_inner);
-                    *counts.entry(fault).or_default() += 1;
+                    self.happened.count(fault);
                 }
                 Ok(None) => {}
                 Err(error) => self.note(&format!("{fault}: did not work: {error:#}")),
@@ -242,7 +202,8 @@ impl Villain {
                 let how = how.lines().next().unwrap_or_default().to_owned();
                 let started = role.start_again();
                 drop(role);
-                *self.happened.ended_by_themselves.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+                self.happened.count_end_by_itself();
+                self.disturb(Some(self.world.role(number).name.clone()), COMES_TO_ITSELF);
                 self.note(&format!("by itself: {how}; started again: {}", started.is_ok()));
             }
         }
@@ -258,6 +219,15 @@ impl Villain {
                 drop(role);
                 self.note(&format!("could not be started again: {error:#}"));
             }
+        }
+    }
+
+    /// Notes that a process, or everybody, cannot work as usual from now on for so long.
+    fn disturb(&self, process: Option<String>, length: Duration) {
+        if let Some(clock) = self.clock {
+            let now = Instant::now();
+            let (from, to) = (clock.at(now), clock.at(now + length));
+            self.happened.add_disturbance(Disturbance { process, from, to });
         }
     }
 
@@ -290,6 +260,7 @@ impl Villain {
                              where datname = current_database() and pid <> pg_backend_pid()";
                 let rows = self.world.records.rows(query, &[]).await?;
                 let count: i64 = rows.first().context("a count")?.get(0);
+                self.disturb(None, COMES_TO_ITSELF);
                 Ok(Some(format!("{count} of them")))
             }
             Fault::RestartRecords | Fault::KillRecords => Ok(Some(self.restart_records(fault))),
@@ -314,10 +285,10 @@ impl Villain {
         let jobs: Vec<_> = held.iter().map(|held| held.which.job.clone()).collect();
         if let Some(clock) = self.clock.filter(|_| !held.is_empty()) {
             let held = held.into_iter().map(|held| held.which).collect();
-            let kill = Kill { at: clock.at(moment), held };
-            self.happened.kills.lock().unwrap_or_else(PoisonError::into_inner).push(kill);
+            self.happened.add_kill(Kill { at: clock.at(moment), process: name.clone(), held });
         }
         let away = if self.random.percent(50) { 0 } else { self.random.below(4_000) };
+        self.disturb(Some(name.clone()), Duration::from_millis(away) + COMES_TO_ITSELF);
         self.bring_back(number, away);
         Ok(format!("{name}, back after {away} ms, held {jobs:?}"))
     }
@@ -350,6 +321,7 @@ impl Villain {
         let world = Arc::clone(&self.world);
         let (log, begin) = (Arc::clone(&self.log), self.begin);
         let name = world.role(number).name.clone();
+        self.disturb(Some(name.clone()), world::GRACE + COMES_TO_ITSELF);
         self.later.spawn_blocking(move || {
             let mut role = world.role(number);
             if let Err(error) = role.stop().and_then(|()| role.start_again()) {
@@ -363,7 +335,10 @@ impl Villain {
         let role = self.world.role(self.random.place(self.world.roles().len()));
         let link = if is_broker { &role.to_broker } else { &role.to_records };
         link.cut();
-        role.name.clone()
+        let name = role.name.clone();
+        drop(role);
+        self.disturb(Some(name.clone()), COMES_TO_ITSELF);
+        name
     }
 
     /// From one second to twice the lease and more.
@@ -372,6 +347,7 @@ impl Villain {
         let length = Duration::from_millis(1_000 + self.random.below(6_000));
         let world = Arc::clone(&self.world);
         let name = world.role(number).name.clone();
+        self.disturb(Some(name.clone()), length + COMES_TO_ITSELF);
         let set = move |is_silent| {
             let role = world.role(number);
             if is_broker { role.to_broker.silence(is_silent) } else { role.to_records.silence(is_silent) }
@@ -450,8 +426,8 @@ impl Villain {
             let from = Instant::now();
             let outcome = disturb(&world, &interrupt);
             if let Some(clock) = clock {
-                let span = (clock.at(from), clock.at(Instant::now()));
-                happened.outages.lock().unwrap_or_else(PoisonError::into_inner).push(span);
+                let (from, to) = (clock.at(from), clock.at(Instant::now() + COMES_TO_ITSELF));
+                happened.add_disturbance(Disturbance { process: None, from, to });
             }
             let how = outcome.map_or_else(|error| format!("did not work: {error:#}"), |()| "over".to_owned());
             note(&log, begin, &format!("{fault}: {how} after {} ms", from.elapsed().as_millis()));

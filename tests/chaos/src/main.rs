@@ -5,6 +5,7 @@
 mod check;
 mod faults;
 mod feature;
+mod happened;
 mod link;
 mod load;
 mod measure;
@@ -26,7 +27,8 @@ use clap::Parser;
 use servers::interrupt::Interrupt;
 use tokio::task::JoinSet;
 
-use crate::faults::{Happened, Villain, plan};
+use crate::faults::{Villain, plan};
+use crate::happened::Happened;
 use crate::load::{Load, drive};
 use crate::shop::{Model, Shop};
 use crate::world::World;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::Arguments;
 use crate::check::{Findings, Wrong};
-use crate::faults::Happened;
+use crate::happened::Happened;
 use crate::load::Load;
 use crate::measure::{Measured, Spans};
 
@@ -118,7 +118,10 @@ fn write_spans(text: &mut String, arguments: &Arguments, measured: &Measured) ->
     for (what, spans) in [
         ("from the kill of a job's holder to the claim of what follows", &measured.recovery),
         ("the same, where no server was away meanwhile", &measured.recovery_alone),
-        ("from the kill to its run being told, where no server was away", &measured.notice_alone),
+        (
+            "the same, where neither a server nor a supervisor nor another worker of its kind was disturbed",
+            &measured.recovery_undisturbed,
+        ),
         ("from a deadline to its run being told", &measured.deadline),
         ("the same, where no server was away meanwhile", &measured.deadline_alone),
         ("a run", &measured.runs),
