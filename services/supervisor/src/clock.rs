@@ -33,8 +33,8 @@ impl Clock {
         let at_least = now.asked.saturating_duration_since(last.answered).as_secs_f64();
         let at_most = now.answered.saturating_duration_since(last.asked).as_secs_f64();
         let seconds = passed_there - passed_there.clamp(at_least, at_most);
-        let within = now.answered.saturating_duration_since(last.asked);
-        (seconds.abs() > JUMP_MIN.as_secs_f64()).then_some(Jump { seconds, within })
+        let since = now.shown.saturating_sub(now.answered.saturating_duration_since(last.asked));
+        (seconds.abs() > JUMP_MIN.as_secs_f64()).then_some(Jump { seconds, since })
     }
 }
 

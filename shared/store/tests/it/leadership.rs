@@ -56,7 +56,7 @@ async fn leases_and_deadlines_move_with_a_clock_that_was_set() {
         for hours in [1, -1, 0] {
             database.run(&set_clock(hours)).await;
             let mut tx = store.begin().await.unwrap();
-            clock::follow_jump(&mut tx, jump(hours - shown), LEASE).await.unwrap();
+            clock::follow_jump(&mut tx, jump(&store, hours - shown).await, LEASE).await.unwrap();
             tx.commit().await.unwrap();
             shown = hours;
             assert_eq!(store.lost_tries().await.unwrap(), [], "{hours}");
@@ -91,7 +91,7 @@ async fn what_was_written_after_the_clock_was_set_stays() {
             let waits = queued(&store, waiting, Duration::ZERO).await;
 
             let mut tx = store.begin().await.unwrap();
-            clock::follow_jump(&mut tx, jump(hours), LEASE).await.unwrap();
+            clock::follow_jump(&mut tx, jump(&store, hours).await, LEASE).await.unwrap();
             tx.commit().await.unwrap();
             for which in [old, new] {
                 let since = store.since_started(which.run, which.job).await.unwrap().unwrap();
@@ -128,8 +128,9 @@ async fn a_clock_that_is_set_back_gives_nobody_the_lead_for_longer() {
 }
 
 /// Somebody noticed within a minute that the clock was set.
-fn jump(hours: i32) -> Jump {
-    Jump { seconds: f64::from(hours) * 3600.0, within: Duration::from_mins(1) }
+async fn jump(store: &Store, hours: i32) -> Jump {
+    let shown = store.campaign("nobody", TERM).await.unwrap().clock;
+    Jump { seconds: f64::from(hours) * 3600.0, since: shown - Duration::from_mins(1) }
 }
 
 /// The database's clock, so many hours ahead of what it was.
