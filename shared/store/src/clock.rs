@@ -44,7 +44,8 @@ pub async fn follow_jump(tx: &mut Tx, jump: Jump, lease: Duration) -> Result<()>
                     when finished_at between to_timestamp($2) and slipway_now()
                     then finished_at else finished_at + make_interval(secs => $1) end,
                 lease_until = case when state = 'running' then slipway_now() + make_interval(secs => $3) end
-         where run in (select id from runs where phase <> 'finished')",
+         where run in (select id from runs where phase <> 'finished'
+                       or finished_at between to_timestamp($2) and slipway_now())",
         jump.seconds,
         since,
         lease.as_secs_f64(),
