@@ -130,7 +130,7 @@ async fn a_clock_that_is_set_back_gives_nobody_the_lead_for_longer() {
 /// Somebody noticed within a minute that the clock was set.
 async fn jump(store: &Store, hours: i32) -> Jump {
     let shown = store.campaign("nobody", TERM).await.unwrap().clock;
-    Jump { seconds: f64::from(hours) * 3600.0, since: shown - Duration::from_mins(1) }
+    Jump { seconds: f64::from(hours) * 3600.0, since: shown.saturating_sub(Duration::from_mins(1)) }
 }
 
 /// The database's clock, so many hours ahead of what it was.
