@@ -1,7 +1,9 @@
 //! The faults: what goes wrong, when, and to whom.
 
+mod engine;
+mod kind;
+
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs::File;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,79 +23,13 @@ use crate::random::Random;
 use crate::records::{ClockPair, Held, Try};
 use crate::world::World;
 
-/// The stream of random numbers that decides about faults.
-const STREAM: u64 = 1;
+use kind::STREAM;
+pub(crate) use kind::{Fault, plan};
+
 /// The shortest and longest pause between two faults, in milliseconds.
 const PAUSE: (u64, u64) = (50, 750);
 /// The kinds of workers that take orders.
 const WORKERS: [&str; 6] = ["scheduler", "backup", "build", "swap", "health", "cleanup"];
-
-/// Something that goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Fault {
-    KillAny,
-    KillHolder,
-    Restart,
-    CutBroker,
-    CutRecords,
-    SilenceBroker,
-    SilenceRecords,
-    DuplicateOrders,
-    StealOrder,
-    Garbage,
-    CloseBrokerConnections,
-    MemoryAlarm,
-    RestartBroker,
-    KillBroker,
-    TerminateBackends,
-    RestartRecords,
-    KillRecords,
-}
-
-/// Every kind of fault and how often it comes, in a thousand.
-const SHARES: [(Fault, u64); 17] = [
-    (Fault::KillAny, 240),
-    (Fault::KillHolder, 240),
-    (Fault::Restart, 80),
-    (Fault::CutBroker, 80),
-    (Fault::CutRecords, 80),
-    (Fault::SilenceBroker, 25),
-    (Fault::SilenceRecords, 25),
-    (Fault::DuplicateOrders, 110),
-    (Fault::StealOrder, 45),
-    (Fault::Garbage, 30),
-    (Fault::CloseBrokerConnections, 3),
-    (Fault::MemoryAlarm, 3),
-    (Fault::RestartBroker, 1),
-    (Fault::KillBroker, 1),
-    (Fault::TerminateBackends, 19),
-    (Fault::RestartRecords, 9),
-    (Fault::KillRecords, 9),
-];
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::KillAny => "kill -9 of any process",
-            Self::KillHolder => "kill -9 of a process that holds a job",
-            Self::Restart => "process restarted in order (SIGTERM)",
-            Self::CutBroker => "connections of a process to RabbitMQ cut",
-            Self::CutRecords => "connections of a process to Slipway's database cut",
-            Self::SilenceBroker => "nothing passes between a process and RabbitMQ for 1 to 7 s",
-            Self::SilenceRecords => "nothing passes between a process and Slipway's database for 1 to 7 s",
-            Self::DuplicateOrders => "job messages published again, open and finished ones",
-            Self::StealOrder => "job message taken from its queue and dropped",
-            Self::Garbage => "messages that make no sense",
-            Self::CloseBrokerConnections => "RabbitMQ closes all connections",
-            Self::MemoryAlarm => "RabbitMQ short of memory for some seconds",
-            Self::RestartBroker => "RabbitMQ restarted in order",
-            Self::KillBroker => "RabbitMQ killed and started again",
-            Self::TerminateBackends => "all connections to Slipway's database ended by the server",
-            Self::RestartRecords => "Slipway's database server restarted in order",
-            Self::KillRecords => "Slipway's database server crashed and started again",
-        })
-    }
-}
 
 /// A process that was killed while it held jobs.
 #[derive(Debug, Clone)]
@@ -112,6 +48,8 @@ pub(crate) struct Happened {
     /// When something other than one process was disturbed, by the database's clock: from and to.
     outages: Mutex<Vec<(f64, f64)>>,
     ended_by_themselves: Mutex<usize>,
+    /// How often the engine was taken away while a swap was under way.
+    in_swaps: Mutex<usize>,
 }
 
 impl Happened {
@@ -134,24 +72,14 @@ impl Happened {
     pub(crate) fn ended_by_themselves(&self) -> usize {
         *self.ended_by_themselves.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-/// So many faults in the order of the seed; each kind comes at least once.
-pub(crate) fn plan(seed: u64, count: usize) -> Vec<Fault> {
-    let mut random = Random::stream(seed, STREAM);
-    let mut faults: Vec<_> = SHARES.iter().map(|(fault, _)| *fault).collect();
-    let all: u64 = SHARES.iter().map(|(_, share)| share).sum();
-    while faults.len() < count {
-        let mut left = random.below(all);
-        let chosen = SHARES.iter().find(|(_, share)| {
-            let is_it = left < *share;
-            left = left.saturating_sub(*share);
-            is_it
-        });
-        faults.extend(chosen.map(|(fault, _)| *fault));
+    fn note_swap(&self) {
+        *self.in_swaps.lock().unwrap_or_else(PoisonError::into_inner) += 1;
     }
-    random.shuffle(&mut faults);
-    faults
+
+    pub(crate) fn in_swaps(&self) -> usize {
+        *self.in_swaps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Makes things go wrong in step with the load.
@@ -293,6 +221,7 @@ impl Villain {
                 Ok(Some(format!("{count} of them")))
             }
             Fault::RestartRecords | Fault::KillRecords => Ok(Some(self.restart_records(fault))),
+            Fault::RestartEngine | Fault::KillEngine => Ok(self.restart_engine(fault).await),
         }
     }
 

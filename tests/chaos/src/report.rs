@@ -8,6 +8,7 @@ use crate::check::{Findings, Wrong};
 use crate::faults::Happened;
 use crate::load::Load;
 use crate::measure::{Measured, Spans};
+use crate::shop::Place;
 
 /// The report as Markdown.
 pub(crate) fn write(
@@ -37,7 +38,8 @@ fn compose(
     writeln!(text, "# Chaos: {verdict}\n")?;
     writeln!(
         text,
-        "`cargo xtask chaos --promotions {} --seed {} --shops {} --lease-seconds {}`{}, {}, {}.\n",
+        "`cargo xtask chaos{} --promotions {} --seed {} --shops {} --lease-seconds {}`{}, {}, {}.\n",
+        if arguments.docker { " --docker" } else { "" },
         arguments.promotions,
         arguments.seed,
         arguments.shops,
@@ -49,15 +51,23 @@ fn compose(
     writeln!(
         text,
         "{} promotions and {} faults in {} min {} s. Real processes: two of each role, one console; RabbitMQ, Slipway's\n\
-         database and the shops' databases on private servers; the shops' applications as local processes.\n",
+         database and the shops' databases on private servers; the shops' applications as {}.\n",
         load.shipments().len(),
         happened.total(),
         duration.as_secs() / 60,
         duration.as_secs() % 60,
+        match arguments.place() {
+            Place::Processes => "local processes",
+            Place::Docker => "containers on a private Docker engine, which comes back without `live-restore`",
+        },
     )?;
+    let (what, times) = match arguments.place() {
+        Place::Processes => ("starts of applications", findings.starts),
+        Place::Docker => ("looks at a shop's running containers meanwhile", findings.looks),
+    };
     writeln!(
         text,
-        "| lost | stuck | doubled | untruthful | facts compared | starts of applications |\n|---|---|---|---|---|---|"
+        "| lost | stuck | doubled | untruthful | facts compared | {what} |\n|---|---|---|---|---|---|"
     )?;
     let count = |kind| findings.count(kind);
     writeln!(
@@ -68,7 +78,7 @@ fn compose(
         count(Wrong::Doubled),
         count(Wrong::Untruthful),
         findings.compared,
-        findings.starts,
+        times,
     )?;
     if !findings.is_empty() {
         writeln!(text, "## What is wrong\n")?;
@@ -154,7 +164,15 @@ fn write_faults(text: &mut String, happened: &Happened) -> fmt::Result {
          away for too long, and were started again.",
         happened.kills().len(),
         happened.ended_by_themselves(),
-    )
+    )?;
+    if happened.in_swaps() > 0 {
+        writeln!(
+            text,
+            "\n{} times the engine was taken away while a swap was under way.",
+            happened.in_swaps()
+        )?;
+    }
+    Ok(())
 }
 
 fn seconds(spans: &Spans, percent: usize) -> String {
