@@ -22,17 +22,29 @@ pub(crate) struct Container {
     host: String,
     http: Client,
     name: String,
-    /// The first version's image.
-    pub(crate) base: String,
-    /// What it was like at first, whatever the version.
-    pub(crate) original: Value,
+    /// What was there before anything was shipped.
+    pub(crate) first: Found,
+}
+
+/// What the engine says of a shop.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Found {
+    /// The container that bears the shop's name, and those that Slipway has put beside it.
+    pub(crate) family: Vec<Listed>,
+    /// Tags of the shop's images, without the repository.
+    pub(crate) tags: BTreeSet<String>,
+    /// The image of the one that bears the name, and what Slipway has written on it.
+    pub(crate) image: Option<String>,
+    pub(crate) promotion: Option<String>,
+    pub(crate) build: Option<String>,
+    /// What must stay as it was at the one that bears the name, whichever version runs.
+    pub(crate) traits: Value,
 }
 
 /// One of a shop's containers in a list of all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listed {
     pub(crate) name: String,
-    pub(crate) id: String,
     pub(crate) is_running: bool,
 }
 
@@ -47,8 +59,8 @@ impl Container {
     ) -> Result<(Self, SocketAddr)> {
         let socket = host.strip_prefix("unix://").context("the engine listens on a socket")?;
         let http = Client::builder().unix_socket(socket).pool_max_idle_per_host(0).build()?;
-        let (base, original) = (String::new(), Value::Null);
-        let mut container = Self { host: host.to_owned(), http, name: name.to_owned(), base, original };
+        let mut container =
+            Self { host: host.to_owned(), http, name: name.to_owned(), first: Found::default() };
         let tag = format!("{name}:{BASE}");
         let mut build = Command::from(servers::docker::command(host));
         succeed(build.args(["build", "--quiet", "--tag", &tag]).arg(source)).await?;
@@ -75,9 +87,7 @@ impl Container {
         });
         container.call(Method::POST, &format!("/containers/create?name={name}"), Some(&request)).await?;
         container.call(Method::POST, &format!("/containers/{name}/start"), None).await?;
-        let seen = container.seen().await?.context("a container that was just started is gone")?;
-        seen["Image"].as_str().context("a container has an image")?.clone_into(&mut container.base);
-        container.original = container.traits(&seen)?;
+        container.first = container.look().await?;
         Ok((container, SocketAddr::from((PUBLISHED_ON, port))))
     }
 
@@ -88,12 +98,26 @@ impl Container {
         } })
     }
 
-    /// The container that bears the name, as the engine describes it.
-    pub(crate) async fn seen(&self) -> Result<Option<Value>> {
-        self.call(Method::GET, &format!("/containers/{}/json", self.name), None).await
+    /// What is there now.
+    pub(crate) async fn look(&self) -> Result<Found> {
+        let (family, tags) = (self.family().await?, self.tags().await?);
+        let path = format!("/containers/{}/json", self.name);
+        let Some(seen) = self.call(Method::GET, &path, None).await? else {
+            return Ok(Found { family, tags, ..Found::default() });
+        };
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let labels = &seen["Config"]["Labels"];
+        Ok(Found {
+            family,
+            tags,
+            image: text(&seen["Image"]),
+            promotion: text(&labels["slipway.promotion"]),
+            build: text(&labels["slipway.build"]),
+            traits: self.traits(&seen)?,
+        })
     }
 
-    /// Every container of the shop: the one that bears its name, and those that Slipway has put beside it.
+    /// The shop's containers, running or not.
     pub(crate) async fn family(&self) -> Result<Vec<Listed>> {
         let all = self.call(Method::GET, "/containers/json?all=1", None).await?.context("list containers")?;
         let beside = format!("{}--", self.name);
@@ -104,14 +128,12 @@ impl Container {
             let Some(name) = names.find(|name| *name == self.name || name.starts_with(&beside)) else {
                 continue;
             };
-            let id = container["Id"].as_str().context("read a container's id")?.to_owned();
-            family.push(Listed { name: name.to_owned(), id, is_running: container["State"] == "running" });
+            family.push(Listed { name: name.to_owned(), is_running: container["State"] == "running" });
         }
         Ok(family)
     }
 
-    /// Tags of the shop's images, without the repository.
-    pub(crate) async fn tags(&self) -> Result<BTreeSet<String>> {
+    async fn tags(&self) -> Result<BTreeSet<String>> {
         let all = self.call(Method::GET, "/images/json", None).await?.context("list images")?;
         let repository = format!("{}:", self.name);
         let images = all.as_array().context("list images")?.iter();
@@ -120,8 +142,7 @@ impl Container {
         Ok(own.map(str::to_owned).collect())
     }
 
-    /// What must stay as it was, whichever version runs.
-    pub(crate) fn traits(&self, seen: &Value) -> Result<Value> {
+    fn traits(&self, seen: &Value) -> Result<Value> {
         let (config, host) = (&seen["Config"], &seen["HostConfig"]);
         let mut labels = config["Labels"].clone();
         labels.as_object_mut().context("read labels")?.retain(|name, _| !name.starts_with("slipway."));

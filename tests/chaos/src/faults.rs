@@ -1,9 +1,9 @@
 //! The faults: what goes wrong, when, and to whom.
 
 mod engine;
+mod happened;
 mod kind;
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,9 +20,10 @@ use transport::{Exchange, Queue};
 
 use crate::load::{Load, order};
 use crate::random::Random;
-use crate::records::{ClockPair, Held, Try};
+use crate::records::{ClockPair, Held};
 use crate::world::World;
 
+pub(crate) use happened::{Happened, Kill};
 use kind::STREAM;
 pub(crate) use kind::{Fault, plan};
 
@@ -30,57 +31,6 @@ pub(crate) use kind::{Fault, plan};
 const PAUSE: (u64, u64) = (50, 750);
 /// The kinds of workers that take orders.
 const WORKERS: [&str; 6] = ["scheduler", "backup", "build", "swap", "health", "cleanup"];
-
-/// A process that was killed while it held jobs.
-#[derive(Debug, Clone)]
-pub(crate) struct Kill {
-    /// When, by the database's clock, in seconds since 1970.
-    pub(crate) at: f64,
-    /// What it held just before.
-    pub(crate) held: Vec<Try>,
-}
-
-/// What went wrong in a run.
-#[derive(Default)]
-pub(crate) struct Happened {
-    counts: Mutex<BTreeMap<Fault, usize>>,
-    kills: Mutex<Vec<Kill>>,
-    /// When something other than one process was disturbed, by the database's clock: from and to.
-    outages: Mutex<Vec<(f64, f64)>>,
-    ended_by_themselves: Mutex<usize>,
-    /// How often the engine was taken away while a swap was under way.
-    in_swaps: Mutex<usize>,
-}
-
-impl Happened {
-    pub(crate) fn counts(&self) -> BTreeMap<Fault, usize> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(crate) fn total(&self) -> usize {
-        self.counts().values().sum()
-    }
-
-    pub(crate) fn kills(&self) -> Vec<Kill> {
-        self.kills.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(crate) fn outages(&self) -> Vec<(f64, f64)> {
-        self.outages.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(crate) fn ended_by_themselves(&self) -> usize {
-        *self.ended_by_themselves.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn note_swap(&self) {
-        *self.in_swaps.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-    }
-
-    pub(crate) fn in_swaps(&self) -> usize {
-        *self.in_swaps.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Makes things go wrong in step with the load.
 pub(crate) struct Villain {
@@ -135,8 +85,7 @@ impl Villain {
             match self.strike(fault).await {
                 Ok(Some(what)) => {
                     self.note(&format!("{fault}: {what}"));
-                    let mut counts = self.happened.counts.lock().unwrap_or_else(PoisonError::into_inner);
-                    *counts.entry(fault).or_default() += 1;
+                    self.happened.note(fault);
                 }
                 Ok(None) => {}
                 Err(error) => self.note(&format!("{fault}: did not work: {error:#}")),
@@ -170,7 +119,7 @@ impl Villain {
                 let how = how.lines().next().unwrap_or_default().to_owned();
                 let started = role.start_again();
                 drop(role);
-                *self.happened.ended_by_themselves.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+                self.happened.note_end();
                 self.note(&format!("by itself: {how}; started again: {}", started.is_ok()));
             }
         }
@@ -244,7 +193,7 @@ impl Villain {
         if let Some(clock) = self.clock.filter(|_| !held.is_empty()) {
             let held = held.into_iter().map(|held| held.which).collect();
             let kill = Kill { at: clock.at(moment), held };
-            self.happened.kills.lock().unwrap_or_else(PoisonError::into_inner).push(kill);
+            self.happened.note_kill(kill);
         }
         let away = if self.random.percent(50) { 0 } else { self.random.below(4_000) };
         self.bring_back(number, away);
@@ -380,7 +329,7 @@ impl Villain {
             let outcome = disturb(&world, &interrupt);
             if let Some(clock) = clock {
                 let span = (clock.at(from), clock.at(Instant::now()));
-                happened.outages.lock().unwrap_or_else(PoisonError::into_inner).push(span);
+                happened.note_outage(span);
             }
             let how = outcome.map_or_else(|error| format!("did not work: {error:#}"), |()| "over".to_owned());
             note(&log, begin, &format!("{fault}: {how} after {} ms", from.elapsed().as_millis()));

@@ -45,7 +45,8 @@ pub(super) async fn check(
     findings.warnings += claims.iter().filter(|claim| claim.warning.is_some()).count();
     check_service(findings, shop, &deployed).await;
     if let Some(container) = &shop.container {
-        container::check(findings, shop, container, &deployed, is_clean).await?;
+        let found = container.look().await?;
+        container::compare(findings, &shop.name, (&container.first, &found), &deployed, is_clean);
     } else {
         count_starts(findings, shop)?;
         check_processes(findings, shop, &deployed);

@@ -104,3 +104,19 @@ pub(crate) fn plan(place: Place, seed: u64, count: usize) -> Vec<Fault> {
     random.shuffle(&mut faults);
     faults
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_of_the_place_is_planned_and_no_other() {
+        for place in [Place::Processes, Place::Docker] {
+            let faults = plan(place, 1, 64);
+            assert_eq!(faults.len(), 64);
+            assert!(SHARES.iter().all(|(fault, _)| faults.contains(fault)), "{faults:?}");
+            let strikes_engine = ENGINE_SHARES.map(|(fault, _)| faults.contains(&fault));
+            assert_eq!(strikes_engine, [place == Place::Docker; 2]);
+        }
+    }
+}
