@@ -78,8 +78,9 @@ impl Container {
                 "PortBindings": {
                     "8080/tcp": [{ "HostIp": PUBLISHED_ON.to_string(), "HostPort": port.to_string() }],
                 },
-                // It comes back with the engine.
-                "RestartPolicy": { "Name": "unless-stopped" },
+                // It comes back with the engine. After a kill the engine ends what still runs, and takes that for a
+                // person's wish: `unless-stopped` would not come back.
+                "RestartPolicy": { "Name": "always" },
                 "Memory": 256 << 20,
                 "NetworkMode": name,
             },

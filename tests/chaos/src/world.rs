@@ -140,8 +140,9 @@ impl World {
         self.postgres.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn has_engine(&self) -> bool {
-        self.engine.is_some()
+    /// Whether the run has an engine that nobody restarts at this moment.
+    pub(crate) fn is_engine_there(&self) -> bool {
+        self.engine.as_ref().is_some_and(|engine| engine.try_lock().is_ok())
     }
 
     /// The engine of the shops that are containers, where they are; waits while somebody restarts it.

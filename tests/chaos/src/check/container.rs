@@ -60,7 +60,7 @@ mod tests {
             image: Some(build.unwrap_or("base").to_owned()),
             promotion: build.map(|build| format!("CP-{build}")),
             build: build.map(str::to_owned),
-            traits: json!({ "restart": "unless-stopped" }),
+            traits: json!({ "restart": "always" }),
         }
     }
 

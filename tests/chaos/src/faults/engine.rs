@@ -14,7 +14,7 @@ const SWAP_LIMIT: Duration = Duration::from_secs(8);
 impl Villain {
     /// Ends the engine and starts it again; in a run without one there is nobody to strike.
     pub(super) async fn restart_engine(&mut self, fault: Fault) -> Option<String> {
-        if !self.world.has_engine() {
+        if !self.world.is_engine_there() {
             return None;
         }
         let swap = if self.random.percent(IN_A_SWAP) { self.next_swap().await } else { None };
