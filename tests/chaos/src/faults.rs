@@ -1,6 +1,7 @@
 //! The faults: what goes wrong, when, and to whom.
 
 mod engine;
+mod half_started;
 mod happened;
 mod kind;
 

@@ -168,8 +168,10 @@ fn write_faults(text: &mut String, happened: &Happened) -> fmt::Result {
     if happened.in_swaps() > 0 {
         writeln!(
             text,
-            "\n{} times the engine was taken away while a swap was under way.",
-            happened.in_swaps()
+            "\n{} times the engine was taken away while a swap was under way. {} containers it left half started, so that\n\
+             it could neither start nor end them again: their shims were ended, as an operator must.",
+            happened.in_swaps(),
+            happened.half_started(),
         )?;
     }
     Ok(())

@@ -1,10 +1,11 @@
 //! Restarts of the Docker engine: its containers stop with it and come back by their restart policy.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use servers::docker::Engine;
 
-use super::{Fault, Villain};
+use super::{Fault, Villain, half_started};
 
 /// How many in a hundred come while a swap is under way.
 const IN_A_SWAP: u64 = 60;
@@ -19,11 +20,13 @@ impl Villain {
         }
         let swap = if self.random.percent(IN_A_SWAP) { self.next_swap().await } else { None };
         let away = Duration::from_millis(self.random.below(1_500));
+        let happened = Arc::clone(&self.happened);
         let begins = self.begin(fault, move |world, interrupt| {
             let Some(mut engine) = world.engine() else { return Ok(()) };
             let end = if fault == Fault::KillEngine { Engine::kill } else { Engine::stop };
             let ended = end(&mut engine);
             std::thread::park_timeout(away);
+            happened.note_half_started(half_started::clear(engine.host())?);
             engine.start_again()?;
             engine.wait_until_ready(interrupt)?;
             ended

@@ -25,6 +25,8 @@ pub(crate) struct Happened {
     ended_by_themselves: Mutex<usize>,
     /// How often the engine was taken away while a swap was under way.
     in_swaps: Mutex<usize>,
+    /// Containers that a killed engine had left half started.
+    half_started: Mutex<usize>,
 }
 
 impl Happened {
@@ -66,6 +68,14 @@ impl Happened {
 
     pub(crate) fn ended_by_themselves(&self) -> usize {
         *self.ended_by_themselves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn note_half_started(&self, count: usize) {
+        *self.half_started.lock().unwrap_or_else(PoisonError::into_inner) += count;
+    }
+
+    pub(crate) fn half_started(&self) -> usize {
+        *self.half_started.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn in_swaps(&self) -> usize {
