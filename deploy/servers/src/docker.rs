@@ -86,7 +86,7 @@ impl Docker {
     /// The address under which containers on its default network reach this machine.
     pub fn gateway(&self) -> Result<Ipv4Addr> {
         match self {
-            Self::Private(engine) => Ok(engine.bridge.gateway),
+            Self::Private(engine) => Ok(engine.gateway()),
             Self::Existing { .. } => {
                 let format = "{{range .IPAM.Config}}{{.Gateway}}{{end}}";
                 let output = command(self.host())
@@ -142,6 +142,11 @@ impl Engine {
     /// Its address, as in `DOCKER_HOST`.
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// The address under which containers reach this machine.
+    pub fn gateway(&self) -> Ipv4Addr {
+        self.bridge.gateway
     }
 
     /// Waits until it answers.

@@ -4,6 +4,7 @@
 //! plain SQL; Slipway's claims from its tables.
 
 mod claims;
+mod container;
 mod journal;
 mod place;
 
@@ -17,6 +18,7 @@ use servers::interrupt::Interrupt;
 
 use crate::load::Load;
 use crate::shop::Shop;
+use crate::watch::Seen;
 use crate::world::World;
 
 pub(crate) use claims::Claim;
@@ -57,6 +59,8 @@ pub(crate) struct Findings {
     pub(crate) warnings: usize,
     /// How often an application was started, by its own account.
     pub(crate) starts: usize,
+    /// How often a shop's running containers were looked at meanwhile.
+    pub(crate) looks: usize,
     /// Single facts that were compared.
     pub(crate) compared: usize,
 }
@@ -137,8 +141,10 @@ pub(crate) async fn everything(
     shops: &[Arc<Shop>],
     load: &Load,
     before: &[String],
+    seen: &Seen,
 ) -> Result<Findings> {
-    let mut findings = Findings::default();
+    let mut findings = Findings { looks: seen.looks, ..Findings::default() };
+    findings.wrong.extend(seen.doubles.iter().map(|double| (Wrong::Doubled, double.clone())));
     let shipments = load.shipments().clone();
     let claims = claims::read(world).await?;
     claims::compare(&mut findings, &shipments, &claims);

@@ -1,6 +1,10 @@
 //! The faults: what goes wrong, when, and to whom.
 
-use std::fmt;
+mod engine;
+mod half_started;
+mod happened;
+mod kind;
+
 use std::fs::File;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,105 +19,22 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use transport::{Exchange, Queue};
 
-use crate::happened::{Disturbance, Happened, Kill};
 use crate::load::{Load, order};
 use crate::random::Random;
 use crate::records::{ClockPair, Held};
 use crate::world::{self, World};
 
-/// The stream of random numbers that decides about faults.
-const STREAM: u64 = 1;
+use happened::Disturbance;
+pub(crate) use happened::{Happened, Kill};
+use kind::STREAM;
+pub(crate) use kind::{Fault, plan};
+
 /// The shortest and longest pause between two faults, in milliseconds.
 const PAUSE: (u64, u64) = (50, 750);
 /// After a disturbance a process may need this long to connect again.
 const COMES_TO_ITSELF: Duration = Duration::from_secs(3);
 /// The kinds of workers that take orders.
 const WORKERS: [&str; 6] = ["scheduler", "backup", "build", "swap", "health", "cleanup"];
-
-/// Something that goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Fault {
-    KillAny,
-    KillHolder,
-    Restart,
-    CutBroker,
-    CutRecords,
-    SilenceBroker,
-    SilenceRecords,
-    DuplicateOrders,
-    StealOrder,
-    Garbage,
-    CloseBrokerConnections,
-    MemoryAlarm,
-    RestartBroker,
-    KillBroker,
-    TerminateBackends,
-    RestartRecords,
-    KillRecords,
-}
-
-/// Every kind of fault and how often it comes, in a thousand.
-const SHARES: [(Fault, u64); 17] = [
-    (Fault::KillAny, 240),
-    (Fault::KillHolder, 240),
-    (Fault::Restart, 80),
-    (Fault::CutBroker, 80),
-    (Fault::CutRecords, 80),
-    (Fault::SilenceBroker, 25),
-    (Fault::SilenceRecords, 25),
-    (Fault::DuplicateOrders, 110),
-    (Fault::StealOrder, 45),
-    (Fault::Garbage, 30),
-    (Fault::CloseBrokerConnections, 3),
-    (Fault::MemoryAlarm, 3),
-    (Fault::RestartBroker, 1),
-    (Fault::KillBroker, 1),
-    (Fault::TerminateBackends, 19),
-    (Fault::RestartRecords, 9),
-    (Fault::KillRecords, 9),
-];
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::KillAny => "kill -9 of any process",
-            Self::KillHolder => "kill -9 of a process that holds a job",
-            Self::Restart => "process restarted in order (SIGTERM)",
-            Self::CutBroker => "connections of a process to RabbitMQ cut",
-            Self::CutRecords => "connections of a process to Slipway's database cut",
-            Self::SilenceBroker => "nothing passes between a process and RabbitMQ for 1 to 7 s",
-            Self::SilenceRecords => "nothing passes between a process and Slipway's database for 1 to 7 s",
-            Self::DuplicateOrders => "job messages published again, open and finished ones",
-            Self::StealOrder => "job message taken from its queue and dropped",
-            Self::Garbage => "messages that make no sense",
-            Self::CloseBrokerConnections => "RabbitMQ closes all connections",
-            Self::MemoryAlarm => "RabbitMQ short of memory for some seconds",
-            Self::RestartBroker => "RabbitMQ restarted in order",
-            Self::KillBroker => "RabbitMQ killed and started again",
-            Self::TerminateBackends => "all connections to Slipway's database ended by the server",
-            Self::RestartRecords => "Slipway's database server restarted in order",
-            Self::KillRecords => "Slipway's database server crashed and started again",
-        })
-    }
-}
-
-/// So many faults in the order of the seed; each kind comes at least once.
-pub(crate) fn plan(seed: u64, count: usize) -> Vec<Fault> {
-    let mut random = Random::stream(seed, STREAM);
-    let mut faults: Vec<_> = SHARES.iter().map(|(fault, _)| *fault).collect();
-    let all: u64 = SHARES.iter().map(|(_, share)| share).sum();
-    while faults.len() < count {
-        let mut left = random.below(all);
-        let chosen = SHARES.iter().find(|(_, share)| {
-            let is_it = left < *share;
-            left = left.saturating_sub(*share);
-            is_it
-        });
-        faults.extend(chosen.map(|(fault, _)| *fault));
-    }
-    random.shuffle(&mut faults);
-    faults
-}
 
 /// Makes things go wrong in step with the load.
 pub(crate) struct Villain {
@@ -168,7 +89,7 @@ impl Villain {
             match self.strike(fault).await {
                 Ok(Some(what)) => {
                     self.note(&format!("{fault}: {what}"));
-                    self.happened.count(fault);
+                    self.happened.note(fault);
                 }
                 Ok(None) => {}
                 Err(error) => self.note(&format!("{fault}: did not work: {error:#}")),
@@ -202,7 +123,7 @@ impl Villain {
                 let how = how.lines().next().unwrap_or_default().to_owned();
                 let started = role.start_again();
                 drop(role);
-                self.happened.count_end_by_itself();
+                self.happened.note_end();
                 self.disturb(Some(self.world.role(number).name.clone()), COMES_TO_ITSELF);
                 self.note(&format!("by itself: {how}; started again: {}", started.is_ok()));
             }
@@ -227,7 +148,7 @@ impl Villain {
         if let Some(clock) = self.clock {
             let now = Instant::now();
             let (from, to) = (clock.at(now), clock.at(now + length));
-            self.happened.add_disturbance(Disturbance { process, from, to });
+            self.happened.note_disturbance(Disturbance { process, from, to });
         }
     }
 
@@ -264,6 +185,7 @@ impl Villain {
                 Ok(Some(format!("{count} of them")))
             }
             Fault::RestartRecords | Fault::KillRecords => Ok(Some(self.restart_records(fault))),
+            Fault::RestartEngine | Fault::KillEngine => Ok(self.restart_engine(fault).await),
         }
     }
 
@@ -285,7 +207,7 @@ impl Villain {
         let jobs: Vec<_> = held.iter().map(|held| held.which.job.clone()).collect();
         if let Some(clock) = self.clock.filter(|_| !held.is_empty()) {
             let held = held.into_iter().map(|held| held.which).collect();
-            self.happened.add_kill(Kill { at: clock.at(moment), process: name.clone(), held });
+            self.happened.note_kill(Kill { at: clock.at(moment), process: name.clone(), held });
         }
         let away = if self.random.percent(50) { 0 } else { self.random.below(4_000) };
         self.disturb(Some(name.clone()), Duration::from_millis(away) + COMES_TO_ITSELF);
@@ -427,7 +349,7 @@ impl Villain {
             let outcome = disturb(&world, &interrupt);
             if let Some(clock) = clock {
                 let (from, to) = (clock.at(from), clock.at(Instant::now() + COMES_TO_ITSELF));
-                happened.add_disturbance(Disturbance { process: None, from, to });
+                happened.note_disturbance(Disturbance { process: None, from, to });
             }
             let how = outcome.map_or_else(|error| format!("did not work: {error:#}"), |()| "over".to_owned());
             note(&log, begin, &format!("{fault}: {how} after {} ms", from.elapsed().as_millis()));

@@ -3,9 +3,9 @@
 //! Started by `cargo xtask chaos`, which builds the two programs that it needs.
 
 mod check;
+mod container;
 mod faults;
 mod feature;
-mod happened;
 mod link;
 mod load;
 mod measure;
@@ -15,6 +15,7 @@ mod removal;
 mod report;
 mod role;
 mod shop;
+mod watch;
 mod world;
 
 use std::path::{Path, PathBuf};
@@ -26,11 +27,12 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use servers::interrupt::Interrupt;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
-use crate::faults::{Villain, plan};
-use crate::happened::Happened;
+use crate::faults::{Happened, Villain, plan};
 use crate::load::{Load, drive};
-use crate::shop::{Model, Shop};
+use crate::shop::{Model, Place, Shop};
+use crate::watch::watch;
 use crate::world::World;
 
 /// Faults for every promotion, on average.
@@ -43,14 +45,17 @@ const IN_A_HURRY: usize = 5;
 #[derive(Parser)]
 #[command(name = "chaos", about = "Ships many features while everything breaks, and checks what is left")]
 pub(crate) struct Arguments {
-    /// How many promotions.
-    #[arg(long, default_value_t = 50)]
+    /// The shops are containers on a private Docker engine, which is restarted and killed, too.
+    #[arg(long)]
+    docker: bool,
+    /// How many promotions; 20 with `--docker`.
+    #[arg(long, default_value_t = 50, default_value_if("docker", "true", "20"))]
     promotions: usize,
     /// Decides about features and faults.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many shops are shipped to at the same time.
-    #[arg(long, default_value_t = 10)]
+    /// How many shops are shipped to at the same time; 3 with `--docker`.
+    #[arg(long, default_value_t = 10, default_value_if("docker", "true", "3"))]
     shops: usize,
     /// Slipway's lease.
     #[arg(long, default_value_t = 3)]
@@ -72,6 +77,12 @@ pub(crate) struct Arguments {
     portal: PathBuf,
 }
 
+impl Arguments {
+    const fn place(&self) -> Place {
+        if self.docker { Place::Docker } else { Place::Processes }
+    }
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -90,7 +101,7 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     let interrupt = Interrupt::register()?;
     let begin = Instant::now();
     let lease = Duration::from_secs(arguments.lease_seconds);
-    let world = Arc::new(World::start(&arguments.slipway, lease, &interrupt).await?);
+    let world = Arc::new(World::start(arguments.place(), &arguments.slipway, lease, &interrupt).await?);
     let outcome = in_world(arguments, &world, &interrupt, begin).await;
     // Whatever came of it: applications outlive the processes that started them.
     let ended = match world.end_roles() {
@@ -113,7 +124,7 @@ async fn in_world(
     interrupt: &Interrupt,
     begin: Instant,
 ) -> Result<bool> {
-    let model = Arc::new(Model::make(&arguments.portal, world.folder()).await?);
+    let model = Arc::new(Model::make(arguments.place(), &arguments.portal, world.folder()).await?);
     let mut shops = Vec::new();
     let mut opening = JoinSet::new();
     for number in 0..arguments.shops {
@@ -127,6 +138,8 @@ async fn in_world(
     let before = check::before(&shops).await?;
     eprintln!("{} shops are open after {} s", shops.len(), begin.elapsed().as_secs());
 
+    let stop = CancellationToken::new();
+    let watching = tokio::spawn(watch(shops.clone(), stop.clone()));
     let load_begin = Instant::now();
     let load = Arc::new(Load::of(arguments.promotions));
     let happened = Arc::new(Happened::default());
@@ -148,8 +161,11 @@ async fn in_world(
         interrupt.clone(),
         arguments.seed,
     )?;
-    let faults =
-        if arguments.calm { Vec::new() } else { plan(arguments.seed, planned(arguments.promotions)) };
+    let faults = if arguments.calm {
+        Vec::new()
+    } else {
+        plan(arguments.place(), arguments.seed, planned(arguments.promotions))
+    };
     let acting = tokio::spawn(villain.act(faults, FAULTS_PER_PROMOTION));
     tell_progress(&load, &happened, interrupt, load_begin, &mut drivers).await?;
     acting.await.context("the faults ended with a panic")?;
@@ -158,7 +174,9 @@ async fn in_world(
         bail!("interrupted; nothing was checked");
     }
     check::settle(world, SETTLE_LIMIT, interrupt).await?;
-    let findings = check::everything(world, &shops, &load, &before).await?;
+    stop.cancel();
+    let seen = watching.await.context("the look at the containers ended with a panic")?;
+    let findings = check::everything(world, &shops, &load, &before, &seen).await?;
     let measured = measure::measure(world, &happened).await?;
     let text = report::write(arguments, &load, &happened, &findings, &measured, duration);
     println!("{text}");
@@ -182,8 +200,12 @@ fn planned(promotions: usize) -> usize {
 
 /// The report of record is written by runs that are long enough.
 fn report_path(arguments: &Arguments) -> Option<PathBuf> {
-    let of_record = || Path::new(env!("CARGO_MANIFEST_DIR")).join("REPORT.md");
-    arguments.report.clone().or_else(|| (arguments.promotions >= 1_000).then(of_record))
+    let (enough, name) = match arguments.place() {
+        Place::Processes => (1_000, "REPORT.md"),
+        Place::Docker => (20, "REPORT-DOCKER.md"),
+    };
+    let of_record = || Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    arguments.report.clone().or_else(|| (arguments.promotions >= enough).then(of_record))
 }
 
 /// Says now and then how far it is; returns when every driver is done.

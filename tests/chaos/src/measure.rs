@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::happened::Happened;
+use crate::faults::Happened;
 use crate::world::World;
 
 /// A set of spans of time, in seconds, shortest first.

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use crate::Arguments;
 use crate::check::{Findings, Wrong};
-use crate::happened::Happened;
+use crate::faults::Happened;
 use crate::load::Load;
 use crate::measure::{Measured, Spans};
+use crate::shop::Place;
 
 /// The report as Markdown.
 pub(crate) fn write(
@@ -37,7 +38,8 @@ fn compose(
     writeln!(text, "# Chaos: {verdict}\n")?;
     writeln!(
         text,
-        "`cargo xtask chaos --promotions {} --seed {} --shops {} --lease-seconds {}`{}, {}, {}.\n",
+        "`cargo xtask chaos{} --promotions {} --seed {} --shops {} --lease-seconds {}`{}, {}, {}.\n",
+        if arguments.docker { " --docker" } else { "" },
         arguments.promotions,
         arguments.seed,
         arguments.shops,
@@ -49,15 +51,43 @@ fn compose(
     writeln!(
         text,
         "{} promotions and {} faults in {} min {} s. Real processes: two of each role, one console; RabbitMQ, Slipway's\n\
-         database and the shops' databases on private servers; the shops' applications as local processes.\n",
+         database and the shops' databases on private servers; the shops' applications as {}.\n",
         load.shipments().len(),
         happened.total(),
         duration.as_secs() / 60,
         duration.as_secs() % 60,
+        match arguments.place() {
+            Place::Processes => "local processes",
+            Place::Docker => "containers on a private Docker engine, which comes back without `live-restore`",
+        },
     )?;
+    write_verdict(text, arguments, findings)?;
     writeln!(
         text,
-        "| lost | stuck | doubled | untruthful | facts compared | starts of applications |\n|---|---|---|---|---|---|"
+        "{} times a person had a rollback tried again. {} deployments say that they could not clean up.\n",
+        load.shipments().iter().map(|shipment| shipment.resumes).sum::<usize>(),
+        findings.warnings,
+    )?;
+    write_outcomes(text, findings)?;
+    write_causes(text, measured)?;
+    write_spans(text, arguments, measured)?;
+    write_faults(text, happened)?;
+    writeln!(text, "\n## Where the time goes\n\n| job | times | median |\n|---|---|---|")?;
+    for (job, count, median) in &measured.jobs {
+        writeln!(text, "| `{job}` | {count} | {:.0} ms |", median * 1_000.0)?;
+    }
+    Ok(())
+}
+
+/// What the check found, in numbers and in words.
+fn write_verdict(text: &mut String, arguments: &Arguments, findings: &Findings) -> fmt::Result {
+    let (what, times) = match arguments.place() {
+        Place::Processes => ("starts of applications", findings.starts),
+        Place::Docker => ("looks at a shop's running containers meanwhile", findings.looks),
+    };
+    writeln!(
+        text,
+        "| lost | stuck | doubled | untruthful | facts compared | {what} |\n|---|---|---|---|---|---|"
     )?;
     let count = |kind| findings.count(kind);
     writeln!(
@@ -68,7 +98,7 @@ fn compose(
         count(Wrong::Doubled),
         count(Wrong::Untruthful),
         findings.compared,
-        findings.starts,
+        times,
     )?;
     if !findings.is_empty() {
         writeln!(text, "## What is wrong\n")?;
@@ -84,25 +114,15 @@ fn compose(
             findings.unchecked.join(", ")
         )?;
     }
-    writeln!(
-        text,
-        "{} times a person had a rollback tried again. {} deployments say that they could not clean up.\n",
-        load.shipments().iter().map(|shipment| shipment.resumes).sum::<usize>(),
-        findings.warnings,
-    )?;
-    write_outcomes(text, findings)?;
+    Ok(())
+}
+
+fn write_causes(text: &mut String, measured: &Measured) -> fmt::Result {
     writeln!(text, "## Why runs were undone\n\n| cause | at | runs |\n|---|---|---|")?;
     for (cause, job, count) in &measured.causes {
         writeln!(text, "| {cause} | {job} | {count} |")?;
     }
-    writeln!(text)?;
-    write_spans(text, arguments, measured)?;
-    write_faults(text, happened)?;
-    writeln!(text, "\n## Where the time goes\n\n| job | times | median |\n|---|---|---|")?;
-    for (job, count, median) in &measured.jobs {
-        writeln!(text, "| `{job}` | {count} | {:.0} ms |", median * 1_000.0)?;
-    }
-    Ok(())
+    writeln!(text)
 }
 
 fn write_outcomes(text: &mut String, findings: &Findings) -> fmt::Result {
@@ -157,7 +177,17 @@ fn write_faults(text: &mut String, happened: &Happened) -> fmt::Result {
          away for too long, and were started again.",
         happened.kills().len(),
         happened.ended_by_themselves(),
-    )
+    )?;
+    if happened.in_swaps() > 0 {
+        writeln!(
+            text,
+            "\n{} times the engine was taken away while a swap was under way. {} containers it left half started, so that\n\
+             it could neither start nor end them again: their shims were ended, as an operator must.",
+            happened.in_swaps(),
+            happened.half_started(),
+        )?;
+    }
+    Ok(())
 }
 
 fn seconds(spans: &Spans, percent: usize) -> String {

@@ -1,14 +1,16 @@
 //! A shop in production: source, data, a running application, and the description of it all.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use adapters::installation::{Application, Installation};
 use adapters::runtime::Process;
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::{Value, json};
 use servers::port;
 use tokio::process::Command;
 
+use crate::container::Container;
 use crate::feature::SHORT_LIMIT_SECONDS;
 use crate::records::connect;
 use crate::world::World;
@@ -34,6 +36,13 @@ echo "start $$ $(date +%s.%N) $(tr -d '\n' < slipway.json)" >> "$SHOP/starts"
 exec "$PORTAL" serve
 "#;
 
+/// Where the shops' applications run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Processes,
+    Docker,
+}
+
 /// What all shops begin with.
 pub(crate) struct Model {
     portal: PathBuf,
@@ -46,7 +55,10 @@ pub(crate) struct Model {
 pub(crate) struct Shop {
     pub(crate) name: String,
     pub(crate) folder: PathBuf,
-    pub(crate) port: u16,
+    /// Where its application answers.
+    address: SocketAddr,
+    /// Its application, where that is a container.
+    pub(crate) container: Option<Container>,
     /// Promotions have little time here.
     pub(crate) is_in_a_hurry: bool,
     pub(crate) database: String,
@@ -56,11 +68,16 @@ pub(crate) struct Shop {
 
 impl Model {
     /// Unpacks the sample application into the folder.
-    pub(crate) async fn make(portal: &Path, folder: &Path) -> Result<Self> {
+    pub(crate) async fn make(place: Place, portal: &Path, folder: &Path) -> Result<Self> {
         let source = folder.join("source");
         succeed(Command::new(portal).arg("unpack").arg(&source)).await?;
-        // The program lies outside of the source: copying it a thousand times would test nothing.
-        std::fs::remove_dir_all(source.join("bin")).context("leave the program out of the source")?;
+        match place {
+            // The program lies outside of the source: copying it a thousand times would test nothing.
+            Place::Processes => {
+                std::fs::remove_dir_all(source.join("bin")).context("leave the program out of the source")?;
+            }
+            Place::Docker => {}
+        }
         std::fs::write(source.join("migrations/0004_create_effects.sql"), EFFECTS)?;
         let sandbox = folder.join("sandbox");
         copy(&source, &sandbox)?;
@@ -92,32 +109,38 @@ impl Shop {
         succeed(command.args(seed).env("DATABASE_URL", &url).current_dir(&model.source)).await?;
         let secret = folder.join("database-url");
         std::fs::write(&secret, &url).context("write the shop's database address")?;
-        let run = folder.join("run.sh");
-        std::fs::write(&run, RUN).context("write how the application is run")?;
         let [port] = port::free()?;
+        let engine = world.engine().map(|engine| (engine.host().to_owned(), engine.gateway()));
+        let (address, container) = match engine {
+            None => (SocketAddr::from((Ipv4Addr::LOCALHOST, port)), None),
+            Some((host, gateway)) => {
+                let inside = world.shops().url_at(gateway, &database);
+                let run = Container::run(&host, &name, &model.source, &inside, port).await;
+                let (container, address) = run.with_context(|| format!("run the container of {name}"))?;
+                (address, Some(container))
+            }
+        };
+        let application = match &container {
+            Some(container) => container.description(),
+            None => process(model, &folder, &secret, port)?,
+        };
         let description = json!({
             "name": name,
             "base_source": model.source,
             "backup_dir": folder.join("backups"),
             "time_limit_seconds": if is_in_a_hurry { SHORT_LIMIT_SECONDS } else { LIMIT_SECONDS },
             "keep_releases": 1,
-            "application": { "process": {
-                "root": folder.join("application"),
-                "build": [model.portal, "build"],
-                "run": ["/bin/sh", run],
-                "env": { "PORT": port.to_string(), "SHOP": folder, "PORTAL": model.portal },
-                "secrets": { "DATABASE_URL": { "file": secret } },
-            } },
+            "application": application,
             "database": { "url": { "file": secret } },
             "health": {
-                "url": format!("http://127.0.0.1:{port}/api/health"),
+                "url": format!("http://{address}/api/health"),
                 "successes": 2,
                 "interval_ms": 50,
                 "within_seconds": 3,
                 "build": "/build",
             },
         });
-        let shop = Self { name, folder, port, is_in_a_hurry, database, url, description };
+        let shop = Self { name, folder, address, container, is_in_a_hurry, database, url, description };
         shop.start(world).await?;
         Ok(shop)
     }
@@ -125,10 +148,14 @@ impl Shop {
     async fn start(&self, world: &World) -> Result<()> {
         let installation = Installation::parse(&self.description)
             .map_err(|wrong| anyhow!("a shop's description: {wrong}"))?;
-        let Application::Process(application) = &installation.application else { bail!("it runs elsewhere") };
-        let mut settings = application.settings(&self.name)?;
-        settings.keeper = Some(world.slipway.clone());
-        Process::new(settings)?.install(&installation.base_source).await?;
+        match &installation.application {
+            Application::Docker(_) => {}
+            Application::Process(application) => {
+                let mut settings = application.settings(&self.name)?;
+                settings.keeper = Some(world.slipway.clone());
+                Process::new(settings)?.install(&installation.base_source).await?;
+            }
+        }
         let limit = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
         while self.serving().await.is_none() {
             ensure!(tokio::time::Instant::now() < limit, "{} does not open", self.name);
@@ -143,7 +170,7 @@ impl Shop {
 
     /// The build that answers and is healthy, if one is.
     pub(crate) async fn serving(&self) -> Option<String> {
-        let answer = reqwest::get(format!("http://127.0.0.1:{}/api/health", self.port)).await.ok()?;
+        let answer = reqwest::get(format!("http://{}/api/health", self.address)).await.ok()?;
         if !answer.status().is_success() {
             return None;
         }
@@ -162,8 +189,21 @@ impl Shop {
     }
 }
 
+/// How an application that runs as a local process is described.
+fn process(model: &Model, folder: &Path, secret: &Path, port: u16) -> Result<Value> {
+    let run = folder.join("run.sh");
+    std::fs::write(&run, RUN).context("write how the application is run")?;
+    Ok(json!({ "process": {
+        "root": folder.join("application"),
+        "build": [model.portal, "build"],
+        "run": ["/bin/sh", run],
+        "env": { "PORT": port.to_string(), "SHOP": folder, "PORTAL": model.portal },
+        "secrets": { "DATABASE_URL": { "file": secret } },
+    } }))
+}
+
 /// Runs a command to its end and takes everything but success for an error.
-async fn succeed(command: &mut Command) -> Result<()> {
+pub(crate) async fn succeed(command: &mut Command) -> Result<()> {
     let output = command.kill_on_drop(true).output().await.context("run a command")?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
     Ok(())

@@ -1,10 +1,12 @@
 //! Everything that a run owns: servers, the processes of Slipway, folders.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use servers::docker::Engine;
 use servers::folder::Folder;
 use servers::interrupt::Interrupt;
 use servers::packages::{self, Need};
@@ -16,6 +18,7 @@ use transport::{Broker, Names};
 use crate::link::Link;
 use crate::records::Records;
 use crate::role::{ROLES, Role};
+use crate::shop::Place;
 
 /// Slipway's own database.
 const DATABASE: &str = "slipway";
@@ -28,6 +31,8 @@ const SLOTS: &str = "6";
 pub(crate) struct World {
     // Fields are dropped in this order: the processes first, then what they need.
     roles: Vec<Mutex<Role>>,
+    /// The engine of the shops that are containers.
+    engine: Option<Mutex<Engine>>,
     pub(crate) broker: Broker,
     pub(crate) records: Records,
     rabbitmq: Mutex<RabbitMq>,
@@ -40,10 +45,21 @@ pub(crate) struct World {
 
 impl World {
     /// Starts it all and waits until the console answers.
-    pub(crate) async fn start(slipway: &Path, lease: Duration, interrupt: &Interrupt) -> Result<Self> {
+    pub(crate) async fn start(
+        place: Place,
+        slipway: &Path,
+        lease: Duration,
+        interrupt: &Interrupt,
+    ) -> Result<Self> {
         packages::ensure(&[Need::Postgres, Need::RabbitMq, Need::Git])?;
         let folder = Folder::create("chaos")?;
-        let (rabbitmq, postgres, shops) = tokio::task::block_in_place(|| start_servers(interrupt))?;
+        let engine = match place {
+            Place::Processes => None,
+            Place::Docker => Some(tokio::task::block_in_place(|| start_engine(interrupt))?),
+        };
+        let containers = engine.as_ref().map(Engine::gateway);
+        let (rabbitmq, postgres, shops) =
+            tokio::task::block_in_place(|| start_servers(containers, interrupt))?;
         let (to_rabbitmq, to_postgres) = (port_of(&rabbitmq.url())?, port_of(&postgres.url(DATABASE))?);
         let [console_port] = port::free()?;
         let console = format!("127.0.0.1:{console_port}");
@@ -73,6 +89,7 @@ impl World {
         let records = Records::at(postgres.url(DATABASE));
         let world = Self {
             roles,
+            engine: engine.map(Mutex::new),
             broker,
             records,
             rabbitmq: Mutex::new(rabbitmq),
@@ -123,6 +140,16 @@ impl World {
         self.postgres.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the run has an engine that nobody restarts at this moment.
+    pub(crate) fn is_engine_there(&self) -> bool {
+        self.engine.as_ref().is_some_and(|engine| engine.try_lock().is_ok())
+    }
+
+    /// The engine of the shops that are containers, where they are; waits while somebody restarts it.
+    pub(crate) fn engine(&self) -> Option<MutexGuard<'_, Engine>> {
+        self.engine.as_ref().map(|engine| engine.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// The server of the production databases.
     pub(crate) fn shops(&self) -> &Postgres {
         &self.shops
@@ -150,18 +177,29 @@ impl World {
 
     /// Ends everything but the folder, which stays for whoever looks into it.
     pub(crate) fn keep_folder(self) -> PathBuf {
-        let Self { roles, broker, records, rabbitmq, postgres, shops, folder, .. } = self;
-        drop((roles, broker, records));
+        let Self { roles, engine, broker, records, rabbitmq, postgres, shops, folder, .. } = self;
+        drop((roles, engine, broker, records));
         drop((rabbitmq, postgres, shops));
         folder.keep()
     }
 }
 
-fn start_servers(interrupt: &Interrupt) -> Result<(RabbitMq, Postgres, Postgres)> {
+fn start_engine(interrupt: &Interrupt) -> Result<Engine> {
+    ensure!(rustix::process::geteuid().is_root(), "a private Docker engine needs root: run this as root");
+    packages::ensure(&[Need::DockerEngine, Need::DockerCommand, Need::Iptables, Need::Ip])?;
+    let mut engine = Engine::start()?;
+    engine.wait_until_ready(interrupt)?;
+    Ok(engine)
+}
+
+fn start_servers(
+    containers: Option<Ipv4Addr>,
+    interrupt: &Interrupt,
+) -> Result<(RabbitMq, Postgres, Postgres)> {
     let mut rabbitmq = RabbitMq::start()?;
     // Killed in the midst of its work, it must still have what it confirmed.
     let mut postgres = Postgres::start(&Purpose { is_durable: true, also_on: None })?;
-    let mut shops = Postgres::start(&Purpose { is_durable: false, also_on: None })?;
+    let mut shops = Postgres::start(&Purpose { is_durable: false, also_on: containers })?;
     postgres.wait_until_ready(interrupt)?;
     shops.wait_until_ready(interrupt)?;
     postgres.create_database(DATABASE)?;

@@ -133,7 +133,7 @@ fn compare_with_itself(findings: &mut Findings, claim: &Claim) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::feature::Kind;
 
@@ -149,7 +149,7 @@ mod tests {
         }
     }
 
-    fn claim(status: &str, outcome: Option<&str>) -> Claim {
+    pub(crate) fn claim(status: &str, outcome: Option<&str>) -> Claim {
         Claim {
             id: "CP-00000000".to_owned(),
             build: "FB-00000000".to_owned(),

@@ -1,15 +1,19 @@
-//! One shop as it really is: processes, HTTP, data, databases, files.
+//! One shop as it really is: HTTP, application, data, databases, files.
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use sha2::{Digest as _, Sha256};
 
-use super::{Claim, Findings, Wrong};
+use super::{Claim, Findings, Wrong, container};
 use crate::removal::belonging_to;
 use crate::shop::Shop;
 use crate::world::World;
+
+/// The engine waits up to a minute between two tries to start a container.
+const OPENING_LIMIT: Duration = Duration::from_secs(70);
 
 /// Everything that customers own, as one word; features that are deployed add only rows to `effects`.
 const DATA: &str = "select md5(
@@ -29,7 +33,6 @@ pub(super) async fn check(
     claims: &[&Claim],
     before: &str,
 ) -> Result<()> {
-    count_starts(findings, shop)?;
     check_backups(findings, world, shop).await?;
     let last = claims.last();
     if last.is_some_and(|claim| claim.status == "needs_attention") {
@@ -41,16 +44,31 @@ pub(super) async fn check(
     let is_clean = claims.iter().all(|claim| claim.warning.is_none());
     findings.warnings += claims.iter().filter(|claim| claim.warning.is_some()).count();
     check_service(findings, shop, &deployed).await;
-    check_processes(findings, shop, &deployed);
+    if let Some(container) = &shop.container {
+        let found = container.look().await?;
+        container::compare(findings, &shop.name, (&container.first, &found), &deployed, is_clean);
+    } else {
+        count_starts(findings, shop)?;
+        check_processes(findings, shop, &deployed);
+        if is_clean {
+            check_releases(findings, shop, &deployed)?;
+        }
+    }
     check_data(findings, shop, &deployed, before).await?;
     check_databases(findings, shop, claims).await?;
-    if is_clean { check_files(findings, world, shop, &deployed, claims) } else { Ok(()) }
+    if is_clean { check_contexts(findings, world, shop, &deployed, claims) } else { Ok(()) }
 }
 
 /// Who answers is what was deployed last.
 async fn check_service(findings: &mut Findings, shop: &Shop, deployed: &[&&Claim]) {
     let expected = deployed.last().map_or("base", |claim| claim.build.as_str());
-    let serving = shop.serving().await;
+    // A container that came back with its engine at the last moment takes a while to open.
+    let limit = Instant::now() + if shop.container.is_some() { OPENING_LIMIT } else { Duration::ZERO };
+    let mut serving = shop.serving().await;
+    while serving.is_none() && Instant::now() < limit {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        serving = shop.serving().await;
+    }
     findings.same(&format!("{}: the build that serves", shop.name), &serving.as_deref(), &Some(expected));
 }
 
@@ -112,13 +130,8 @@ async fn check_databases(findings: &mut Findings, shop: &Shop, claims: &[&Claim]
     Ok(())
 }
 
-fn check_files(
-    findings: &mut Findings,
-    world: &World,
-    shop: &Shop,
-    deployed: &[&&Claim],
-    claims: &[&Claim],
-) -> Result<()> {
+/// What the process runtime has made: the version that serves, and releases of versions that did.
+fn check_releases(findings: &mut Findings, shop: &Shop, deployed: &[&&Claim]) -> Result<()> {
     let name = &shop.name;
     let version = deployed.last().map_or("base".to_owned(), |claim| claim.id.to_lowercase());
     if let Some(last) = deployed.last() {
@@ -138,12 +151,23 @@ fn check_files(
     findings.expect(releases.contains(&version) && releases.is_subset(&allowed), Wrong::Untruthful, || {
         format!("{name}: releases {releases:?}, while {version} serves")
     });
+    Ok(())
+}
+
+/// The source of what serves is kept, and no other one.
+fn check_contexts(
+    findings: &mut Findings,
+    world: &World,
+    shop: &Shop,
+    deployed: &[&&Claim],
+    claims: &[&Claim],
+) -> Result<()> {
     let ids: BTreeSet<&str> = claims.iter().map(|claim| claim.id.as_str()).collect();
     let contexts = names_in(&world.data().join("contexts"))?;
     let contexts: BTreeSet<&str> =
         contexts.iter().map(String::as_str).filter(|it| ids.contains(it)).collect();
     let expected: BTreeSet<&str> = deployed.last().iter().map(|claim| claim.id.as_str()).collect();
-    findings.same(&format!("{name}: sources that are kept"), &contexts, &expected);
+    findings.same(&format!("{}: sources that are kept", shop.name), &contexts, &expected);
     Ok(())
 }
 

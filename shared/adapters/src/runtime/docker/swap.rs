@@ -59,7 +59,10 @@ impl Docker {
             (label::SOURCE, &release.source_hash),
             (label::INSTALLATION, name),
         ];
-        let wanted = Specification::following(old, &old_image["Config"], &new_image, &labels);
+        let mut wanted = Specification::following(old, &old_image["Config"], &new_image, &labels);
+        // One that ends at its start must not be started over and over: an engine that is killed in between
+        // can never end such a container again.
+        wanted.document["HostConfig"]["RestartPolicy"] = never();
         let swap = Swap {
             promotion: promotion.clone(),
             old: old.id().to_owned(),
@@ -85,7 +88,7 @@ impl Docker {
             return Ok(());
         };
         // Before the stop: a crash or a restart of the engine in between must not revive it.
-        self.set_restart_policy(&old, &json!({ "Name": "no", "MaximumRetryCount": 0 })).await?;
+        self.set_restart_policy(&old, &never()).await?;
         self.halt(&swap.old).await
     }
 
@@ -103,14 +106,15 @@ impl Docker {
                 Err(StartError::Unavailable(error.into()))
             };
         }
-        self.first_look(&swap.new).await
+        self.first_look(&swap.new).await?;
+        self.let_restart(swap).await.map_err(StartError::Unavailable)
     }
 
     pub(in crate::runtime) async fn stop_new(&self, swap: &Swap) -> Result<()> {
         let Some(new) = self.container(&swap.new).await? else {
             return Ok(());
         };
-        self.set_restart_policy(&new, &json!({ "Name": "no", "MaximumRetryCount": 0 })).await?;
+        self.set_restart_policy(&new, &never()).await?;
         self.halt(&swap.new).await?;
         self.discard(&new).await
     }
@@ -150,6 +154,14 @@ impl Docker {
             }
         }
         Ok(())
+    }
+
+    /// Gives the new container its predecessor's restart policy.
+    async fn let_restart(&self, swap: &Swap) -> Result<()> {
+        let new = self.container(&swap.new).await?.context("the new version's container is gone")?;
+        let record = self.records.load(&swap.promotion).await?;
+        let record = record.context("the previous version's saved specification is gone")?;
+        self.set_restart_policy(&new, record.container.restart_policy()).await
     }
 
     async fn record(&self, promotion: &str, container: Container) -> Result<Record> {
@@ -239,6 +251,11 @@ impl Docker {
             tokio::time::sleep(super::moves::POLL_EVERY).await;
         }
     }
+}
+
+/// The restart policy of a container that stays down when it ends.
+fn never() -> Value {
+    json!({ "Name": "no", "MaximumRetryCount": 0 })
 }
 
 /// A container that has been started already is not fresh any more.

@@ -46,6 +46,8 @@ async fn a_version_that_cannot_run_is_told_from_a_machine_that_cannot_start_it()
                 other => panic!("{name}: {other:?}"),
             }
         }
+        let left = site.runtime.instance(&swap.new).await.expect("instance").expect("new");
+        assert_eq!((left.running, left.restarts), (false, 0), "{name}: the engine starts it over and over");
         assert_restored(name, &site, &swap).await;
     }
 }

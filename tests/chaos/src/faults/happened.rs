@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::faults::Fault;
+use super::Fault;
 use crate::records::Try;
 
 /// A process that was killed while it held jobs.
@@ -38,6 +38,10 @@ pub(crate) struct Happened {
     kills: Mutex<Vec<Kill>>,
     disturbances: Mutex<Vec<Disturbance>>,
     ended_by_themselves: Mutex<usize>,
+    /// How often the engine was taken away while a swap was under way.
+    in_swaps: Mutex<usize>,
+    /// Containers that a killed engine had left half started.
+    half_started: Mutex<usize>,
 }
 
 impl Happened {
@@ -57,19 +61,35 @@ impl Happened {
         *lock(&self.ended_by_themselves)
     }
 
-    pub(crate) fn count(&self, fault: Fault) {
+    pub(super) fn note(&self, fault: Fault) {
         *lock(&self.counts).entry(fault).or_default() += 1;
     }
 
-    pub(crate) fn count_end_by_itself(&self) {
+    pub(super) fn note_end(&self) {
         *lock(&self.ended_by_themselves) += 1;
     }
 
-    pub(crate) fn add_kill(&self, kill: Kill) {
+    pub(super) fn note_swap(&self) {
+        *lock(&self.in_swaps) += 1;
+    }
+
+    pub(crate) fn in_swaps(&self) -> usize {
+        *lock(&self.in_swaps)
+    }
+
+    pub(super) fn note_half_started(&self, count: usize) {
+        *lock(&self.half_started) += count;
+    }
+
+    pub(crate) fn half_started(&self) -> usize {
+        *lock(&self.half_started)
+    }
+
+    pub(super) fn note_kill(&self, kill: Kill) {
         lock(&self.kills).push(kill);
     }
 
-    pub(crate) fn add_disturbance(&self, disturbance: Disturbance) {
+    pub(super) fn note_disturbance(&self, disturbance: Disturbance) {
         lock(&self.disturbances).push(disturbance);
     }
 
@@ -115,7 +135,7 @@ mod tests {
             let happened = Happened::default();
             if let Some((process, from, to)) = disturbance {
                 let process = process.map(str::to_owned);
-                happened.add_disturbance(Disturbance { process, from, to });
+                happened.note_disturbance(Disturbance { process, from, to });
             }
             let kill = Kill { at: 100.0, process: "backup-2".to_owned(), held: Vec::new() };
             assert_eq!(happened.nothing_else_happened(&kill, "backup", 103.0), is_alone, "{name}");
