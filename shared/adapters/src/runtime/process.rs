@@ -90,9 +90,11 @@ impl Process {
     /// Stops everything that runs here, and builds too; nothing is removed.
     pub async fn down(&self) -> Result<()> {
         for folder in ["instances", "releases"] {
-            let entries = fs::read_dir(self.settings.root.join(folder));
-            for entry in entries.context("list what may run")? {
-                let path = entry?.path();
+            let folder = self.settings.root.join(folder);
+            // Where its disk is not mounted, nothing can run.
+            let names = if folder.exists() { names(&folder)? } else { Vec::new() };
+            for name in names {
+                let path = folder.join(name);
                 control::stop(&InstanceFolder::at(path.clone())).await?;
                 identity::end_all(&path, None, Duration::ZERO).await?;
             }

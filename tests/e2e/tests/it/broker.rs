@@ -260,7 +260,7 @@ async fn an_order_that_comes_back_for_ever_fails_its_promotion_with_that_reason(
     done.cancel();
     assert_eq!(promotion.summary.status, "rolled_back");
     let reason = promotion.summary.reason.unwrap_or_default();
-    assert!(reason.contains("delivered 11 times and nobody could finish with it"), "{reason}");
+    assert!(reason.contains("could not be delivered after 11 tries"), "{reason}");
     assert_eq!(shop.serving().await.as_deref(), Some("base"));
 }
 
