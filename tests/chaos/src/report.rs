@@ -61,25 +61,7 @@ fn compose(
             Place::Docker => "containers on a private Docker engine, which comes back without `live-restore`",
         },
     )?;
-    let (what, times) = match arguments.place() {
-        Place::Processes => ("starts of applications", findings.starts),
-        Place::Docker => ("looks at a shop's running containers meanwhile", findings.looks),
-    };
-    writeln!(
-        text,
-        "| lost | stuck | doubled | untruthful | facts compared | {what} |\n|---|---|---|---|---|---|"
-    )?;
-    let count = |kind| findings.count(kind);
-    writeln!(
-        text,
-        "| {} | {} | {} | {} | {} | {} |\n",
-        count(Wrong::Lost),
-        count(Wrong::Stuck),
-        count(Wrong::Doubled),
-        count(Wrong::Untruthful),
-        findings.compared,
-        times,
-    )?;
+    write_counts(text, arguments, findings)?;
     if !findings.is_empty() {
         writeln!(text, "## What is wrong\n")?;
         for (kind, what) in &findings.wrong {
@@ -113,6 +95,28 @@ fn compose(
         writeln!(text, "| `{job}` | {count} | {:.0} ms |", median * 1_000.0)?;
     }
     Ok(())
+}
+
+fn write_counts(text: &mut String, arguments: &Arguments, findings: &Findings) -> fmt::Result {
+    let (what, times) = match arguments.place() {
+        Place::Processes => ("starts of applications", findings.starts),
+        Place::Docker => ("looks at a shop's running containers meanwhile", findings.looks),
+    };
+    writeln!(
+        text,
+        "| lost | stuck | doubled | untruthful | facts compared | {what} |\n|---|---|---|---|---|---|"
+    )?;
+    let count = |kind| findings.count(kind);
+    writeln!(
+        text,
+        "| {} | {} | {} | {} | {} | {} |\n",
+        count(Wrong::Lost),
+        count(Wrong::Stuck),
+        count(Wrong::Doubled),
+        count(Wrong::Untruthful),
+        findings.compared,
+        times,
+    )
 }
 
 fn write_outcomes(text: &mut String, findings: &Findings) -> fmt::Result {
