@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use engine::store::clock::Jump;
 use tokio::time::Instant;
 
 /// Clocks that are slowly adjusted stay below it; so do readings that took long (those are not judged).
@@ -25,14 +26,15 @@ pub(crate) struct Reading {
 }
 
 impl Clock {
-    /// By how many seconds the clock was set since the last reading, if it was.
-    pub(crate) fn jump(&mut self, now: Reading) -> Option<f64> {
+    /// Whether the clock was set since the last reading.
+    pub(crate) fn jump(&mut self, now: Reading) -> Option<Jump> {
         let last = self.last.replace(now)?;
         let passed_there = now.shown.as_secs_f64() - last.shown.as_secs_f64();
         let at_least = now.asked.saturating_duration_since(last.answered).as_secs_f64();
         let at_most = now.answered.saturating_duration_since(last.asked).as_secs_f64();
-        let jump = passed_there - passed_there.clamp(at_least, at_most);
-        (jump.abs() > JUMP_MIN.as_secs_f64()).then_some(jump)
+        let seconds = passed_there - passed_there.clamp(at_least, at_most);
+        let since = now.shown.saturating_sub(now.answered.saturating_duration_since(last.asked));
+        (seconds.abs() > JUMP_MIN.as_secs_f64()).then_some(Jump { seconds, since })
     }
 }
 
@@ -60,7 +62,7 @@ mod tests {
             let mut clock = Clock::default();
             assert_eq!(clock.jump(first), None, "{name}: nothing to compare with");
             let jump = clock.jump(second);
-            assert_eq!(jump.map(f64::round), expected, "{name}");
+            assert_eq!(jump.map(|jump| jump.seconds.round()), expected, "{name}");
         }
     }
 }

@@ -72,7 +72,7 @@ async fn round(engine: &Engine, clock: &mut Clock) -> Result<(), StoreError> {
     let jump = clock.jump(Reading { shown, asked, answered: Instant::now() });
     match (term, jump) {
         (None, _) => Ok(()),
-        (Some(term), Some(seconds)) => round::follow_jump(engine, term, seconds).await,
+        (Some(term), Some(jump)) => round::follow_jump(engine, term, jump).await,
         (Some(term), None) => found.tell(engine, term).await,
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::Direction;
 use domain::run::Event;
 use engine::start::remind;
+use engine::store::clock::Jump;
 use engine::store::jobs::Try;
 use engine::store::{Store, StoreError, answered, clock, leadership};
 use engine::{Engine, Report, Reporter, advance, relay};
@@ -57,12 +58,12 @@ impl Found {
 }
 
 /// Moves leases, deadlines and delays with the database's clock, which somebody set.
-pub(crate) async fn follow_jump(engine: &Engine, term: i64, seconds: f64) -> Result<(), StoreError> {
-    tracing::warn!(seconds, "the database's clock was set; leases and deadlines move with it");
+pub(crate) async fn follow_jump(engine: &Engine, term: i64, jump: Jump) -> Result<(), StoreError> {
+    tracing::warn!(jump.seconds, "the database's clock was set; leases and deadlines move with it");
     let moved = async {
         let mut tx = engine.store.begin().await?;
         if leadership::holds(&mut tx, term).await? {
-            clock::follow_jump(&mut tx, seconds, engine.config.lease()).await?;
+            clock::follow_jump(&mut tx, jump, engine.config.lease()).await?;
         }
         tx.commit().await
     };

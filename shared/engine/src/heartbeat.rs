@@ -41,7 +41,7 @@ pub(crate) async fn keep(
     unwanted: CancellationToken,
 ) {
     let &Claimed { which, lease, asked, length } = claimed;
-    let mut last_moment = asked + lease.remaining - length / MARGIN_SHARE;
+    let mut last_moment = asked + length - length / MARGIN_SHARE;
     let mut pause = length / 3;
     loop {
         tokio::select! {
@@ -54,7 +54,7 @@ pub(crate) async fn keep(
         let renewal = store.renew(which, lease.token, length);
         let problem = match tokio::time::timeout_at(answer_by, renewal).await {
             Ok(Ok(Some(renewal))) => {
-                last_moment = asked + renewal.remaining - length / MARGIN_SHARE;
+                last_moment = asked + length - length / MARGIN_SHARE;
                 pause = length / 3;
                 if renewal.stop_requested {
                     unwanted.cancel();

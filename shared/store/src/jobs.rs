@@ -19,13 +19,12 @@ pub struct Try {
     pub attempt: u32,
 }
 
-/// The right to run one try for a while.
+/// The right to run one try for as long as was asked for, counted from before the question was put: no
+/// clock is compared with another one, nor with itself after it may have been set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
     /// Larger than every token granted before.
     pub token: i64,
-    /// How long it still lasts, by the database's clock.
-    pub remaining: Duration,
 }
 
 /// What a renewal answers.
@@ -33,8 +32,6 @@ pub struct Lease {
 pub struct Renewal {
     /// The run no longer wants the job: stop and report.
     pub stop_requested: bool,
-    /// How long the lease now lasts.
-    pub remaining: Duration,
 }
 
 /// How a try ended, as its row says it.
@@ -196,12 +193,11 @@ impl Store {
                  from wanted
                  where run = wanted.id and job = $2 and attempt = $3 and state = 'queued' and not stop_requested
                        and available_at <= slipway_now()
-                 returning run, token, lease_until)
+                 returning run, token)
                update runs
                set deadline_at = coalesce(deadline_at, slipway_now() + make_interval(secs => time_limit_seconds))
                from claimed where runs.id = claimed.run
-               returning claimed.token as "token!",
-                         extract(epoch from claimed.lease_until - slipway_now())::float8 as "remaining!""#,
+               returning claimed.token as "token!""#,
             which.run,
             which.job.as_str(),
             number(which.attempt),
@@ -210,7 +206,7 @@ impl Store {
         )
         .fetch_optional(&self.pool)
         .await?;
-        Ok(row.map(|row| Lease { token: row.token, remaining: seconds(row.remaining) }))
+        Ok(row.map(|row| Lease { token: row.token }))
     }
 
     /// Extends the lease; `None` when it is no longer ours: touch nothing from now on.
@@ -221,7 +217,7 @@ impl Store {
         let row = sqlx::query!(
             r#"update jobs set lease_until = slipway_now() + make_interval(secs => $5)
                where run = $1 and job = $2 and attempt = $3 and token = $4 and state = 'running'
-               returning stop_requested, extract(epoch from lease_until - slipway_now())::float8 as "remaining!""#,
+               returning stop_requested"#,
             which.run,
             which.job.as_str(),
             number(which.attempt),
@@ -230,7 +226,7 @@ impl Store {
         )
         .fetch_optional(&self.pool)
         .await?;
-        Ok(row.map(|row| Renewal { stop_requested: row.stop_requested, remaining: seconds(row.remaining) }))
+        Ok(row.map(|row| Renewal { stop_requested: row.stop_requested }))
     }
 
     /// Tries that somebody must declare lost: the lease is over, or the run is draining and nobody

@@ -45,6 +45,8 @@ impl Store {
                      set leader = excluded.leader, until = excluded.until,
                          term = leadership.term + (leadership.leader <> excluded.leader)::integer
                      where leadership.leader = excluded.leader or leadership.until <= slipway_now()
+                           -- Nobody leads for so long: the clock was set back.
+                           or leadership.until > slipway_now() + make_interval(secs => 2 * $3)
                  returning term)
                select (select term from won) as term, extract(epoch from slipway_now())::float8 as "clock!""#,
             SUPERVISOR,

@@ -22,14 +22,17 @@ use transport::{Exchange, Queue};
 use crate::load::{Load, order};
 use crate::random::Random;
 use crate::records::{ClockPair, Held};
-use crate::world::World;
+use crate::world::{self, World};
 
+use happened::Disturbance;
 pub(crate) use happened::{Happened, Kill};
 use kind::STREAM;
 pub(crate) use kind::{Fault, plan};
 
 /// The shortest and longest pause between two faults, in milliseconds.
 const PAUSE: (u64, u64) = (50, 750);
+/// After a disturbance a process may need this long to connect again.
+const COMES_TO_ITSELF: Duration = Duration::from_secs(3);
 /// The kinds of workers that take orders.
 const WORKERS: [&str; 6] = ["scheduler", "backup", "build", "swap", "health", "cleanup"];
 
@@ -121,6 +124,7 @@ impl Villain {
                 let started = role.start_again();
                 drop(role);
                 self.happened.note_end();
+                self.disturb(Some(self.world.role(number).name.clone()), COMES_TO_ITSELF);
                 self.note(&format!("by itself: {how}; started again: {}", started.is_ok()));
             }
         }
@@ -136,6 +140,15 @@ impl Villain {
                 drop(role);
                 self.note(&format!("could not be started again: {error:#}"));
             }
+        }
+    }
+
+    /// Notes that a process, or everybody, cannot work as usual from now on for so long.
+    fn disturb(&self, process: Option<String>, length: Duration) {
+        if let Some(clock) = self.clock {
+            let now = Instant::now();
+            let (from, to) = (clock.at(now), clock.at(now + length));
+            self.happened.note_disturbance(Disturbance { process, from, to });
         }
     }
 
@@ -168,6 +181,7 @@ impl Villain {
                              where datname = current_database() and pid <> pg_backend_pid()";
                 let rows = self.world.records.rows(query, &[]).await?;
                 let count: i64 = rows.first().context("a count")?.get(0);
+                self.disturb(None, COMES_TO_ITSELF);
                 Ok(Some(format!("{count} of them")))
             }
             Fault::RestartRecords | Fault::KillRecords => Ok(Some(self.restart_records(fault))),
@@ -193,10 +207,10 @@ impl Villain {
         let jobs: Vec<_> = held.iter().map(|held| held.which.job.clone()).collect();
         if let Some(clock) = self.clock.filter(|_| !held.is_empty()) {
             let held = held.into_iter().map(|held| held.which).collect();
-            let kill = Kill { at: clock.at(moment), held };
-            self.happened.note_kill(kill);
+            self.happened.note_kill(Kill { at: clock.at(moment), process: name.clone(), held });
         }
         let away = if self.random.percent(50) { 0 } else { self.random.below(4_000) };
+        self.disturb(Some(name.clone()), Duration::from_millis(away) + COMES_TO_ITSELF);
         self.bring_back(number, away);
         Ok(format!("{name}, back after {away} ms, held {jobs:?}"))
     }
@@ -229,6 +243,7 @@ impl Villain {
         let world = Arc::clone(&self.world);
         let (log, begin) = (Arc::clone(&self.log), self.begin);
         let name = world.role(number).name.clone();
+        self.disturb(Some(name.clone()), world::GRACE + COMES_TO_ITSELF);
         self.later.spawn_blocking(move || {
             let mut role = world.role(number);
             if let Err(error) = role.stop().and_then(|()| role.start_again()) {
@@ -242,7 +257,10 @@ impl Villain {
         let role = self.world.role(self.random.place(self.world.roles().len()));
         let link = if is_broker { &role.to_broker } else { &role.to_records };
         link.cut();
-        role.name.clone()
+        let name = role.name.clone();
+        drop(role);
+        self.disturb(Some(name.clone()), COMES_TO_ITSELF);
+        name
     }
 
     /// From one second to twice the lease and more.
@@ -251,6 +269,7 @@ impl Villain {
         let length = Duration::from_millis(1_000 + self.random.below(6_000));
         let world = Arc::clone(&self.world);
         let name = world.role(number).name.clone();
+        self.disturb(Some(name.clone()), length + COMES_TO_ITSELF);
         let set = move |is_silent| {
             let role = world.role(number);
             if is_broker { role.to_broker.silence(is_silent) } else { role.to_records.silence(is_silent) }
@@ -329,8 +348,8 @@ impl Villain {
             let from = Instant::now();
             let outcome = disturb(&world, &interrupt);
             if let Some(clock) = clock {
-                let span = (clock.at(from), clock.at(Instant::now()));
-                happened.note_outage(span);
+                let (from, to) = (clock.at(from), clock.at(Instant::now() + COMES_TO_ITSELF));
+                happened.note_disturbance(Disturbance { process: None, from, to });
             }
             let how = outcome.map_or_else(|error| format!("did not work: {error:#}"), |()| "over".to_owned());
             note(&log, begin, &format!("{fault}: {how} after {} ms", from.elapsed().as_millis()));

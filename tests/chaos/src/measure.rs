@@ -31,10 +31,10 @@ impl Spans {
 pub(crate) struct Measured {
     /// From the kill of a job's holder to the claim of what follows it.
     pub(crate) recovery: Spans,
-    /// From the kill of a job's holder to the moment when its run was told, where no server was away.
-    pub(crate) notice_alone: Spans,
     /// Of the recoveries, those that no outage of a server fell into.
     pub(crate) recovery_alone: Spans,
+    /// Of these, those whose supervisors and workers were not disturbed either.
+    pub(crate) recovery_undisturbed: Spans,
     /// From a deadline to the moment when its run was told.
     pub(crate) deadline: Spans,
     /// The same without those that an outage of a server fell into.
@@ -50,21 +50,22 @@ pub(crate) struct Measured {
 }
 
 pub(crate) async fn measure(world: &World, happened: &Happened) -> Result<Measured> {
-    let outages = happened.outages();
-    let is_alone = |from: f64, to: f64| !outages.iter().any(|(begin, end)| *begin < to && from < *end);
-    let (mut recovery, mut notice) = (Vec::new(), Vec::new());
+    let (mut recovery, mut undisturbed) = (Vec::new(), Vec::new());
     for kill in happened.kills() {
         for killed in &kill.held {
             // One that had reported before it died was not lost.
-            let query = "select extract(epoch from j.finished_at)::float8,
-                                (select extract(epoch from min(n.started_at))::float8 from jobs n
-                                 where n.run = j.run and n.sequence > j.sequence)
-                         from jobs j
-                         where j.run = $1 and j.job = $2 and j.attempt = $3 and j.state = 'lost'";
+            let query = "select split_part(n.job, '.', 1), extract(epoch from n.started_at)::float8
+                         from jobs j join jobs n on n.run = j.run and n.sequence > j.sequence
+                         where j.run = $1 and j.job = $2 and j.attempt = $3 and j.state = 'lost'
+                               and n.started_at is not null
+                         order by n.sequence limit 1";
             let rows = world.records.rows(query, &[&killed.run, &killed.job, &killed.attempt]).await?;
             for row in rows {
-                notice.extend(row.get::<_, Option<f64>>(0).map(|noticed| (kill.at, noticed)));
-                recovery.extend(row.get::<_, Option<f64>>(1).map(|claimed| (kill.at, claimed)));
+                let (kind, claimed): (String, f64) = (row.get(0), row.get(1));
+                recovery.push((kill.at, claimed));
+                if happened.nothing_else_happened(&kill, &kind, claimed) {
+                    undisturbed.push((kill.at, claimed));
+                }
             }
         }
     }
@@ -75,7 +76,7 @@ pub(crate) async fn measure(world: &World, happened: &Happened) -> Result<Measur
         world.records.rows(query, &[]).await?.iter().map(|row| (row.get(0), row.get(1))).collect();
     let spans = |pairs: &[(f64, f64)]| Spans::of(pairs.iter().map(|(from, to)| to - from).collect());
     let alone = |pairs: &[(f64, f64)]| -> Vec<(f64, f64)> {
-        pairs.iter().copied().filter(|(from, to)| is_alone(*from, *to)).collect()
+        pairs.iter().copied().filter(|(from, to)| happened.servers_were_there(*from, *to)).collect()
     };
     let query =
         "select extract(epoch from finished_at - created_at)::float8 from runs where finished_at is not null";
@@ -91,7 +92,7 @@ pub(crate) async fn measure(world: &World, happened: &Happened) -> Result<Measur
     let causes = world.records.rows(query, &[]).await?;
     Ok(Measured {
         causes: causes.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect(),
-        notice_alone: spans(&alone(&notice)),
+        recovery_undisturbed: spans(&undisturbed),
         recovery_alone: spans(&alone(&recovery)),
         recovery: spans(&recovery),
         deadline_alone: spans(&alone(&deadlines)),

@@ -61,21 +61,7 @@ fn compose(
             Place::Docker => "containers on a private Docker engine, which comes back without `live-restore`",
         },
     )?;
-    write_counts(text, arguments, findings)?;
-    if !findings.is_empty() {
-        writeln!(text, "## What is wrong\n")?;
-        for (kind, what) in &findings.wrong {
-            writeln!(text, "- **{kind}**: {what}")?;
-        }
-        writeln!(text)?;
-    }
-    if !findings.unchecked.is_empty() {
-        writeln!(
-            text,
-            "Not compared with the world, because Slipway itself calls for a person there: {}.\n",
-            findings.unchecked.join(", ")
-        )?;
-    }
+    write_verdict(text, arguments, findings)?;
     writeln!(
         text,
         "{} times a person had a rollback tried again. {} deployments say that they could not clean up.\n",
@@ -83,11 +69,7 @@ fn compose(
         findings.warnings,
     )?;
     write_outcomes(text, findings)?;
-    writeln!(text, "## Why runs were undone\n\n| cause | at | runs |\n|---|---|---|")?;
-    for (cause, job, count) in &measured.causes {
-        writeln!(text, "| {cause} | {job} | {count} |")?;
-    }
-    writeln!(text)?;
+    write_causes(text, measured)?;
     write_spans(text, arguments, measured)?;
     write_faults(text, happened)?;
     writeln!(text, "\n## Where the time goes\n\n| job | times | median |\n|---|---|---|")?;
@@ -97,7 +79,8 @@ fn compose(
     Ok(())
 }
 
-fn write_counts(text: &mut String, arguments: &Arguments, findings: &Findings) -> fmt::Result {
+/// What the check found, in numbers and in words.
+fn write_verdict(text: &mut String, arguments: &Arguments, findings: &Findings) -> fmt::Result {
     let (what, times) = match arguments.place() {
         Place::Processes => ("starts of applications", findings.starts),
         Place::Docker => ("looks at a shop's running containers meanwhile", findings.looks),
@@ -116,7 +99,30 @@ fn write_counts(text: &mut String, arguments: &Arguments, findings: &Findings) -
         count(Wrong::Untruthful),
         findings.compared,
         times,
-    )
+    )?;
+    if !findings.is_empty() {
+        writeln!(text, "## What is wrong\n")?;
+        for (kind, what) in &findings.wrong {
+            writeln!(text, "- **{kind}**: {what}")?;
+        }
+        writeln!(text)?;
+    }
+    if !findings.unchecked.is_empty() {
+        writeln!(
+            text,
+            "Not compared with the world, because Slipway itself calls for a person there: {}.\n",
+            findings.unchecked.join(", ")
+        )?;
+    }
+    Ok(())
+}
+
+fn write_causes(text: &mut String, measured: &Measured) -> fmt::Result {
+    writeln!(text, "## Why runs were undone\n\n| cause | at | runs |\n|---|---|---|")?;
+    for (cause, job, count) in &measured.causes {
+        writeln!(text, "| {cause} | {job} | {count} |")?;
+    }
+    writeln!(text)
 }
 
 fn write_outcomes(text: &mut String, findings: &Findings) -> fmt::Result {
@@ -132,7 +138,10 @@ fn write_spans(text: &mut String, arguments: &Arguments, measured: &Measured) ->
     for (what, spans) in [
         ("from the kill of a job's holder to the claim of what follows", &measured.recovery),
         ("the same, where no server was away meanwhile", &measured.recovery_alone),
-        ("from the kill to its run being told, where no server was away", &measured.notice_alone),
+        (
+            "the same, where neither a server nor a supervisor nor another worker of its kind was disturbed",
+            &measured.recovery_undisturbed,
+        ),
         ("from a deadline to its run being told", &measured.deadline),
         ("the same, where no server was away meanwhile", &measured.deadline_alone),
         ("a run", &measured.runs),

@@ -23,7 +23,7 @@ use crate::shop::Place;
 /// Slipway's own database.
 const DATABASE: &str = "slipway";
 /// A process that is asked to end may finish its jobs for so long.
-const GRACE_SECONDS: u64 = 5;
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
 /// Jobs that a worker runs at once.
 const SLOTS: &str = "6";
 
@@ -80,7 +80,7 @@ impl World {
                     ("SLIPWAY_DATA_DIR", data.display().to_string()),
                     ("SLIPWAY_CONSOLE_LISTEN", console.clone()),
                     ("SLIPWAY_LEASE_SECONDS", lease.as_secs().to_string()),
-                    ("SLIPWAY_GRACE_SECONDS", GRACE_SECONDS.to_string()),
+                    ("SLIPWAY_GRACE_SECONDS", GRACE.as_secs().to_string()),
                     ("SLIPWAY_WORKER_SLOTS", SLOTS.to_owned()),
                 ];
                 roles.push(Mutex::new(Role::start(slipway, role, number, &variables, links, folder.path())?));

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use scratch::with_database;
-use store::leadership;
-use store::{Store, clock};
+use store::clock::Jump;
+use store::jobs::{self, End};
+use store::{Store, clock, leadership};
 
 use crate::world::{migrated, promotion, queued, run};
 
@@ -55,7 +56,7 @@ async fn leases_and_deadlines_move_with_a_clock_that_was_set() {
         for hours in [1, -1, 0] {
             database.run(&set_clock(hours)).await;
             let mut tx = store.begin().await.unwrap();
-            clock::follow_jump(&mut tx, f64::from(hours - shown) * 3600.0, LEASE).await.unwrap();
+            clock::follow_jump(&mut tx, jump(&store, hours - shown).await, LEASE).await.unwrap();
             tx.commit().await.unwrap();
             shown = hours;
             assert_eq!(store.lost_tries().await.unwrap(), [], "{hours}");
@@ -69,6 +70,67 @@ async fn leases_and_deadlines_move_with_a_clock_that_was_set() {
         store.close().await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_was_written_after_the_clock_was_set_stays() {
+    for hours in [1, -1] {
+        with_database(async |database| {
+            let store = migrated(database).await;
+            let before = run(&store, &promotion(&store, "before", 1).await).await;
+            let old = queued(&store, before, Duration::ZERO).await;
+            store.claim(old, "a", LEASE).await.unwrap().unwrap();
+            let mut tx = store.begin().await.unwrap();
+            jobs::end(&mut tx, old, End::Succeeded, None, None).await.unwrap();
+            tx.commit().await.unwrap();
+            database.run(&set_clock(hours)).await;
+            let after = run(&store, &promotion(&store, "after", 2).await).await;
+            let new = queued(&store, after, Duration::ZERO).await;
+            store.claim(new, "a", LEASE).await.unwrap().unwrap();
+            let waiting = run(&store, &promotion(&store, "waiting", 3).await).await;
+            let waits = queued(&store, waiting, Duration::ZERO).await;
+
+            let mut tx = store.begin().await.unwrap();
+            clock::follow_jump(&mut tx, jump(&store, hours).await, LEASE).await.unwrap();
+            tx.commit().await.unwrap();
+            for which in [old, new] {
+                let since = store.since_started(which.run, which.job).await.unwrap().unwrap();
+                assert!(since < Duration::from_mins(1), "{hours}: {since:?}");
+            }
+            assert!(store.runs_past_deadline().await.unwrap().is_empty(), "{hours}");
+            let off = "select id::text from runs where deadline_at
+                       not between slipway_now() + interval '9 minutes' and slipway_now() + interval '10 minutes'";
+            assert_eq!(database.texts(off).await, [""; 0], "{hours}");
+            let took = "select (finished_at - started_at between interval '0' and interval '1 minute')::text
+                        from jobs where finished_at is not null";
+            assert_eq!(database.text(took).await, "true", "{hours}");
+            let limit = Duration::from_mins(5);
+            assert_eq!(store.starved_tries(waits.job.direction(), limit).await.unwrap(), [], "{hours}");
+            assert!(store.claim(waits, "a", LEASE).await.unwrap().is_some(), "{hours}");
+            store.close().await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_gives_nobody_the_lead_for_longer() {
+    with_database(async |database| {
+        let store = migrated(database).await;
+        assert_eq!(campaign(&store, "a").await, Some(1));
+        assert_eq!(campaign(&store, "b").await, None);
+        database.run(&set_clock(-1)).await;
+        assert_eq!(campaign(&store, "b").await, Some(2));
+        assert_eq!(campaign(&store, "a").await, None);
+        store.close().await;
+    })
+    .await;
+}
+
+/// Somebody noticed within a minute that the clock was set.
+async fn jump(store: &Store, hours: i32) -> Jump {
+    let shown = store.campaign("nobody", TERM).await.unwrap().clock;
+    Jump { seconds: f64::from(hours) * 3600.0, since: shown.saturating_sub(Duration::from_mins(1)) }
 }
 
 /// The database's clock, so many hours ahead of what it was.

@@ -11,4 +11,5 @@ mod network;
 mod run_records;
 mod schema;
 mod turns;
+mod upgrade;
 mod world;

@@ -57,6 +57,7 @@ async fn clocks_that_are_set_by_an_hour_change_no_outcome_and_no_figure() {
         assert!((1..600_000).contains(&downtime), "the application was away for {downtime} ms");
         for entry in promotion.timeline {
             assert_eq!(entry.attempt, 1, "{entry:?}");
+            assert!((0..600_000).contains(&entry.duration_ms.unwrap()), "{entry:?}");
         }
     }
 }
