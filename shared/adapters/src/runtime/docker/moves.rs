@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep};
 use super::Docker;
 use super::connection::{CALL_LIMIT, gone, is_conflict, within};
 use super::container::Container;
+use super::swap::is_never;
 
 /// How often a level is looked at while waiting for it.
 pub(super) const POLL_EVERY: Duration = Duration::from_millis(50);
@@ -110,8 +111,7 @@ impl Docker {
 
     pub(super) async fn set_restart_policy(&self, container: &Container, policy: &Value) -> Result<()> {
         let current = container.restart_policy();
-        let is_none = |it: &Value| it["Name"] == "no" || it["Name"] == "";
-        if current == policy || is_none(current) && is_none(policy) {
+        if current == policy || is_never(current) && is_never(policy) {
             return Ok(());
         }
         let request = json!({ "RestartPolicy": policy });

@@ -62,7 +62,9 @@ impl Docker {
         let mut wanted = Specification::following(old, &old_image["Config"], &new_image, &labels);
         // One that ends at its start must not be started over and over: an engine that is killed in between
         // can never end such a container again.
-        wanted.document["HostConfig"]["RestartPolicy"] = never();
+        if !is_never(old.restart_policy()) {
+            wanted.document["HostConfig"]["RestartPolicy"] = never();
+        }
         let swap = Swap {
             promotion: promotion.clone(),
             old: old.id().to_owned(),
@@ -256,6 +258,11 @@ impl Docker {
 /// The restart policy of a container that stays down when it ends.
 fn never() -> Value {
     json!({ "Name": "no", "MaximumRetryCount": 0 })
+}
+
+/// The engine writes it in two ways.
+pub(super) fn is_never(policy: &Value) -> bool {
+    policy["Name"] == "no" || policy["Name"] == ""
 }
 
 /// A container that has been started already is not fresh any more.
