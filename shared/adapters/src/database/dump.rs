@@ -285,8 +285,10 @@ async fn copy(
         size_bytes += read as u64;
         progress(size_bytes);
     }
-    let flushed = file.sync_all().await;
-    flushed.map_err(|error| write_error(error, partial))?;
+    // The last write may still be under way, and only a flush tells how it ended.
+    file.flush().await.map_err(|error| write_error(error, partial))?;
+    let synced = file.sync_all().await;
+    synced.map_err(|error| write_error(error, partial))?;
     Ok((size_bytes, hash::finish(hash)))
 }
 
