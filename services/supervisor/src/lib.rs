@@ -5,7 +5,7 @@
 //! are made every half second and at once when somebody commits something; they are idempotent.
 //!
 //! Several supervisors may run; one leads and makes the rounds. Each campaigns before each round, so
-//! another one takes over within [`TERM_LENGTH`] and a round. What a leader tells a run holds only in
+//! another one takes over within `TERM_LENGTH` and a round. What a leader tells a run holds only in
 //! its own term. Beside the rounds each listens for orders that nobody could take.
 
 mod clock;
