@@ -10,7 +10,7 @@ use protocol::http::{DeadLetter, DeadLetterSummary, Decision, FieldProblem, Lett
 use serde::Deserialize;
 
 use crate::problem::Failure;
-use crate::promotions::person;
+use crate::promotions::{person, required_reason};
 use crate::request::{Asked, Body};
 
 #[derive(Debug, Deserialize)]
@@ -62,10 +62,7 @@ pub(crate) async fn discard(
 ) -> Result<Json<DeadLetterSummary>, Failure> {
     let id = find(&engine, &id).await?.summary.id;
     person(&decision)?;
-    let Some(reason) = decision.reason.filter(|reason| !reason.trim().is_empty() && !reason.contains('\0'))
-    else {
-        return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "Say why it is to be discarded."));
-    };
+    let reason = required_reason(decision.reason, "Say why it is to be discarded.")?;
     let settlement = dead_letters::discard(&engine, id, &decision.by, &reason).await?;
     settled(&engine, id, settlement, "cannot be discarded").await
 }

@@ -180,7 +180,7 @@ pub(crate) fn person(decision: &Decision) -> Result<(), Failure> {
     Ok(())
 }
 
-fn required_reason(reason: Option<String>, request: &str) -> Result<String, Failure> {
+pub(crate) fn required_reason(reason: Option<String>, request: &str) -> Result<String, Failure> {
     reason
         .filter(|reason| !reason.trim().is_empty() && !reason.contains('\0'))
         .ok_or_else(|| Failure::new(StatusCode::UNPROCESSABLE_ENTITY, request))

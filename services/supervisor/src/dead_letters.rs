@@ -1,7 +1,6 @@
 //! Empties the dead-letter queues into the records: nothing that nobody could handle is lost, and no
 //! promotion waits for an order that nobody will take.
 
-use engine::store::StoreError;
 use engine::transport::{Delivery, Queue};
 use engine::{Engine, dead_letters};
 use futures_util::future::join_all;
@@ -35,7 +34,7 @@ async fn keep(engine: &Engine, queue: &Queue, letter: &Delivery) -> bool {
                 tracing::error!(letter = id, %queue, reason = letter.dead_reason, "kept a dead letter");
                 return true;
             }
-            Err(error @ (StoreError::Unavailable(_) | StoreError::ReadOnly)) => {
+            Err(error) if error.is_passing() => {
                 tracing::warn!(%error, %queue, "a dead letter waits for the database");
             }
             Err(error) => tracing::error!(%error, %queue, "a dead letter could not be kept; trying again"),

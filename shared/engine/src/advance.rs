@@ -9,7 +9,7 @@ use serde_json::json;
 use store::jobs::{self, End, Holder, Try};
 use store::outbox::{self, Outgoing};
 use store::runs::{self, Locked};
-use store::{Result, Tx, answered, backups, leadership, promotions};
+use store::{Result, Tx, backups, leadership, promotions};
 use transport::Exchange;
 use uuid::Uuid;
 
@@ -60,9 +60,7 @@ pub async fn advance(
     reporter: Reporter,
     report: &Report,
 ) -> Result<Advanced> {
-    let (told, messages) = answered(record(engine, run, event, reporter, report)).await?;
-    engine.publish_now(messages).await;
-    Ok(told)
+    engine.recorded(record(engine, run, event, reporter, report)).await
 }
 
 /// Writes what follows from the event; answers with the messages to publish at once.

@@ -39,16 +39,12 @@ pub enum Settlement {
 /// The same letter again is the same record, and its job has failed already.
 pub async fn keep(engine: &Engine, queue: &Queue, letter: &Delivery) -> Result<i64> {
     let new = to_record(queue, letter);
-    match answered(keep_and_tell(engine, &new)).await {
-        Ok((id, messages)) => {
-            engine.publish_now(messages).await;
-            Ok(id)
-        }
-        Err(error @ (StoreError::Unavailable(_) | StoreError::ReadOnly)) => Err(error),
-        Err(error) => {
+    match engine.recorded(keep_and_tell(engine, &new)).await {
+        Err(error) if !error.is_passing() => {
             tracing::error!(queue = new.queue, %error, "the run of a dead letter could not be told");
             answered(keep_alone(engine, &new)).await
         }
+        kept => kept,
     }
 }
 
@@ -142,26 +138,30 @@ fn plain(text: &str) -> String {
 /// # Idempotency
 /// What was sent again already is not sent once more.
 pub async fn redrive(engine: &Engine, id: i64, by: &str) -> Result<Settlement> {
+    engine.recorded(record_redrive(engine, id, by)).await
+}
+
+async fn record_redrive(engine: &Engine, id: i64, by: &str) -> Result<(Settlement, Vec<Outgoing>)> {
+    let stays = |settlement| Ok((settlement, Vec::new()));
     let mut tx = engine.store.begin().await?;
-    let Some(letter) = dead_letters::lock(&mut tx, id).await? else { return Ok(Settlement::Unknown) };
+    let Some(letter) = dead_letters::lock(&mut tx, id).await? else { return stays(Settlement::Unknown) };
     match letter.summary.state {
         State::Kept => {}
-        State::Redriven => return Ok(Settlement::Done),
-        State::Discarded => return Ok(Settlement::Refused("it was discarded".to_owned())),
+        State::Redriven => return stays(Settlement::Done),
+        State::Discarded => return stays(Settlement::Refused("it was discarded".to_owned())),
     }
     let message = match message_again(&mut tx, &letter).await? {
         Ok(message) => message,
-        Err(why) => return Ok(Settlement::Refused(why)),
+        Err(why) => return stays(Settlement::Refused(why)),
     };
     outbox::insert(&mut tx, &message, RELAY_GRACE).await?;
     if outbox::body_bytes(&mut tx, message.id).await? > MESSAGE_BYTES_MAX {
-        return Ok(Settlement::Refused("it would be larger than a message may be".to_owned()));
+        return stays(Settlement::Refused("it would be larger than a message may be".to_owned()));
     }
     dead_letters::redrive(&mut tx, id, by, message.id).await?;
     tx.commit().await?;
     tracing::info!(letter = id, by, message = %message.id, "sent a dead letter again");
-    engine.publish_now(vec![message]).await;
-    Ok(Settlement::Done)
+    Ok((Settlement::Done, vec![message]))
 }
 
 /// Says that a kept letter will never be sent again.

@@ -19,11 +19,23 @@ const BATCH_MAX: i64 = 200;
 const RETAKE_AFTER: Duration = Duration::from_secs(15);
 
 impl Engine {
-    /// Publishes messages that were just committed and forgets those that the broker confirmed.
-    /// What fails here stays in the outbox for the sweep.
-    pub(crate) async fn publish_now(&self, messages: Vec<Outgoing>) {
-        if let Err(error) = self.publish_and_forget(messages).await {
-            tracing::debug!(%error, "the relay will publish these messages again");
+    /// Waits for a transaction, but not for ever, and publishes at once the messages that it left in the
+    /// outbox; answers what else it did. What is not published here stays for the sweep.
+    ///
+    /// # Errors
+    /// Those of the transaction; nothing is published then.
+    pub(crate) fn recorded<T>(
+        &self,
+        transaction: impl Future<Output = Result<(T, Vec<Outgoing>)>>,
+    ) -> impl Future<Output = Result<T>> {
+        // In a box from the beginning: whoever waits for several would carry them all.
+        let transaction = Box::pin(transaction);
+        async move {
+            let (done, messages) = answered(transaction).await?;
+            if let Err(error) = self.publish_and_forget(messages).await {
+                tracing::debug!(%error, "the relay will publish these messages again");
+            }
+            Ok(done)
         }
     }
 

@@ -9,7 +9,7 @@ use store::inbox::Answer;
 use store::jobs::{self, Try};
 use store::outbox::Outgoing;
 use store::runs::Locked;
-use store::{Result, StoreError, answered, inbox, outbox, promotions, runs};
+use store::{Result, StoreError, inbox, outbox, promotions, runs};
 use uuid::Uuid;
 
 use crate::news::News;
@@ -32,16 +32,18 @@ pub enum Wish {
 /// Creates a promotion that waits for approval and answers its ship message; a message that was
 /// answered before keeps its answer.
 pub async fn create_promotion(engine: &Engine, message_id: &str, new: &promotions::New) -> Result<()> {
-    let messages = answered(record_promotion(engine, message_id, new)).await?;
-    engine.publish_now(messages).await;
-    Ok(())
+    engine.recorded(record_promotion(engine, message_id, new)).await
 }
 
-async fn record_promotion(engine: &Engine, message_id: &str, new: &promotions::New) -> Result<Vec<Outgoing>> {
+async fn record_promotion(
+    engine: &Engine,
+    message_id: &str,
+    new: &promotions::New,
+) -> Result<((), Vec<Outgoing>)> {
     let mut tx = engine.store.begin().await?;
     promotions::insert(&mut tx, new).await?;
     if !inbox::insert(&mut tx, message_id, &Answer::Accepted(new.id.clone())).await? {
-        return Ok(Vec::new());
+        return Ok(((), Vec::new()));
     }
     let created = News {
         kind: Kind::Created,
@@ -54,7 +56,7 @@ async fn record_promotion(engine: &Engine, message_id: &str, new: &promotions::N
     let message = news::publish(&mut tx, &new.id, &created).await?;
     tx.nudge().await?;
     tx.commit().await?;
-    Ok(vec![message])
+    Ok(((), vec![message]))
 }
 
 /// Puts the refusal of a ship message on record and tells whoever listens for events.
@@ -64,34 +66,30 @@ pub async fn refuse_message(
     message_id: Option<&str>,
     refused: &InvalidMessage,
 ) -> Result<()> {
-    let messages = answered(record_refusal(engine, message_id, refused)).await?;
-    engine.publish_now(messages).await;
-    Ok(())
+    engine.recorded(record_refusal(engine, message_id, refused)).await
 }
 
 async fn record_refusal(
     engine: &Engine,
     message_id: Option<&str>,
     refused: &InvalidMessage,
-) -> Result<Vec<Outgoing>> {
+) -> Result<((), Vec<Outgoing>)> {
     let mut tx = engine.store.begin().await?;
     if let Some(id) = message_id {
         let answer = Answer::Refused { field: refused.field.clone(), reason: refused.problem.clone() };
         if !inbox::insert(&mut tx, id, &answer).await? {
-            return Ok(Vec::new());
+            return Ok(((), Vec::new()));
         }
     }
     let message = news::refusal(&mut tx, message_id, refused).await?;
     tx.commit().await?;
-    Ok(vec![message])
+    Ok(((), vec![message]))
 }
 
 /// Announces again what has been due for `overdue` and nobody took, and says what: the messages seem to
 /// be lost. A repeat is harmless.
 pub async fn remind(engine: &Engine, overdue: Duration) -> Result<Vec<Try>> {
-    let (forgotten, messages) = answered(take_forgotten(engine, overdue)).await?;
-    engine.publish_now(messages).await;
-    Ok(forgotten)
+    engine.recorded(take_forgotten(engine, overdue)).await
 }
 
 async fn take_forgotten(engine: &Engine, overdue: Duration) -> Result<(Vec<Try>, Vec<Outgoing>)> {
@@ -110,9 +108,7 @@ async fn take_forgotten(engine: &Engine, overdue: Duration) -> Result<(Vec<Try>,
 
 /// Approves a pending promotion, or asks for an approved one to be started again.
 pub async fn approve(engine: &Engine, id: &PromotionId, by: &str) -> Result<Wish> {
-    let (wish, messages) = answered(record_approval(engine, id, by)).await?;
-    engine.publish_now(messages).await;
-    Ok(wish)
+    engine.recorded(record_approval(engine, id, by)).await
 }
 
 async fn record_approval(engine: &Engine, id: &PromotionId, by: &str) -> Result<(Wish, Vec<Outgoing>)> {
@@ -148,9 +144,7 @@ async fn record_approval(engine: &Engine, id: &PromotionId, by: &str) -> Result<
 
 /// Withdraws a promotion of which nothing was done yet.
 pub async fn withdraw(engine: &Engine, id: &PromotionId, by: &str, reason: &str) -> Result<Wish> {
-    let (wish, messages) = answered(record_withdrawal(engine, id, by, reason)).await?;
-    engine.publish_now(messages).await;
-    Ok(wish)
+    engine.recorded(record_withdrawal(engine, id, by, reason)).await
 }
 
 async fn record_withdrawal(
@@ -176,14 +170,13 @@ async fn record_withdrawal(
 
 /// Starts the next promotion whose turn it is; `None` when there is none.
 pub async fn start_next(engine: &Engine) -> Result<Option<PromotionId>> {
-    let Some((id, messages)) = answered(record_start(engine)).await? else { return Ok(None) };
-    engine.publish_now(messages).await;
-    Ok(Some(id))
+    engine.recorded(record_start(engine)).await
 }
 
-async fn record_start(engine: &Engine) -> Result<Option<(PromotionId, Vec<Outgoing>)>> {
+async fn record_start(engine: &Engine) -> Result<(Option<PromotionId>, Vec<Outgoing>)> {
+    let nothing = (None, Vec::new());
     let mut tx = engine.store.begin().await?;
-    let Some(id) = promotions::take_next(&mut tx).await? else { return Ok(None) };
+    let Some(id) = promotions::take_next(&mut tx).await? else { return Ok(nothing) };
     let limit = promotions::time_limit_seconds(&mut tx, &id).await?.unwrap_or(TIME_LIMIT_SECONDS);
     let first = Run::start();
     let span = tracing::info_span!("promotion", promotion = %id);
@@ -194,16 +187,16 @@ async fn record_start(engine: &Engine) -> Result<Option<(PromotionId, Vec<Outgoi
         Ok(()) => {}
         // Another scheduler was faster: its run is under way, this promotion keeps its place.
         Err(StoreError::Conflict { constraint, .. }) if constraint == "runs_one_per_installation" => {
-            return Ok(None);
+            return Ok(nothing);
         }
         Err(error) => return Err(error),
     }
     let locked = runs::lock(&mut tx, run).await?;
-    let Some(locked) = locked else { return Ok(None) };
+    let Some(locked) = locked else { return Ok(nothing) };
     let mut messages = advance::carry_out(&mut tx, &locked, &first).await?;
     messages.push(announce_start(&mut tx, &locked).await?);
     tx.commit().await?;
-    Ok(Some((id, messages)))
+    Ok((Some(id), messages))
 }
 
 async fn announce_start(tx: &mut store::Tx, locked: &Locked) -> Result<Outgoing> {

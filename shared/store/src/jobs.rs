@@ -291,8 +291,9 @@ fn to_try(run: Uuid, job: &str, attempt: i32) -> Option<Try> {
     Some(Try { run, job, attempt: attempt.unsigned_abs() })
 }
 
-fn number(attempt: u32) -> i32 {
-    i32::try_from(attempt).unwrap_or(i32::MAX)
+/// A count as the records hold it.
+pub(crate) fn number(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
 }
 
 /// A span that the database answered; what is past is zero.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::error::known;
+use crate::jobs::number;
 use crate::{Result, Store, StoreError, Tx};
 
 /// A run, locked until the transaction ends.
@@ -274,10 +275,6 @@ fn to_columns(phase: &Phase) -> PhaseColumns {
             ..over()
         },
     }
-}
-
-fn number(count: u32) -> i32 {
-    i32::try_from(count).unwrap_or(i32::MAX)
 }
 
 fn cause_to_json(cause: &Cause) -> Value {

@@ -20,9 +20,9 @@ use tokio_util::sync::CancellationToken;
 use transport::{Exchange, Queue};
 
 use crate::load::{Load, order};
-use crate::random::Random;
 use crate::records::{ClockPair, Held};
 use crate::world::{self, World};
+use scratch::Random;
 
 use happened::Disturbance;
 pub(crate) use happened::{Happened, Kill};
@@ -30,7 +30,7 @@ use kind::STREAM;
 pub(crate) use kind::{Fault, plan};
 
 /// The shortest and longest pause between two faults, in milliseconds.
-const PAUSE: (u64, u64) = (50, 750);
+const PAUSE: (u64, u64) = (20, 300);
 /// After a disturbance a process may need this long to connect again.
 const COMES_TO_ITSELF: Duration = Duration::from_secs(3);
 /// The kinds of workers that take orders.

@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::random::Random;
 use crate::shop::{Model, Shop, copy};
+use scratch::Random;
 
 /// How long a promotion may take in a shop that is in a hurry.
 pub(crate) const SHORT_LIMIT_SECONDS: u64 = 15;

@@ -12,9 +12,9 @@ use transport::{Exchange, Message};
 use uuid::Uuid;
 
 use crate::feature::{Feature, Kind};
-use crate::random::Random;
 use crate::shop::{Model, Shop};
 use crate::world::World;
+use scratch::Random;
 
 /// A promotion that is not over by then is left; the check at the end looks at it again.
 const PATIENCE: Duration = Duration::from_mins(5);

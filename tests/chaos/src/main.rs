@@ -9,7 +9,6 @@ mod feature;
 mod link;
 mod load;
 mod measure;
-mod random;
 mod records;
 mod removal;
 mod report;

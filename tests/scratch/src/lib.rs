@@ -1,5 +1,5 @@
 //! For tests: a Postgres database of one's own on the scratch server, hands inside it, a way to any
-//! server that can be cut, and a disk that can be filled.
+//! server that can be cut, a disk that can be filled, and random numbers that come again.
 
 #![expect(
     clippy::unwrap_used,
@@ -9,12 +9,14 @@
 
 mod disk;
 mod proxy;
+mod random;
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 
 pub use disk::Disk;
 use futures_util::FutureExt;
 pub use proxy::{Network, Proxy};
+pub use random::Random;
 use tokio_postgres::{Client, Config, NoTls};
 use uuid::Uuid;
 

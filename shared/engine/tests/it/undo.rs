@@ -1,9 +1,10 @@
 //! Runs that are undone.
 
 use domain::run::{Cause, Event, Ignored, Outcome};
-use domain::{Job, Status, job::PLAN};
+use domain::{Job, PromotionId, Status, job::PLAN};
 use engine::{Advanced, start};
-use scratch::with_database;
+use scratch::{Database, with_database};
+use uuid::Uuid;
 
 use crate::happy::assert_no_jargon;
 use crate::world::{Act, Workers, World};
@@ -37,16 +38,23 @@ async fn whichever_job_fails_everything_before_it_is_undone_in_reverse() {
     }
 }
 
+/// A run that waits for a person: its new version is bad, and the database cannot be put back at the first try.
+async fn stuck(database: &Database) -> (World, PromotionId, Uuid) {
+    let workers = Workers::default().on(Job::CheckNew, 1, Act::Fail("The new version answers wrongly.")).on(
+        Job::Restore,
+        1,
+        Act::Fail("There is no space left."),
+    );
+    let world = World::running(database, workers).await;
+    let (id, run) = world.started(1).await;
+    world.until_stuck(run).await;
+    (world, id, run)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_undo_that_cannot_be_done_calls_a_person() {
     with_database(async |database| {
-        let workers = Workers::default()
-            .on(Job::CheckNew, 1, Act::Fail("The new version answers wrongly."))
-            .on(Job::Restore, 1, Act::Fail("There is no space left."));
-        let world = World::running(database, workers).await;
-        let (id, run) = world.started(1).await;
-
-        world.until_stuck(run).await;
+        let (world, id, run) = stuck(database).await;
         assert_eq!(world.status(&id).await, Status::NeedsAttention);
         insta::assert_snapshot!(world.reason(&id).await.unwrap(), @"The new version answers wrongly. Putting it back stopped at “Putting the database back as it was”: There is no space left.");
         let jobs = world.workers.jobs();
@@ -71,12 +79,7 @@ async fn an_undo_that_cannot_be_done_calls_a_person() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_undo_goes_on_where_it_stopped_when_a_person_resumes() {
     with_database(async |database| {
-        let workers = Workers::default()
-            .on(Job::CheckNew, 1, Act::Fail("The new version answers wrongly."))
-            .on(Job::Restore, 1, Act::Fail("There is no space left."));
-        let world = World::running(database, workers).await;
-        let (id, run) = world.started(1).await;
-        world.until_stuck(run).await;
+        let (world, id, run) = stuck(database).await;
         let resume = Event::ResumeRequested { by: "Ines".to_owned() };
         assert!(matches!(world.person(run, &resume).await, Advanced::Moved(_)));
         assert!(matches!(world.outcome(run).await, Outcome::RolledBack(_)));

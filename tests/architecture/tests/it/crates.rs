@@ -76,7 +76,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     // Its check knows nothing of Slipway; it needs the shops opened, and a way to the broker.
-    ("chaos", &["adapters", "servers", "transport"]),
+    ("chaos", &["adapters", "scratch", "servers", "transport"]),
     ("scratch", &[]),
 ];
 

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::random::Random;
 use crate::shop::Place;
+use scratch::Random;
 
 /// The stream of random numbers that decides about faults.
 pub(super) const STREAM: u64 = 1;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use adapters::database::Fingerprint;
 use futures_util::future::join_all;
 use protocol::http::Promotion;
+use scratch::Random;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use transport::Queue;
@@ -31,7 +32,7 @@ async fn a_role_that_is_killed_at_a_random_moment_and_started_again_changes_no_o
     }))
     .await;
     let mut system = System::distributed(&[SHORT_LEASE]).await;
-    let mut random = Random::from_environment();
+    let mut random = random();
     for (role, good, bad) in &shops {
         let events = usize::try_from(random.below(EVENTS)).unwrap() + 1;
         let pause = Duration::from_millis(random.below(150));
@@ -227,19 +228,7 @@ impl<'a> Shipment<'a> {
     }
 }
 
-/// Numbers that look random; the same seed gives the same ones (the generator is `SplitMix64`).
-pub(crate) struct Random(u64);
-
-impl Random {
-    /// The seed in `SLIPWAY_TEST_SEED`, to look at other moments than the usual ones.
-    pub(crate) fn from_environment() -> Self {
-        Self(std::env::var("SLIPWAY_TEST_SEED").map_or(1, |seed| seed.parse().unwrap()))
-    }
-
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
+/// Random moments; the seed in `SLIPWAY_TEST_SEED` gives others than the usual ones.
+pub(crate) fn random() -> Random {
+    Random::new(std::env::var("SLIPWAY_TEST_SEED").map_or(1, |seed| seed.parse().unwrap()))
 }

@@ -25,15 +25,27 @@ const BUILD_SECONDS: u64 = 11;
 
 const JOB: &str = "build.image";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_worker_cut_off_from_the_records_stops_in_time_and_another_one_does_its_job() {
+/// Two shops for every way in which the network can break.
+async fn two_shops_each() -> Vec<(Network, Shop, Shop)> {
     let mut shops = Vec::new();
     for network in NETWORKS {
         let open = || Shop::open(Place::Processes, json!({}));
         shops.push((network, open().await, open().await));
     }
+    shops
+}
+
+/// A system whose build worker is not there: a test puts its own in between.
+async fn without_builder() -> System {
     let mut system = System::distributed(&[LEASE]).await;
     assert!(system.end("build").await.success());
+    system
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_cut_off_from_the_records_stops_in_time_and_another_one_does_its_job() {
+    let shops = two_shops_each().await;
+    let mut system = without_builder().await;
     for (network, shop, next) in &shops {
         let (proxy, url) = Proxy::before(&system.database.url()).await;
         let mut far = another(&system, "build", &[("SLIPWAY_DATABASE_URL", &url)]);
@@ -74,13 +86,8 @@ async fn a_worker_cut_off_from_the_records_stops_in_time_and_another_one_does_it
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_cut_off_from_the_broker_finishes_its_job_and_comes_back() {
-    let mut shops = Vec::new();
-    for network in NETWORKS {
-        let open = || Shop::open(Place::Processes, json!({}));
-        shops.push((network, open().await, open().await));
-    }
-    let mut system = System::distributed(&[LEASE]).await;
-    assert!(system.end("build").await.success());
+    let shops = two_shops_each().await;
+    let system = without_builder().await;
     for (network, shop, next) in &shops {
         let (proxy, url) = Proxy::before(&servers::amqp()).await;
         let mut far = another(&system, "build", &[("SLIPWAY_AMQP_URL", &url)]);

@@ -13,7 +13,7 @@ use tokio_postgres::NoTls;
 use transport::{Exchange, Message};
 use uuid::Uuid;
 
-use crate::faults::{Random, Shipment};
+use crate::faults::{Shipment, random};
 use crate::feature::Feature;
 use crate::listener::Listener;
 use crate::patience::eventually;
@@ -45,7 +45,7 @@ enum Trouble {
 #[tokio::test(flavor = "multi_thread")]
 async fn work_waits_for_the_records_and_goes_on() {
     ::servers::packages::ensure(&[::servers::packages::Need::Postgres]).unwrap();
-    let mut random = Random::from_environment();
+    let mut random = random();
     let troubles = [Trouble::Disconnected, Trouble::Restarted, Trouble::Away, Trouble::ReadOnly];
     let cases = troubles.map(|trouble| (trouble, random.below(EVENTS)));
     join_all(cases.map(|(trouble, moment)| endure(trouble, usize::try_from(moment).unwrap() + 1))).await;

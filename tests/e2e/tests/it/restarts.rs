@@ -9,7 +9,7 @@ use protocol::http::TimelineEntry;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::faults::{Random, Shipment};
+use crate::faults::{Shipment, random};
 use crate::role::Role;
 use crate::servers;
 use crate::shop::{Place, Shop, free_port};
@@ -80,7 +80,7 @@ async fn a_role_that_must_end_at_any_moment_hands_its_job_back_without_a_strike(
         // Longer than the grace period: handed back for sure when the worker must end meanwhile.
         build_for(shipment, 3);
     }
-    let mut random = Random::from_environment();
+    let mut random = random();
     let shipping = join_all(shipments.iter().map(|shipment| promote(&system, shipment)));
     let restarting = async {
         let is_building = |entry: &TimelineEntry| entry.job == "build.image" && entry.state == "running";
