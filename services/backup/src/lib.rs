@@ -1,7 +1,10 @@
 //! The backup worker: keeps the production database safe before the swap, and puts it back after one that failed.
 
 mod dump;
+mod keep;
+mod progress;
 mod restore;
+mod room;
 mod snapshot;
 
 use adapters::database::DatabaseError;
@@ -39,14 +42,15 @@ fn from_database(error: DatabaseError) -> StepError {
     match error {
         DatabaseError::Failed(error) => StepError::from(error),
         // Looked for before anything is written.
-        DatabaseError::Space { .. } => StepError::Refuse(sentence),
+        DatabaseError::Space { .. } | DatabaseError::ServerSpace { .. } => StepError::Refuse(sentence),
         DatabaseError::Refused { .. }
         | DatabaseError::Missing { .. }
         | DatabaseError::Unsupported { .. }
         | DatabaseError::Full { .. }
         | DatabaseError::ToolsMissing { .. }
         | DatabaseError::ToolsTooOld { .. }
-        | DatabaseError::Damaged { .. } => StepError::fail(sentence, error),
+        | DatabaseError::Damaged { .. }
+        | DatabaseError::NoCopy { .. } => StepError::fail(sentence, error),
         DatabaseError::Unreachable { .. }
         | DatabaseError::InUse { .. }
         | DatabaseError::Busy { .. }

@@ -21,6 +21,7 @@ mod context;
 mod error;
 mod folder;
 mod history;
+mod migration;
 mod name;
 mod objects;
 mod repository;
@@ -29,6 +30,7 @@ mod staging;
 
 pub use context::{Context, LayError, Stamp, discard};
 pub use error::{Flaw, TakeError};
+pub use migration::may_migrate;
 
 use std::path::{Path, PathBuf};
 

@@ -13,6 +13,7 @@
 mod docker;
 mod process;
 
+pub(crate) use docker::connection as engine;
 pub use docker::{Docker, DockerSettings};
 pub use process::{Process, ProcessSettings, keep};
 
@@ -74,6 +75,20 @@ pub struct Swap {
     pub new: String,
     /// Image of the new instance, by id.
     pub new_image: String,
+    /// Whether the old version serves until the new one does: there is no moment without writes then.
+    #[serde(default)]
+    pub warm: bool,
+}
+
+/// Room on the disk that images are kept on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageRoom {
+    /// The folder of the images.
+    pub folder: String,
+    /// What is free there.
+    pub free_bytes: u64,
+    /// What another version of the application takes while it is made.
+    pub needed_bytes: u64,
 }
 
 /// Why an image could not be built.
@@ -127,6 +142,14 @@ impl Runtime {
     /// The last `lines` lines that the instance wrote.
     pub async fn last_output(&self, id: &str, lines: usize) -> Result<String> {
         either!(self, it => it.last_output(id, lines).await)
+    }
+
+    /// The room for another version's image; `None` where that cannot be seen from here.
+    pub async fn room_for_image(&self) -> Result<Option<ImageRoom>> {
+        match self {
+            Runtime::Docker(docker) => docker.room_for_image().await,
+            Runtime::Process(_) => Ok(None),
+        }
     }
 
     /// Builds the context into an image bearing the release's labels; each line of the build goes to `log`.

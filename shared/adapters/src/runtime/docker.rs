@@ -12,12 +12,13 @@
 //! inspects, then does what is missing. Volumes of the application are never removed.
 
 mod build;
-mod connection;
+pub(crate) mod connection;
 mod container;
 mod install;
 mod moves;
 mod record;
 mod retention;
+mod room;
 mod specification;
 mod swap;
 

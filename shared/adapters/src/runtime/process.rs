@@ -163,6 +163,7 @@ impl Process {
             old_image: previous.release,
             new,
             new_image: image.to_owned(),
+            warm: false,
         })
     }
 

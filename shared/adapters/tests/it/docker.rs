@@ -7,6 +7,7 @@ mod failure;
 mod fidelity;
 mod output;
 mod retention;
+mod room;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -63,6 +63,14 @@ impl Database {
         self.client().await.batch_execute(statement).await.unwrap();
     }
 
+    /// Says whether the owner may make databases, and with it copies of this one.
+    pub(crate) async fn allow_databases(&self, may: bool) {
+        let admin = connect(&servers::postgres()).await.unwrap();
+        let word = if may { "createdb" } else { "nocreatedb" };
+        let statement = format!("select format('alter role %I {word}', $1::text)");
+        execute(&admin, &statement, &[&self.name]).await.unwrap();
+    }
+
     pub(crate) async fn fingerprint(&self) -> Fingerprint {
         let settings = DatabaseSettings { url: self.url(), tools: None };
         let production = Production::connect(settings).await.unwrap();

@@ -71,6 +71,7 @@ impl Docker {
             old_image: old.image().to_owned(),
             new: self.candidate(promotion, &new_image, &wanted).await?,
             new_image,
+            warm: false,
         };
         record.swap = Some(swap.clone());
         self.records.save(&record).await?;
