@@ -78,7 +78,8 @@ pub(crate) async fn decide(cx: &JobContext, policy: SnapshotPolicy) -> Result<Ke
 }
 
 fn has_hook(description: &Value) -> bool {
-    HOOKS.iter().any(|hook| description.pointer(hook).is_some_and(|it| !it.is_null()))
+    let mut commands = HOOKS.iter().filter_map(|hook| description.pointer(hook)?.as_array());
+    commands.any(|command| !command.is_empty())
 }
 
 #[cfg(test)]
@@ -113,6 +114,7 @@ mod tests {
             (json!({ "application": { "docker": { "migrate": ["./migrate"] } } }), true),
             (json!({ "application": { "process": { "migrate": ["./migrate"] } } }), true),
             (json!({ "application": { "docker": { "migrate": null } } }), false),
+            (json!({ "application": { "process": { "migrate": [] } } }), false),
             (json!({ "application": { "docker": {} } }), false),
         ];
         for (description, expected) in cases {

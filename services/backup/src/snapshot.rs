@@ -21,6 +21,7 @@ pub(crate) struct AtStop {
     #[serde(default)]
     pub(crate) fingerprint: Option<Fingerprint>,
     /// Whether a copy of it was kept aside.
+    #[serde(default)]
     pub(crate) copied: bool,
     /// The backup that was taken at the stop because no copy could be.
     #[serde(default)]

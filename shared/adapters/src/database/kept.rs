@@ -3,7 +3,7 @@
 use anyhow::Context;
 use jiff::Timestamp;
 
-use super::name::derived;
+use super::name::{derived, identifier, literal};
 use super::snapshot::drop_database;
 use super::{Database, DatabaseError};
 
@@ -25,9 +25,9 @@ pub struct FailedCopy {
     pub since: Option<Timestamp>,
 }
 
-/// The comment that a database bears from the moment it is replaced.
-pub(super) fn comment_of(now: Timestamp) -> String {
-    format!("{SINCE}{now}")
+/// The statement that gives a database its comment in the moment when it is replaced.
+pub(super) fn comment_statement(failed: &str, now: Timestamp) -> String {
+    format!("COMMENT ON DATABASE {} IS {};", identifier(failed), literal(&format!("{SINCE}{now}")))
 }
 
 impl Database {
@@ -59,13 +59,18 @@ impl Database {
     /// # Errors
     /// A name that no restore of this database gives is refused.
     pub async fn drop_failed_copy(&self, name: &str) -> Result<(), DatabaseError> {
-        if !name.starts_with(&self.failed_prefix()) {
+        if !self.is_failed_copy(name) {
             return Err(anyhow::anyhow!("{name:?} is not a database that a restore kept").into());
         }
         let session = self.exclusive().await?;
         let dropped = drop_database(&session, name).await;
         session.close().await;
         dropped
+    }
+
+    /// Whether a database of this name is one that a restore kept aside.
+    pub(super) fn is_failed_copy(&self, name: &str) -> bool {
+        name.starts_with(&self.failed_prefix())
     }
 
     fn failed_prefix(&self) -> String {

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::fence::{allow_statement, fence};
-use super::kept::comment_of;
-use super::name::{derived, identifier, literal};
+use super::kept::comment_statement;
+use super::name::{derived, identifier};
 use super::program::Sink;
 use super::properties::Properties;
 use super::session::Session;
@@ -114,7 +114,7 @@ impl Database {
     }
 
     /// Makes a database from the backup file; returns its name.
-    async fn rebuild(
+    pub(super) async fn rebuild(
         &self,
         session: &Session,
         promotion: &str,
@@ -187,9 +187,15 @@ impl Database {
         Ok(analyzed.context("collect the restored database's statistics")?)
     }
 
-    async fn swap(&self, session: &Session, earlier: &str, failed: &str) -> Result<(), DatabaseError> {
+    pub(super) async fn swap(
+        &self,
+        session: &Session,
+        earlier: &str,
+        failed: &str,
+    ) -> Result<(), DatabaseError> {
         // What is removed for its age some day has to bear its age.
-        let comment = literal(&comment_of(Timestamp::now()));
+        let comment = self.is_failed_copy(failed).then(|| comment_statement(failed, Timestamp::now()));
+        let comment = comment.unwrap_or_default();
         let (production, earlier, failed) =
             (identifier(self.name()), identifier(earlier), identifier(failed));
         session
@@ -198,7 +204,7 @@ impl Database {
                  ALTER DATABASE {production} RENAME TO {failed};
                  ALTER DATABASE {earlier} RENAME TO {production};
                  ALTER DATABASE {production} WITH ALLOW_CONNECTIONS true;
-                 COMMENT ON DATABASE {failed} IS {comment};
+                 {comment}
                  COMMIT"
             ))
             .await
@@ -207,7 +213,7 @@ impl Database {
     }
 
     /// Opens the production database again and says how things stand.
-    async fn not_restored(&self, error: DatabaseError) -> DatabaseError {
+    pub(super) async fn not_restored(&self, error: DatabaseError) -> DatabaseError {
         let database = self.name().to_owned();
         let source = Box::new(error);
         match self.unfence().await {
