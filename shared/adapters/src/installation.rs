@@ -34,6 +34,9 @@ pub struct Installation {
     /// How many earlier releases are kept.
     #[serde(default = "keep_default")]
     pub keep_releases: usize,
+    /// How many verified backups are kept, beside those that a rollback may need and one a week for eight weeks.
+    #[serde(default = "backups_keep_default")]
+    pub backups_keep: usize,
     /// Where the application runs.
     pub application: Application,
     /// Its production database.
@@ -155,6 +158,10 @@ fn keep_default() -> usize {
     5
 }
 
+fn backups_keep_default() -> usize {
+    10
+}
+
 /// The engine's own default.
 fn stop_timeout_default() -> u32 {
     10
@@ -198,6 +205,7 @@ impl Installation {
             "must be from 1 to 86400",
         );
         expect(self.health.is_http(), "health.url", "must be an http:// address");
+        expect(self.backups_keep >= 1, "backups_keep", "must be at least 1");
         expect((1..=100).contains(&self.health.successes), "health.successes", "must be from 1 to 100");
         expect(self.health.interval_ms >= 10, "health.interval_ms", "must be at least 10");
         expect(self.health.within_seconds >= 1, "health.within_seconds", "must be at least 1");
@@ -297,6 +305,7 @@ mod tests {
     fn each_wrong_field_is_named() {
         let cases = [
             ("/name", json!("The Shop"), "name"),
+            ("/backups_keep", json!(0), "backups_keep"),
             ("/base_source", json!("source"), "base_source"),
             ("/health/url", json!("ftp://x"), "health.url"),
             ("/health/url", json!(7), "health.url"),

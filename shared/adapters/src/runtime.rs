@@ -11,6 +11,7 @@
 //! ```
 
 mod docker;
+mod kept;
 mod process;
 
 pub use docker::{Docker, DockerSettings};

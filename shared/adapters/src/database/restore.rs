@@ -79,7 +79,7 @@ impl Database {
         Ok(self.exists(&name).await?.then_some(name))
     }
 
-    fn failed_name(&self, promotion: &str) -> String {
+    pub(super) fn failed_name(&self, promotion: &str) -> String {
         derived(self.name(), "failed", promotion)
     }
 
@@ -110,7 +110,7 @@ impl Database {
     }
 
     /// Makes a database from the backup file; returns its name.
-    async fn rebuild(
+    pub(super) async fn rebuild(
         &self,
         session: &Session,
         promotion: &str,
@@ -172,7 +172,12 @@ impl Database {
         Ok(analyzed.context("collect the restored database's statistics")?)
     }
 
-    async fn swap(&self, session: &Session, earlier: &str, failed: &str) -> Result<(), DatabaseError> {
+    pub(super) async fn swap(
+        &self,
+        session: &Session,
+        earlier: &str,
+        failed: &str,
+    ) -> Result<(), DatabaseError> {
         let (production, earlier, failed) =
             (identifier(self.name()), identifier(earlier), identifier(failed));
         session
@@ -189,7 +194,7 @@ impl Database {
     }
 
     /// Opens the production database again and says how things stand.
-    async fn not_restored(&self, error: DatabaseError) -> DatabaseError {
+    pub(super) async fn not_restored(&self, error: DatabaseError) -> DatabaseError {
         let database = self.name().to_owned();
         let source = Box::new(error);
         match self.unfence().await {

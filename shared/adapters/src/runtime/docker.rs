@@ -15,6 +15,7 @@ mod build;
 mod connection;
 mod container;
 mod install;
+mod kept;
 mod moves;
 mod record;
 mod retention;

@@ -20,6 +20,7 @@ mod control;
 mod identity;
 mod instance;
 mod keeper;
+mod kept;
 mod record;
 mod release;
 mod settings;

@@ -4,6 +4,7 @@
 
 mod dump;
 mod fingerprint;
+mod put_back;
 mod random;
 mod restore;
 mod shop;
