@@ -1,8 +1,11 @@
 //! The backup worker: keeps the production database safe before the swap, and puts it back after one that failed.
 
 mod dump;
+mod prune;
+mod put_back;
 mod restore;
 mod snapshot;
+mod verify;
 
 use adapters::database::DatabaseError;
 use adapters::installation::Installation;
@@ -23,11 +26,26 @@ impl JobHandler for Backups {
     #[expect(clippy::wildcard_enum_match_arm, reason = "its queues bring only its own jobs")]
     async fn run(&self, job: Job, cx: &JobContext) -> Result<Report, StepError> {
         let installation = cx.installation(Installation::parse)?;
+        if let Some(backup) = &cx.order.restore_from {
+            match job {
+                Job::Dump => {
+                    let report = dump::dump(cx, &installation).await?;
+                    put_back::make_ready(cx, &installation, backup).await?;
+                    return Ok(report);
+                }
+                Job::DiscardPartial => put_back::discard_ready(cx, &installation).await?,
+                Job::Snapshot => return put_back::put_back(cx, &installation, backup).await,
+                Job::Restore => return put_back::take_back(cx, &installation).await,
+                _ => {}
+            }
+        }
         match job {
             Job::Dump => dump::dump(cx, &installation).await,
             Job::DiscardPartial => dump::discard_partial(cx, &installation).await,
             Job::Snapshot => snapshot::snapshot(cx, &installation).await,
             Job::Restore => restore::restore(cx, &installation).await,
+            Job::VerifyBackup => verify::verify(cx, &installation).await,
+            Job::PruneBackups => prune::prune(cx, &installation).await,
             other => Err(StepError::not_ours(other)),
         }
     }
