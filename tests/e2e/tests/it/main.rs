@@ -18,6 +18,7 @@ mod shop;
 mod stranger;
 mod system;
 
+mod backups;
 mod broker;
 mod clocks;
 mod compensation;
@@ -33,4 +34,5 @@ mod network;
 mod progress;
 mod records;
 mod restarts;
+mod rollbacks;
 mod secrets;
