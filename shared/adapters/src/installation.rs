@@ -72,6 +72,10 @@ pub struct DockerApplication {
     pub container: String,
     /// Repository name of the images that are built.
     pub image: String,
+    /// Program and arguments that bring the data up to date, run once in the new image between stop and start. Whatever
+    /// it changes in the database is undone when the promotion fails.
+    #[serde(default)]
+    pub migrate: Vec<String>,
     /// How long it may take to stop before it is killed.
     #[serde(default = "stop_timeout_default")]
     pub stop_timeout_seconds: u32,
@@ -94,6 +98,10 @@ pub struct ProcessApplication {
     pub build: Vec<String>,
     /// Program and arguments that run the application, inside its release folder.
     pub run: Vec<String>,
+    /// Program and arguments that bring the data up to date, run once inside the new release's folder between stop and
+    /// start. Whatever it changes in the database is undone when the promotion fails.
+    #[serde(default)]
+    pub migrate: Vec<String>,
     /// Its environment.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
@@ -209,10 +217,12 @@ impl Installation {
                     "application.docker.image",
                     "must be lower-case letters, digits or dashes",
                 );
+                expect(is_command(&docker.migrate), "application.docker.migrate", "must name a program");
             }
             Application::Process(process) => {
                 expect(process.root.is_absolute(), "application.process.root", "must be an absolute path");
                 expect(!process.run.is_empty(), "application.process.run", "must name a program");
+                expect(is_command(&process.migrate), "application.process.migrate", "must name a program");
             }
         }
         found
@@ -226,6 +236,7 @@ impl Installation {
                 container: docker.container.clone(),
                 image: docker.image.clone(),
                 stop_timeout_seconds: docker.stop_timeout_seconds,
+                migrate: docker.migrate.clone(),
                 state_dir: state_dir.to_owned(),
                 build_memory_bytes: docker.build_memory_bytes,
                 build_millicpus: docker.build_millicpus,
@@ -256,12 +267,18 @@ impl ProcessApplication {
             name: name.to_owned(),
             build: self.build.clone(),
             run: self.run.clone(),
+            migrate: self.migrate.clone(),
             env,
             stop_timeout_seconds: self.stop_timeout_seconds.into(),
             restart: self.restart,
             keeper: None,
         })
     }
+}
+
+/// No command, or one whose program has a name.
+fn is_command(words: &[String]) -> bool {
+    words.first().is_none_or(|program| !program.is_empty())
 }
 
 fn is_name(text: &str) -> bool {
@@ -295,6 +312,7 @@ mod tests {
 
     #[test]
     fn each_wrong_field_is_named() {
+        let migrating = |command| json!({ "container": "portal", "image": "portal", "migrate": command });
         let cases = [
             ("/name", json!("The Shop"), "name"),
             ("/base_source", json!("source"), "base_source"),
@@ -302,6 +320,8 @@ mod tests {
             ("/health/url", json!(7), "health.url"),
             ("/database/url", json!("postgres://user:canary@host/db"), "database.url"),
             ("/application/docker/image", json!("Registry/Portal"), "application.docker.image"),
+            ("/application/docker", migrating(json!("rake db:migrate")), "application.docker.migrate"),
+            ("/application/docker", migrating(json!([""])), "application.docker.migrate"),
             ("/application", json!({ "vm": {} }), "application"),
         ];
         for (pointer, value, field) in cases {

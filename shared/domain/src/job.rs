@@ -248,12 +248,18 @@ impl Job {
     pub const fn time_limit(self) -> Duration {
         Duration::from_secs(match self {
             Job::Validate | Job::CheckWindow | Job::Record => 30 * SECOND,
-            Job::Dump | Job::Image => 10 * MINUTE,
+            // A start includes the installation's migrate command.
+            Job::Dump | Job::Image | Job::StartNew => 10 * MINUTE,
             Job::Extract | Job::Snapshot | Job::CheckNew | Job::CheckOld => 5 * MINUTE,
-            Job::Prepare | Job::StopOld | Job::StartNew | Job::Unprepare | Job::StartOld | Job::StopNew => {
-                2 * MINUTE
-            }
-            Job::Finish | Job::DiscardPartial | Job::DiscardContext | Job::DiscardImage => 2 * MINUTE,
+            Job::Prepare
+            | Job::StopOld
+            | Job::Unprepare
+            | Job::StartOld
+            | Job::StopNew
+            | Job::Finish
+            | Job::DiscardPartial
+            | Job::DiscardContext
+            | Job::DiscardImage => 2 * MINUTE,
             // A restore of the largest database that fits the forward budget takes about three times its dump.
             // It stays below the half hour after which RabbitMQ takes a message back.
             Job::Restore => 25 * MINUTE,

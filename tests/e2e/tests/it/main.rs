@@ -26,6 +26,7 @@ mod data;
 mod dead_letters;
 mod decisions;
 mod disk;
+mod downtime;
 mod faults;
 mod features;
 mod intake;
