@@ -20,6 +20,7 @@ mod install;
 mod leftovers;
 mod migrate;
 mod moves;
+mod neighbour;
 mod record;
 mod retention;
 mod revival;

@@ -8,6 +8,7 @@ mod failure;
 mod fidelity;
 mod leftovers;
 mod migrate;
+mod neighbour;
 mod output;
 mod retention;
 mod revival;

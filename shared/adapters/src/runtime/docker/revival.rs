@@ -70,7 +70,9 @@ impl Docker {
         }
         self.set_restart_policy(old, record.container.restart_policy()).await?;
         self.connect_networks(old, &endpoints(&record.container)).await?;
-        self.start(old.id()).await.context("starting the previous version")
+        self.start(old.id()).await.context("starting the previous version")?;
+        self.announce(old.id()).await;
+        Ok(())
     }
 
     /// The new container may have been given the application's name although it was never started.

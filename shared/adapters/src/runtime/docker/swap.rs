@@ -103,6 +103,7 @@ impl Docker {
         // to rename a container that ends at the same time.
         self.hand_over_name(swap).await.map_err(StartError::Unavailable)?;
         self.start_or_tell(&swap.new).await?.map_err(StartError::Exited)?;
+        self.announce(&swap.new).await;
         self.first_look(&swap.new, answered).await?;
         self.let_restart(swap).await.map_err(StartError::Unavailable)?;
         self.prove_identity(swap).await;
