@@ -129,12 +129,13 @@ impl Seen {
 mod tests {
     use super::*;
 
+    /// Asked, answered, good.
+    type AnswerAt = (u64, u64, bool);
+
     #[test]
     fn answers_tell_since_when_it_is_as_it_is() {
         let start = Instant::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
-        type AnswerAt = (u64, u64, bool);
-        // Each answer as (asked, answered, good).
         let cases: [(&str, &[AnswerAt], Service); 7] = [
             ("well all the time", &[(0, 2, true), (10, 12, true)], Service::Answering { since: at(2) }),
             ("gone", &[(0, 2, true), (10, 11, false), (20, 21, false)], Service::Refused { since: at(10) }),
