@@ -4,6 +4,7 @@
 
 mod dump;
 mod fingerprint;
+mod known_failings;
 mod random;
 mod restore;
 mod shop;

@@ -5,6 +5,7 @@ mod build;
 mod convergence;
 mod failure;
 mod fidelity;
+mod known_failings;
 mod output;
 mod retention;
 

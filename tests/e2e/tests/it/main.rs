@@ -29,6 +29,7 @@ mod disk;
 mod faults;
 mod features;
 mod intake;
+mod known_failings;
 mod network;
 mod progress;
 mod records;
