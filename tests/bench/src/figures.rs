@@ -7,10 +7,6 @@ use std::time::Duration;
 pub(crate) struct Figures(Vec<Duration>);
 
 impl Figures {
-    pub(crate) fn push(&mut self, span: Duration) {
-        self.0.push(span);
-    }
-
     /// As they were measured.
     pub(crate) fn all(&self) -> &[Duration] {
         &self.0

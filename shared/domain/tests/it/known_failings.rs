@@ -1,7 +1,7 @@
 //! A failing of the platform that Slipway takes the place of, named by its row; the others are tested in
 //! `tests/e2e/tests/it/known_failings.rs`.
 
-use domain::promotion::Status;
+use domain::Status;
 
 /// Nothing leads out of these, and nothing has to.
 const ENDS: [Status; 3] = [Status::RolledBack, Status::Rejected, Status::Cancelled];

@@ -24,6 +24,11 @@ const VISIT_LIMIT: Duration = Duration::from_secs(10);
 /// Good answers for so long mean that nothing more comes of a swap: what is late is a second late.
 const STEADY: Duration = Duration::from_millis(1_500);
 
+/// Half of those who come in that time: the prober may be held up, too.
+const STEADY_VISITS: usize = 150;
+
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
 /// No swap takes longer.
 const STEADY_LIMIT: Duration = Duration::from_mins(1);
 
@@ -55,15 +60,9 @@ impl Prober {
     /// Waits until every visitor of a while was answered well, by this version.
     pub(crate) async fn until_steady(&self, version: &str) -> Result<()> {
         let begun = Instant::now();
-        let good = Answer::Good(version.to_owned());
         loop {
-            sleep(EVERY).await;
-            let since = self.origin.elapsed().saturating_sub(STEADY);
-            let recent: Vec<_> = self.visits().into_iter().filter(|it| it.begun >= since).collect();
-            let is_steady = recent.iter().all(|it| it.is_well() && it.answer == good);
-            // A visitor who still waits is not among them.
-            let enough = STEADY.as_millis() / EVERY.as_millis() / 2;
-            if is_steady && recent.len() as u128 >= enough && begun.elapsed() >= STEADY {
+            sleep(LOOK_EVERY).await;
+            if begun.elapsed() >= STEADY && self.is_steady(version) {
                 return Ok(());
             }
             if begun.elapsed() > STEADY_LIMIT {
@@ -83,8 +82,19 @@ impl Prober {
         Ok(visits)
     }
 
-    fn visits(&self) -> Vec<Visit> {
-        self.visits.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn is_steady(&self, version: &str) -> bool {
+        let since = self.origin.elapsed().saturating_sub(STEADY);
+        let visits = self.visits.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut recent = 0;
+        for visit in visits.iter().filter(|it| it.begun >= since) {
+            let is_right = matches!(&visit.answer, Answer::Good(told) if told == version);
+            if !(is_right && visit.is_well()) {
+                return false;
+            }
+            recent += 1;
+        }
+        // Those who still wait are not among them.
+        recent >= STEADY_VISITS
     }
 }
 
