@@ -46,8 +46,7 @@ struct Row {
 
 /// Takes every way so many times with each boot; returns the report's section.
 pub(crate) async fn run(rounds: usize, interrupt: &Interrupt) -> Result<String> {
-    let needs =
-        [Need::DockerEngine, Need::DockerCommand, Need::DockerCompose, Need::Iptables, Need::Ip];
+    let needs = [Need::DockerEngine, Need::DockerCommand, Need::DockerCompose, Need::Iptables, Need::Ip];
     block_in_place(|| packages::ensure(&needs))?;
     let folder = Folder::create("bench")?;
     let mut server = block_in_place(Server::start)?;
@@ -99,7 +98,8 @@ async fn rows(engine: &Engine, boot: Duration, folder: &Folder) -> Result<Vec<Ro
     let [stop_first, warm, precreated, plain, compose] = ports.map(|port| Application { port, boot_millis });
     let image = image::of(VERSIONS[0]);
     let mut rows = Vec::new();
-    let mut add = |way, application: Application| rows.push(Row { way, port: application.port, gaps: Vec::new() });
+    let mut add =
+        |way, application: Application| rows.push(Row { way, port: application.port, gaps: Vec::new() });
     for (mode, application) in [(Mode::StopFirst, stop_first), (Mode::Warm, warm)] {
         if let Some(slipway) = Slipway::start(engine, application, &image, mode, folder).await? {
             add(Way::Slipway(slipway), application);
@@ -167,12 +167,7 @@ fn chapter(boot: Duration, rows: &[Row]) -> String {
         "prober's own longest pause",
     ]);
     let each = cells(["each round, in ms", "refused", "without a good answer"]);
-    format!(
-        "\n### Boot {} s\n\n{}\n{}",
-        boot.as_secs(),
-        table(&head, &medians),
-        table(&each, &rounds)
-    )
+    format!("\n### Boot {} s\n\n{}\n{}", boot.as_secs(), table(&head, &medians), table(&each, &rounds))
 }
 
 fn list(figures: &Figures) -> String {

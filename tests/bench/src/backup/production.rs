@@ -82,7 +82,9 @@ impl Production {
         let client = connect(&config).await?;
         client.batch_execute(contents.table()).await.context("make a table")?;
         // For the one who writes while a database takes another's place.
-        client.batch_execute("CREATE TABLE visits (id bigserial PRIMARY KEY, at timestamptz DEFAULT now())").await?;
+        client
+            .batch_execute("CREATE TABLE visits (id bigserial PRIMARY KEY, at timestamptz DEFAULT now())")
+            .await?;
         while size_of(&client).await? < megabytes << 20 {
             client.batch_execute(contents.batch()).await.context("fill the table")?;
         }

@@ -62,7 +62,8 @@ impl Writer {
     pub(crate) async fn finish(self) -> Result<()> {
         self.stop.cancel();
         let thread = self.thread;
-        let ended = tokio::task::spawn_blocking(move || thread.join()).await.context("wait for the writer")?;
+        let ended =
+            tokio::task::spawn_blocking(move || thread.join()).await.context("wait for the writer")?;
         ended.map_err(|_| anyhow!("the writer ended with a panic"))?.context("run the writer")
     }
 

@@ -36,7 +36,8 @@ pub(crate) async fn build_all(engine: &Engine, folder: &Folder) -> Result<()> {
 }
 
 async fn compile(program: &Path) -> Result<()> {
-    let arguments = ["--edition=2024", "-Ctarget-feature=+crt-static", "-Copt-level=s", "-Cstrip=symbols", "-o"];
+    let arguments =
+        ["--edition=2024", "-Ctarget-feature=+crt-static", "-Copt-level=s", "-Cstrip=symbols", "-o"];
     let mut rustc = Command::new("rustc");
     rustc.args(arguments).arg(program).arg("fixtures/server.rs").current_dir(crate::FOLDER);
     succeed(&mut rustc).await.context("compile the application").map(drop)

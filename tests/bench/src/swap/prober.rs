@@ -75,7 +75,8 @@ impl Prober {
     pub(crate) async fn finish(self) -> Result<Vec<Visit>> {
         self.stop.cancel();
         let thread = self.thread;
-        let ended = tokio::task::spawn_blocking(move || thread.join()).await.context("wait for the prober")?;
+        let ended =
+            tokio::task::spawn_blocking(move || thread.join()).await.context("wait for the prober")?;
         ended.map_err(|_| anyhow!("the prober ended with a panic"))?.context("run the prober")?;
         let mut visits = std::mem::take(&mut *self.visits.lock().unwrap_or_else(PoisonError::into_inner));
         visits.sort_by_key(|it| it.begun);

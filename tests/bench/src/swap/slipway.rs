@@ -53,7 +53,9 @@ impl Slipway {
             "health": { "url": format!("http://127.0.0.1:{}/", application.port), "interval_ms": 10 },
         });
         let installation = match Installation::parse(&description) {
-            Err(error) if mode == Mode::Warm && error.0.iter().all(|it| it.field == "swap") => return Ok(None),
+            Err(error) if mode == Mode::Warm && error.0.iter().all(|it| it.field == "swap") => {
+                return Ok(None);
+            }
             parsed => parsed?,
         };
         engine.create(&name, image, application).await?;

@@ -30,7 +30,10 @@ const VISITS: u64 = 12;
 /// migration changes nothing, and another one is made.
 const CHANGES: &[(&str, &str)] = &[
     ("tables", "CREATE TABLE t{n} (id serial PRIMARY KEY, a int, b text)"),
-    ("tables", "CREATE TABLE p{n} (id int, k int) PARTITION BY LIST (k); CREATE TABLE p{n}x PARTITION OF p{n} DEFAULT"),
+    (
+        "tables",
+        "CREATE TABLE p{n} (id int, k int) PARTITION BY LIST (k); CREATE TABLE p{n}x PARTITION OF p{n} DEFAULT",
+    ),
     ("tables", "CREATE SCHEMA s{n}; CREATE TABLE s{n}.t AS SELECT * FROM parent LIMIT {n}"),
     ("tables", "CREATE UNLOGGED TABLE u{n} (id int PRIMARY KEY)"),
     ("tables", "ALTER TABLE parent RENAME TO ancestor"),
@@ -60,10 +63,16 @@ const CHANGES: &[(&str, &str)] = &[
     ("views", "CREATE MATERIALIZED VIEW m{n} AS SELECT max(id) FROM parent"),
     ("views", "CREATE VIEW w{n} WITH (security_barrier) AS SELECT * FROM v{n}"),
     ("views", "DROP VIEW happy"),
-    ("foreign keys", "CREATE TABLE f{n} (id int PRIMARY KEY, parent bigint REFERENCES parent, at timestamptz)"),
+    (
+        "foreign keys",
+        "CREATE TABLE f{n} (id int PRIMARY KEY, parent bigint REFERENCES parent, at timestamptz)",
+    ),
     ("foreign keys", "ALTER TABLE child DROP CONSTRAINT child_parent_fkey"),
     ("foreign keys", "ALTER TABLE parent ADD COLUMN o{n} bigint REFERENCES parent ON DELETE SET NULL"),
-    ("foreign keys", "ALTER TABLE child ADD CONSTRAINT k{n} FOREIGN KEY (id) REFERENCES parent (id) NOT VALID"),
+    (
+        "foreign keys",
+        "ALTER TABLE child ADD CONSTRAINT k{n} FOREIGN KEY (id) REFERENCES parent (id) NOT VALID",
+    ),
     ("foreign keys", "CREATE TABLE g{n} (id bigint REFERENCES ledger DEFERRABLE INITIALLY DEFERRED)"),
     ("sequences", "CREATE SEQUENCE s{n} AS smallint CYCLE; SELECT nextval('s{n}')"),
     ("sequences", "SELECT setval('tickets', {n} + 1000, {n} % 2 = 0)"),
@@ -243,6 +252,7 @@ impl Drop for Story {
 
 /// What customers wrote before the release, as it stands now.
 async fn ledger(world: &World) -> Vec<(i64, String)> {
-    let rows = client(&world.name).await.query("SELECT id, stage FROM ledger ORDER BY id", &[]).await.unwrap();
+    let rows =
+        client(&world.name).await.query("SELECT id, stage FROM ledger ORDER BY id", &[]).await.unwrap();
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
