@@ -71,13 +71,12 @@ async fn series(
 ) -> Result<Vec<Row>> {
     let mut rows = rows(engine, boot, folder).await?;
     for round in 0..rounds {
-        let (from, to) = (VERSIONS[round % 2], VERSIONS[(round + 1) % 2]);
         for row in &mut rows {
             if interrupt.is_raised() {
                 bail!("interrupted; nothing is reported");
             }
             let name = row.way.name();
-            let gap = measure(&mut row.way, row.port, from, to).await.with_context(|| name)?;
+            let gap = measure(&mut row.way, row.port, round).await.with_context(|| name)?;
             eprintln!(
                 "boot {} s, round {}: {name}: refused {} ms, without a good answer {} ms",
                 boot.as_secs(),
@@ -93,16 +92,20 @@ async fn series(
 
 /// Every way with the first version running.
 async fn rows(engine: &Engine, boot: Duration, folder: &Folder) -> Result<Vec<Row>> {
-    let ports: [u16; 5] = port::free()?;
+    let ports: [u16; 7] = port::free()?;
     let boot_millis = u64::try_from(boot.as_millis())?;
-    let [stop_first, warm, precreated, plain, compose] = ports.map(|port| Application { port, boot_millis });
+    let [stop_first, stopped_back, warm, warm_back, precreated, plain, compose] =
+        ports.map(|port| Application { port, boot_millis });
     let image = image::of(VERSIONS[0]);
     let mut rows = Vec::new();
     let mut add =
         |way, application: Application| rows.push(Row { way, port: application.port, gaps: Vec::new() });
-    for (mode, application) in [(Mode::StopFirst, stop_first), (Mode::Warm, warm)] {
-        if let Some(slipway) = Slipway::start(engine, application, &image, mode, folder).await? {
-            add(Way::Slipway(slipway), application);
+    for (mode, forth, back) in [(Mode::StopFirst, stop_first, stopped_back), (Mode::Warm, warm, warm_back)] {
+        if let Some(slipway) = Slipway::start(engine, forth, &image, mode, "forth", folder).await? {
+            add(Way::Slipway(slipway), forth);
+        }
+        if let Some(slipway) = Slipway::start(engine, back, &image, mode, "back", folder).await? {
+            add(Way::Rollback(slipway), back);
         }
     }
     add(Way::Precreated(Precreated::start(engine.clone(), precreated, &image).await?), precreated);
@@ -112,7 +115,9 @@ async fn rows(engine: &Engine, boot: Duration, folder: &Folder) -> Result<Vec<Ro
 }
 
 /// Swaps once under the eyes of the prober, from before the preparation to after the last removal.
-async fn measure(way: &mut Way, port: u16, from: &str, to: &str) -> Result<Gap> {
+async fn measure(way: &mut Way, port: u16, round: usize) -> Result<Gap> {
+    let (from, to) = way.versions(round);
+    way.begin(&image::of(from)).await.context("begin")?;
     let prober = Prober::start(port)?;
     prober.until_steady(from).await?;
     way.prepare(&image::of(to)).await.context("prepare")?;
@@ -131,8 +136,9 @@ async fn beginning(engine: &Engine, rounds: usize) -> Result<String> {
          network; the ways take turns. A visitor comes every {} ms over a new connection to the port on the loopback address.\n\
          *Refused*: the longest stretch in which every visitor was refused, or cut off without an answer. *Without a good answer*:\n\
          the longest stretch in which nobody had a good answer within {} ms, slow connections counted. Slipway's rows are the moves\n\
-         of its workers, `stop_old` and `start_new`, without queue, database or copy of the data between them; what they need to\n\
-         go back was on disk before. The container is made beforehand in Slipway's rows and where the name says so.\n",
+         of its workers, `stop_old` and `start_new`, for a rollback `stop_new` and `start_old`, without queue, database or copy of\n\
+         the data between them; what they need to go back was on disk before. The new container is made beforehand in Slipway's\n\
+         rows and where the name says so.\n",
         machine::description(),
         engine.version().await?,
         compose::version().await?,

@@ -33,15 +33,16 @@ impl Mode {
 }
 
 impl Slipway {
-    /// Runs the first version. Nothing where Slipway does not know this mode.
+    /// Runs the first version in a container whose name ends so. Nothing where Slipway does not know this mode.
     pub(crate) async fn start(
         engine: &Engine,
         application: Application,
         image: &str,
         mode: Mode,
+        purpose: &str,
         folder: &Folder,
     ) -> Result<Option<Self>> {
-        let name = format!("bench-slipway-{}", mode.name().replace('_', "-"));
+        let name = format!("bench-{}-{purpose}", mode.name().replace('_', "-"));
         let description = json!({
             "name": name,
             "base_source": folder.path(),
@@ -90,6 +91,17 @@ impl Slipway {
 
     pub(crate) async fn finish(&self) -> Result<()> {
         self.runtime.finish(self.prepared()?, 1).await
+    }
+
+    /// What a rollback does.
+    pub(crate) async fn swap_back(&self) -> Result<()> {
+        let swap = self.prepared()?;
+        self.runtime.stop_new(swap).await?;
+        self.runtime.start_old(swap).await
+    }
+
+    pub(crate) async fn unprepare(&self) -> Result<()> {
+        self.runtime.unprepare(&self.prepared()?.promotion).await
     }
 
     fn prepared(&self) -> Result<&Swap> {
