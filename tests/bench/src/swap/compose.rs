@@ -1,6 +1,5 @@
 //! The way of Compose: the service's image has changed, `docker-compose up -d` does the rest.
 
-use std::fs;
 use std::path::PathBuf;
 
 use anyhow::Result;

@@ -53,7 +53,7 @@ pub(crate) struct Gap {
 impl Gap {
     /// What these visits say; they must stand in the order of their beginnings.
     pub(crate) fn of(visits: &[Visit]) -> Self {
-        let pauses = visits.windows(2).map(|pair| pair[1].begun - pair[0].begun);
+        let pauses = visits.windows(2).map(|pair| pair[1].begun.saturating_sub(pair[0].begun));
         Self {
             refused: longest(visits, Visit::is_refused),
             unanswered: longest(visits, |visit| !visit.is_well()),
@@ -70,7 +70,7 @@ fn longest(visits: &[Visit], is_in: impl Fn(&Visit) -> bool) -> Duration {
             run.get_or_insert(visit.begun);
         }
         if let Some(begun) = run {
-            longest = longest.max(visit.begun - begun);
+            longest = longest.max(visit.begun.saturating_sub(begun));
         }
         if !is_in(visit) {
             run = None;
@@ -85,7 +85,7 @@ mod tests {
 
     /// Visits every 5 ms: `g` good, `s` good but slow, `r` refused, `b` bad.
     fn visits(text: &str) -> Vec<Visit> {
-        let visit = |(number, kind)| {
+        let visit = |(number, kind): (u64, char)| {
             let (answer, took) = match kind {
                 'g' => (Answer::Good("one".to_owned()), 1),
                 's' => (Answer::Good("one".to_owned()), 1_050),

@@ -109,7 +109,7 @@ async fn visit_until(stop: &CancellationToken, port: u16, origin: Instant, seen:
         visitors.spawn(async move {
             let begun = origin.elapsed();
             let answer = timeout(VISIT_LIMIT, ask(port)).await.unwrap_or(Answer::Bad);
-            let visit = Visit { begun, took: origin.elapsed() - begun, answer };
+            let visit = Visit { begun, took: origin.elapsed().saturating_sub(begun), answer };
             seen.lock().unwrap_or_else(PoisonError::into_inner).push(visit);
         });
         while visitors.try_join_next().is_some() {}
