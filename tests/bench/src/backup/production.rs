@@ -69,7 +69,7 @@ pub(crate) struct Production {
 }
 
 impl Production {
-    /// Makes one that takes at least so many megabytes on the server's disk.
+    /// Makes one whose contents take at least so many megabytes on the server's disk.
     pub(crate) async fn make(
         server: &Postgres,
         folder: &Folder,
@@ -85,7 +85,8 @@ impl Production {
         client
             .batch_execute("CREATE TABLE visits (id bigserial PRIMARY KEY, at timestamptz DEFAULT now())")
             .await?;
-        while size_of(&client).await? < megabytes << 20 {
+        let wanted_bytes = size_of(&client).await? + (megabytes << 20);
+        while size_of(&client).await? < wanted_bytes {
             client.batch_execute(contents.batch()).await.context("fill the table")?;
         }
         // What is left to the server to do later must not be done while others measure.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use adapters::database::{Fingerprint, Source};
 use futures_util::{StreamExt, stream};
 use scratch::Random;
+use tokio_postgres::Client;
 
 use super::{World, client};
 
@@ -157,19 +158,21 @@ impl Story {
         self.release_and_undo(&world, "CP-00000002", Source::Dump(&dump), &dump.fingerprint).await;
         assert_eq!(ledger(&world).await, before_stop[..20], "rows that were committed before the backup");
         self.is_over = true;
+        // It waits for the server, which may wait for connections of other worlds that this thread serves.
+        tokio::task::block_in_place(|| drop(world));
         self
     }
 
     /// Some changes, and what customers write at this stage.
     async fn meanwhile(&mut self, world: &World, stage: &str, ids: std::ops::RangeInclusive<i64>) {
+        let inside = client(&world.name).await;
         for _ in 0..1 + self.random.below(6) {
-            self.migrate(world, CHANGES).await;
+            self.migrate(world, &inside, CHANGES).await;
         }
         let (first, last) = ids.into_inner();
         self.say(stage);
-        world
-            .run(&format!("INSERT INTO ledger SELECT i, '{stage}' FROM generate_series({first}, {last}) i"))
-            .await;
+        let write = format!("INSERT INTO ledger SELECT i, '{stage}' FROM generate_series({first}, {last}) i");
+        inside.batch_execute(&write).await.unwrap();
     }
 
     /// Migrates, lets customers write into the new version, restores, and compares with what has to be there.
@@ -182,9 +185,10 @@ impl Story {
     ) {
         self.say(promotion);
         let changes = [CHANGES, SPOILING].concat();
+        let inside = client(&world.name).await;
         let (mut done, mut tries) = (0, 0);
         while done < MIGRATIONS {
-            if let Some(kinds) = self.migrate(world, &changes).await {
+            if let Some(kinds) = self.migrate(world, &inside, &changes).await {
                 self.kinds.extend(kinds);
                 done += 1;
             }
@@ -192,7 +196,8 @@ impl Story {
             assert!(tries < 100 * MIGRATIONS, "no migration works any more");
         }
         self.migrations += done;
-        world.run(&format!("INSERT INTO visits SELECT i FROM generate_series(1, {VISITS}) i")).await;
+        let visit = format!("INSERT INTO visits SELECT i FROM generate_series(1, {VISITS}) i");
+        inside.batch_execute(&visit).await.unwrap();
         let released = world.database.fingerprint(&world.name).await.unwrap();
 
         let restored = world.database.restore(promotion, source).await.unwrap();
@@ -215,6 +220,7 @@ impl Story {
     async fn migrate(
         &mut self,
         world: &World,
+        inside: &Client,
         changes: &[(&'static str, &'static str)],
     ) -> Option<Vec<&'static str>> {
         let (mut kinds, mut statements) = (Vec::new(), Vec::new());
@@ -224,7 +230,7 @@ impl Story {
             statements.push(world.filled_in(statement).replace("{n}", &self.random.below(4).to_string()));
         }
         let migration = statements.join(";\n");
-        match client(&world.name).await.batch_execute(&migration).await {
+        match inside.batch_execute(&migration).await {
             Ok(()) => {
                 self.say(&migration);
                 Some(kinds)
