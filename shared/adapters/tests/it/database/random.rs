@@ -10,8 +10,8 @@ use tokio_postgres::Client;
 
 use super::{World, client};
 
-/// Each has two releases, of so many migrations each: 240 in all.
-const WORLDS: u64 = 24;
+/// Each has two releases, of so many migrations each: 200 in all.
+const WORLDS: u64 = 20;
 const MIGRATIONS: usize = 5;
 
 /// Worlds at once: the server has other tests to serve.
