@@ -176,7 +176,7 @@ async fn u16_the_log_of_a_promotion_survives_the_restore_and_the_next_promotion(
 #[tokio::test(flavor = "multi_thread")]
 async fn u17_promotions_that_are_approved_at_the_same_moment_run_one_after_the_other() {
     let (shop, system) = open(json!({})).await;
-    let features = join_all([(); 4].map(|()| Feature::develop(&shop, "does-not-build"))).await;
+    let features = join_all([(); 3].map(|()| Feature::develop(&shop, "does-not-build"))).await;
     let ids = join_all(features.iter().map(|feature| system.ship(feature))).await;
     join_all(ids.iter().map(|id| system.approve(id))).await;
     let mut over = join_all(ids.iter().map(|id| system.until_over(id))).await;
