@@ -166,7 +166,7 @@ impl Story {
     /// Some changes, and what customers write at this stage.
     async fn meanwhile(&mut self, world: &World, stage: &str, ids: std::ops::RangeInclusive<i64>) {
         let inside = client(&world.name).await;
-        for _ in 0..1 + self.random.below(6) {
+        for _ in 0..=self.random.below(6) {
             self.migrate(world, &inside, CHANGES).await;
         }
         let (first, last) = ids.into_inner();
@@ -224,7 +224,7 @@ impl Story {
         changes: &[(&'static str, &'static str)],
     ) -> Option<Vec<&'static str>> {
         let (mut kinds, mut statements) = (Vec::new(), Vec::new());
-        for _ in 0..1 + self.random.below(3) {
+        for _ in 0..=self.random.below(3) {
             let (kind, statement) = changes[self.random.place(changes.len())];
             kinds.push(kind);
             statements.push(world.filled_in(statement).replace("{n}", &self.random.below(4).to_string()));
