@@ -21,7 +21,7 @@ pub enum Need {
     DockerEngine,
     /// `docker`.
     DockerCommand,
-    /// `docker-compose`.
+    /// `docker-compose`, whose containers Slipway must leave recognisable to it.
     DockerCompose,
     /// The Docker engine gives containers their names on a network with it.
     Iptables,
