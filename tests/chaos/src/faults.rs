@@ -27,7 +27,7 @@ use scratch::Random;
 use happened::Disturbance;
 pub(crate) use happened::{Happened, Kill};
 use kind::STREAM;
-pub(crate) use kind::{Fault, plan};
+pub(crate) use kind::{Fault, Selection, plan};
 
 /// The shortest and longest pause between two faults, in milliseconds.
 const PAUSE: (u64, u64) = (20, 300);

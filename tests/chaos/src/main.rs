@@ -28,14 +28,12 @@ use servers::interrupt::Interrupt;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::faults::{Happened, Villain, plan};
+use crate::faults::{Happened, Selection, Villain, plan};
 use crate::load::{Load, drive};
 use crate::shop::{Model, Place, Shop};
 use crate::watch::watch;
 use crate::world::World;
 
-/// Faults for every promotion, on average.
-const FAULTS_PER_PROMOTION: f64 = 3.2;
 /// What is left when the load is over must come to its end within this time.
 const SETTLE_LIMIT: Duration = Duration::from_mins(3);
 /// One shop in so many has little time for its promotions.
@@ -59,9 +57,9 @@ pub(crate) struct Arguments {
     /// Slipway's lease.
     #[arg(long, default_value_t = 3)]
     lease_seconds: u64,
-    /// Nothing goes wrong: for comparison.
-    #[arg(long)]
-    calm: bool,
+    /// What goes wrong.
+    #[arg(long, value_enum, default_value_t = Selection::All)]
+    faults: Selection,
     /// Where the report is written; printed in any case.
     #[arg(long)]
     report: Option<PathBuf>,
@@ -160,12 +158,8 @@ async fn in_world(
         interrupt.clone(),
         arguments.seed,
     )?;
-    let faults = if arguments.calm {
-        Vec::new()
-    } else {
-        plan(arguments.place(), arguments.seed, planned(arguments.promotions))
-    };
-    let acting = tokio::spawn(villain.act(faults, FAULTS_PER_PROMOTION));
+    let faults = plan(arguments.faults, arguments.place(), arguments.seed, arguments.promotions);
+    let acting = tokio::spawn(villain.act(faults, arguments.faults.per_promotion()));
     tell_progress(&load, &happened, interrupt, load_begin, &mut drivers).await?;
     acting.await.context("the faults ended with a panic")?;
     let duration = load_begin.elapsed();
@@ -186,22 +180,13 @@ async fn in_world(
     Ok(findings.is_empty())
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "thousands"
-)]
-fn planned(promotions: usize) -> usize {
-    // Some find nobody to strike and do not count.
-    (promotions as f64 * FAULTS_PER_PROMOTION * 1.4).ceil() as usize
-}
-
 /// The report of record is written by runs that are long enough.
 fn report_path(arguments: &Arguments) -> Option<PathBuf> {
-    let (enough, name) = match arguments.place() {
-        Place::Processes => (1_000, "REPORT.md"),
-        Place::Docker => (20, "REPORT-DOCKER.md"),
+    let (enough, name) = match (arguments.faults, arguments.place()) {
+        (Selection::All, Place::Processes) => (1_000, "REPORT.md"),
+        (Selection::All, Place::Docker) => (20, "REPORT-DOCKER.md"),
+        (Selection::Kills, Place::Processes) => (200, "REPORT-KILLS.md"),
+        (Selection::Kills, Place::Docker) | (Selection::None, _) => (usize::MAX, ""),
     };
     let of_record = || Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     arguments.report.clone().or_else(|| (arguments.promotions >= enough).then(of_record))

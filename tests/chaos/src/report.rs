@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::Arguments;
 use crate::check::{Findings, Wrong};
-use crate::faults::Happened;
+use crate::faults::{Happened, Selection};
 use crate::load::Load;
 use crate::measure::{Measured, Spans};
 use crate::shop::Place;
@@ -38,13 +38,17 @@ fn compose(
     writeln!(text, "# Chaos: {verdict}\n")?;
     writeln!(
         text,
-        "`cargo xtask chaos{} --promotions {} --seed {} --shops {} --lease-seconds {}`{}, {}, {}.\n",
+        "`cargo xtask chaos{} --promotions {} --seed {} --shops {} --lease-seconds {}{}`, {}, {}.\n",
         if arguments.docker { " --docker" } else { "" },
         arguments.promotions,
         arguments.seed,
         arguments.shops,
         arguments.lease_seconds,
-        if arguments.calm { " `--calm`" } else { "" },
+        match arguments.faults {
+            Selection::All => "",
+            Selection::Kills => " --faults kills",
+            Selection::None => " --faults none",
+        },
         jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC"),
         machine(),
     )?;

@@ -2,11 +2,35 @@
 
 use std::fmt;
 
-use crate::shop::Place;
+use clap::ValueEnum;
 use scratch::Random;
+
+use crate::shop::Place;
 
 /// The stream of random numbers that decides about faults.
 pub(super) const STREAM: u64 = 1;
+
+/// What goes wrong in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Selection {
+    /// Everything, all the time.
+    All,
+    /// Now and then a process dies that holds a job: how long it takes until somebody goes on.
+    Kills,
+    /// Nothing, for comparison.
+    None,
+}
+
+impl Selection {
+    /// Faults for every promotion, on average.
+    pub(crate) const fn per_promotion(self) -> f64 {
+        match self {
+            Self::All => 3.2,
+            Self::Kills => 0.3,
+            Self::None => 0.0,
+        }
+    }
+}
 
 /// Something that goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,14 +106,16 @@ impl fmt::Display for Fault {
     }
 }
 
-/// So many faults in the order of the seed; each kind comes at least once.
-pub(crate) fn plan(place: Place, seed: u64, count: usize) -> Vec<Fault> {
+/// Faults for so many promotions, in the order of the seed; each kind comes at least once.
+pub(crate) fn plan(selection: Selection, place: Place, seed: u64, promotions: usize) -> Vec<Fault> {
+    let count = planned(selection, promotions);
     let mut random = Random::stream(seed, STREAM);
-    let mut shares = SHARES.to_vec();
-    match place {
-        Place::Processes => {}
-        Place::Docker => shares.extend(ENGINE_SHARES),
-    }
+    let shares = match (selection, place) {
+        (Selection::None, _) => return Vec::new(),
+        (Selection::Kills, _) => return vec![Fault::KillHolder; count],
+        (Selection::All, Place::Processes) => SHARES.to_vec(),
+        (Selection::All, Place::Docker) => [&SHARES[..], &ENGINE_SHARES].concat(),
+    };
     let mut faults: Vec<_> = shares.iter().map(|(fault, _)| *fault).collect();
     let all: u64 = shares.iter().map(|(_, share)| share).sum();
     while faults.len() < count {
@@ -105,6 +131,17 @@ pub(crate) fn plan(place: Place, seed: u64, count: usize) -> Vec<Fault> {
     faults
 }
 
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "thousands"
+)]
+fn planned(selection: Selection, promotions: usize) -> usize {
+    // Some find nobody to strike and do not count.
+    (promotions as f64 * selection.per_promotion() * 1.4).ceil() as usize
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,8 +149,8 @@ mod tests {
     #[test]
     fn every_fault_of_the_place_is_planned_and_no_other() {
         for place in [Place::Processes, Place::Docker] {
-            let faults = plan(place, 1, 64);
-            assert_eq!(faults.len(), 64);
+            let faults = plan(Selection::All, place, 1, 15);
+            assert_eq!(faults.len(), 68);
             assert!(SHARES.iter().all(|(fault, _)| faults.contains(fault)), "{faults:?}");
             let strikes_engine = ENGINE_SHARES.map(|(fault, _)| faults.contains(&fault));
             assert_eq!(strikes_engine, [place == Place::Docker; 2]);

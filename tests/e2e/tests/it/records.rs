@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use ::servers::interrupt::Interrupt;
 use ::servers::postgres::{Postgres, Purpose};
-use futures_util::future::join_all;
 use protocol::http::ShipAnswer;
 use serde_json::json;
 use tokio::task::block_in_place;
@@ -42,17 +41,33 @@ enum Trouble {
     ReadOnly,
 }
 
+// Tests of their own: starting and stopping a server blocks the test that does it. A connection that another
+// part of that test was just opening would hold up its server for a minute, and with it all other tests.
+
 #[tokio::test(flavor = "multi_thread")]
-async fn work_waits_for_the_records_and_goes_on() {
-    ::servers::packages::ensure(&[::servers::packages::Need::Postgres]).unwrap();
-    let mut random = random();
-    let troubles = [Trouble::Disconnected, Trouble::Restarted, Trouble::Away, Trouble::ReadOnly];
-    let cases = troubles.map(|trouble| (trouble, random.below(EVENTS)));
-    join_all(cases.map(|(trouble, moment)| endure(trouble, usize::try_from(moment).unwrap() + 1))).await;
+async fn work_goes_on_when_its_connections_to_the_records_end_again_and_again() {
+    endure(Trouble::Disconnected).await;
 }
 
-/// A good and a bad promotion while the trouble comes, for the first time after so many events.
-async fn endure(trouble: Trouble, moment: usize) {
+#[tokio::test(flavor = "multi_thread")]
+async fn work_goes_on_when_the_records_are_restarted() {
+    endure(Trouble::Restarted).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_waits_for_the_records_and_goes_on() {
+    endure(Trouble::Away).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_waits_for_records_that_take_no_writes_and_goes_on() {
+    endure(Trouble::ReadOnly).await;
+}
+
+/// A good and a bad promotion while the trouble comes, for the first time at a random moment.
+async fn endure(trouble: Trouble) {
+    ::servers::packages::ensure(&[::servers::packages::Need::Postgres]).unwrap();
+    let moment = usize::try_from(random().below(EVENTS)).unwrap() + 1;
     println!("{trouble:?} after event {moment}");
     let mut records = Records::start();
     let open = || Shop::open(Place::Processes, json!({}));

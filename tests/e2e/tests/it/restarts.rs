@@ -64,7 +64,8 @@ async fn a_rolling_restart_fails_no_promotion() {
     };
     tokio::join!(shipping, rolling);
     for shipment in shipments.iter().flatten() {
-        assert!(tries(&system, shipment, "released").await.is_empty(), "all end within the grace period");
+        let released = tries(&system, shipment, "released").await;
+        assert!(released.is_empty(), "all end within the grace period: {released:?}");
     }
 }
 
