@@ -21,6 +21,8 @@ pub enum Need {
     DockerEngine,
     /// `docker`.
     DockerCommand,
+    /// `docker-compose`, whose containers Slipway must leave recognisable to it.
+    DockerCompose,
     /// The Docker engine gives containers their names on a network with it.
     Iptables,
     /// Makes and removes the private engine's bridge.
@@ -38,6 +40,7 @@ impl Need {
             Self::RabbitMq => rabbitmq::script().is_some(),
             Self::DockerEngine => find("dockerd").is_some(),
             Self::DockerCommand => find("docker").is_some(),
+            Self::DockerCompose => find("docker-compose").is_some(),
             Self::Iptables => find("iptables").is_some(),
             Self::Ip => find("ip").is_some(),
             Self::Git => find("git").is_some(),
@@ -52,6 +55,7 @@ impl Need {
             Self::RabbitMq => &["rabbitmq-server"],
             Self::DockerEngine => &["docker.io"],
             Self::DockerCommand => &["docker-cli", "docker.io"],
+            Self::DockerCompose => &["docker-compose"],
             Self::Iptables => &["iptables"],
             Self::Ip => &["iproute2"],
             Self::Git => &["git"],

@@ -1,7 +1,7 @@
 //! This workspace, and `cargo` in it.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode, ExitStatus};
 
 use anyhow::{Result, bail};
 use servers::interrupt::Interrupt;
@@ -48,6 +48,12 @@ pub(crate) fn build_slipway(interrupt: &Interrupt, options: &[&str]) -> Result<P
         bail!("slipway does not build");
     }
     canonical(&root().join("target/debug/slipway"))
+}
+
+/// How a program ended, as the end of this one.
+pub(crate) fn exit_code(status: ExitStatus) -> ExitCode {
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    code.map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 fn canonical(path: &Path) -> Result<PathBuf> {

@@ -23,6 +23,5 @@ pub(crate) fn run<S: AsRef<OsStr>>(
     let mut command = std::process::Command::new(program);
     let status =
         interrupt.run(command.arg("--slipway").arg(slipway).arg("--portal").arg(portal).args(arguments))?;
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
-    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+    Ok(cargo::exit_code(status))
 }

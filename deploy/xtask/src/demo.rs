@@ -15,6 +15,5 @@ pub(crate) fn run(interrupt: &Interrupt, arguments: &[String]) -> Result<ExitCod
     let slipway = cargo::build_slipway(interrupt, &[])?;
     let status =
         interrupt.run(Command::new(slipway).arg("demo").arg("--portal").arg(portal).args(arguments))?;
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
-    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+    Ok(cargo::exit_code(status))
 }

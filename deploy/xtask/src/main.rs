@@ -1,4 +1,4 @@
-//! Tasks of this workspace: `cargo xtask test`, `demo`, `up`, `servers`, `chaos`, `sqlx`.
+//! Tasks of this workspace: `cargo xtask test`, `demo`, `up`, `servers`, `chaos`, `bench`, `sqlx`.
 //!
 //! The tests and the local system need a Postgres, a `RabbitMQ` and a Docker engine. Each task starts
 //! private ones: own folder, own free ports on the loopback address, no change to the machine's own
@@ -7,6 +7,7 @@
 //! Of the workspace this crate knows only the private servers, so that it compiles in seconds.
 
 mod application;
+mod bench;
 mod cargo;
 mod chaos;
 mod demo;
@@ -42,6 +43,11 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Measures what a swap or a backup costs, side by side with the usual ways: `swap` or `backup`, `--quick`.
+    Bench {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Runs the distributed system on this machine, one process per role, until Ctrl-C.
     Up,
     /// Starts the servers that the tests need and prints how tests find them, until Ctrl-C.
@@ -70,6 +76,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Test { filters } => test::run(&interrupt, &filters).map(|()| ExitCode::SUCCESS),
         Task::Demo { arguments } => demo::run(&interrupt, &arguments),
         Task::Chaos { arguments } => chaos::run(&interrupt, &[], &arguments),
+        Task::Bench { arguments } => bench::run(&interrupt, &arguments),
         Task::Up => up::run(&interrupt).map(|()| ExitCode::SUCCESS),
         Task::Servers => test_servers::run(&interrupt).map(|()| ExitCode::SUCCESS),
         Task::Sqlx { check } => sqlx::run(&interrupt, check).map(|()| ExitCode::SUCCESS),

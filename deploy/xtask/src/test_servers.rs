@@ -13,6 +13,7 @@ pub(crate) const NEEDS: &[Need] = &[
     Need::RabbitMq,
     Need::DockerEngine,
     Need::DockerCommand,
+    Need::DockerCompose,
     Need::Iptables,
     Need::Ip,
     Need::Git,

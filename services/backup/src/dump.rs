@@ -1,8 +1,9 @@
 //! Step 3: the production database in a verified file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use adapters::database::{self, Dump, dump_name};
+use adapters::database::{self, Bytes, Database, Dump, dump_name};
 use adapters::installation::Installation;
 use anyhow::Context;
 use domain::Job;
@@ -10,7 +11,10 @@ use engine::store::backups::Backup;
 use engine::{JobContext, Report, StepError};
 use jiff::Timestamp;
 
-use crate::from_database;
+use crate::progress::Progress;
+use crate::restore::let_go;
+use crate::snapshot::AtStop;
+use crate::{from_database, room};
 
 pub(crate) async fn dump(cx: &JobContext, installation: &Installation) -> Result<Report, StepError> {
     let target = target(cx, installation)?;
@@ -18,10 +22,11 @@ pub(crate) async fn dump(cx: &JobContext, installation: &Installation) -> Result
         .await
         .map_err(|error| StepError::retry("The backup folder could not be made.", error))?;
     let database = installation.database().await.map_err(from_database)?;
-    cx.log(format!("writing {}", target.display()));
-    let dump = database.dump(&target, |_| {}).await.map_err(from_database)?;
+    if Database::recorded(&target).is_none() {
+        room::check(cx, installation, &database).await?;
+    }
+    let dump = write(cx, &database, &target).await?;
     let size = i64::try_from(dump.size_bytes).context("read the size of the backup")?;
-    cx.log(format!("backup of {} bytes written and read back, sha256 {}", size, dump.sha256));
     let backup = Backup {
         path: dump.path.display().to_string(),
         size_bytes: size,
@@ -37,11 +42,36 @@ pub(crate) async fn dump(cx: &JobContext, installation: &Installation) -> Result
     Ok(Report { backup: Some(backup), ..Report::with_output(&dump)? })
 }
 
+/// Writes a backup; the log tells how far it is.
+pub(crate) async fn write(cx: &JobContext, database: &Database, target: &Path) -> Result<Dump, StepError> {
+    cx.log(format!("writing {}", target.display()));
+    let mut progress = Progress::begin(Instant::now());
+    let tell = |bytes| {
+        if let Some(line) = progress.at(bytes, Instant::now()) {
+            cx.log(line);
+        }
+    };
+    let written = database.dump(target, tell).await;
+    if let Some(line) = progress.end(Instant::now()) {
+        cx.log(line);
+    }
+    let dump = written.map_err(from_database)?;
+    let (size, title) = (Bytes(dump.size_bytes), dump.rung.title());
+    cx.log(format!("backup of {size} ({} bytes) {title}, sha256 {}", dump.size_bytes, dump.sha256));
+    Ok(dump)
+}
+
 /// No half-written file is left, and no file that nobody knows of; a backup on record stays.
 pub(crate) async fn discard_partial(
     cx: &JobContext,
     installation: &Installation,
 ) -> Result<Report, StepError> {
+    // Only then is the database asked: before, it may be what keeps the deployment from going on.
+    if cx.earlier::<AtStop>(Job::Snapshot).await?.is_some() {
+        let database = installation.database().await.map_err(from_database)?;
+        let_go(cx, &database).await?;
+        cx.log("what was kept of the database at the stop is removed");
+    }
     let target = target(cx, installation)?;
     match cx.earlier::<Dump>(Job::Dump).await? {
         Some(_on_record) => database::discard_partial(&target),

@@ -28,7 +28,11 @@ pub(crate) async fn extract(cx: &JobContext, installation: &Installation) -> Res
     let context = set.lay_over(&base, &context, &stamp).await;
     let context = context.map_err(|error| from_lay(cx, error))?;
     cx.log(format!("build context: {} files, source {}", context.manifest.len(), context.source_hash));
-    Report::with_output(&Extracted { change_set: set.hash, source_hash: context.source_hash })
+    Report::with_output(&Extracted {
+        changes_schema: Some(set.changes_schema()),
+        change_set: set.hash,
+        source_hash: context.source_hash,
+    })
 }
 
 fn describe(change: &Change) -> String {
@@ -77,10 +81,12 @@ fn from_take(cx: &JobContext, error: TakeError) -> StepError {
     }
 }
 
-fn from_lay(cx: &JobContext, error: LayError) -> StepError {
+pub(crate) fn from_lay(cx: &JobContext, error: LayError) -> StepError {
     match error {
         LayError::Unavailable(error) if disk::is_full(&error) => StepError::disk_full(&cx.data_disk(), error),
         LayError::Unavailable(_) => StepError::retry(error.to_string(), error),
-        LayError::Conflict { .. } | LayError::Base { .. } => StepError::fail(error.to_string(), error),
+        LayError::Conflict { .. } | LayError::Base { .. } | LayError::Changed => {
+            StepError::fail(error.to_string(), error)
+        }
     }
 }

@@ -1,5 +1,6 @@
-//! The build worker: takes the feature's files once, and makes an image of them.
+//! The build worker: takes the feature's files once, and makes an image of them; or finds both again.
 
+mod bring_back;
 mod extract;
 mod image;
 
@@ -18,13 +19,14 @@ pub async fn run(engine: &Engine) -> Result<()> {
 pub struct Builds;
 
 impl JobHandler for Builds {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "its queues bring only its own jobs")]
     async fn run(&self, job: Job, cx: &JobContext) -> Result<Report, StepError> {
         let installation = cx.installation(Installation::parse)?;
-        match job {
-            Job::Extract => extract::extract(cx, &installation).await,
-            Job::Image => image::image(cx, &installation).await,
-            other => Err(StepError::not_ours(other)),
+        match (job, &cx.order.rolls_back_to) {
+            (Job::Extract, Some(target)) => bring_back::source(cx, &installation, target).await,
+            (Job::Image, Some(target)) => bring_back::image(cx, &installation, target).await,
+            (Job::Extract, None) => extract::extract(cx, &installation).await,
+            (Job::Image, None) => image::image(cx, &installation).await,
+            (other, _) => Err(StepError::not_ours(other)),
         }
     }
 }

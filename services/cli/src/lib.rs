@@ -15,6 +15,7 @@
 //! The command line holds no credentials for the database or the broker, and decides nothing itself.
 
 mod api;
+mod backups;
 mod dlq;
 pub mod doctor;
 mod exit;
@@ -26,6 +27,7 @@ mod patience;
 pub mod progress;
 mod promotions;
 pub mod report;
+mod rollback;
 mod ship;
 mod sse;
 mod table;
@@ -35,6 +37,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+pub use backups::BackupsCommand;
 pub use dlq::DlqCommand;
 pub use exit::Exit;
 pub use failure::Failure;
@@ -82,9 +85,12 @@ impl Options {
 pub enum Command {
     /// Ship a finished feature: hand a ship message to Slipway
     Ship(ShipArgs),
-    /// See, approve, cancel and follow promotions
+    /// See, approve, cancel and follow promotions; bring earlier versions back
     #[command(subcommand)]
     Promotions(PromotionsCommand),
+    /// See, verify, restore and remove backups
+    #[command(subcommand)]
+    Backups(BackupsCommand),
     /// Describe, see and check installations
     #[command(subcommand)]
     Installations(InstallationsCommand),
@@ -112,6 +118,7 @@ async fn attempt(command: Command, options: &Options, output: &mut Output) -> Re
     match command {
         Command::Ship(args) => ship::run(&args, &Api::new(options)?, output).await,
         Command::Promotions(command) => promotions::run(command, &Api::new(options)?, output).await,
+        Command::Backups(command) => backups::run(command, &Api::new(options)?, output).await,
         Command::Installations(command) => installations::run(command, &Api::new(options)?, output).await,
         Command::Dlq(command) => dlq::run(command, &Api::new(options)?, output).await,
         // That the console cannot be asked is what the doctor finds, not a failure.

@@ -26,6 +26,7 @@ pub enum Format {
 pub struct Output {
     format: Format,
     live: bool,
+    asks: bool,
     results: Box<dyn Write + Send>,
     remarks: Box<dyn Write + Send>,
 }
@@ -35,7 +36,8 @@ impl Output {
     pub fn stdio(format: Format) -> Self {
         let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
         let live = format == Format::Text && io::stdout().is_terminal() && !dumb;
-        Self { format, live, results: Box::new(io::stdout()), remarks: Box::new(io::stderr()) }
+        let asks = format == Format::Text && io::stdin().is_terminal();
+        Self { format, live, asks, results: Box::new(io::stdout()), remarks: Box::new(io::stderr()) }
     }
 
     /// Results and remarks to these places, without anything that needs a terminal.
@@ -44,7 +46,7 @@ impl Output {
         results: impl Write + Send + 'static,
         remarks: impl Write + Send + 'static,
     ) -> Self {
-        Self { format, live: false, results: Box::new(results), remarks: Box::new(remarks) }
+        Self { format, live: false, asks: false, results: Box::new(results), remarks: Box::new(remarks) }
     }
 
     /// Whether results are for programs.
@@ -81,6 +83,20 @@ impl Output {
     /// Says something that is not part of the result.
     pub(crate) fn remark(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.remarks, "{}", without_control(text))
+    }
+
+    /// Asks the person at the terminal; without one nobody says yes.
+    pub(crate) async fn ask(&mut self, question: &str) -> io::Result<bool> {
+        if !self.asks {
+            return Ok(false);
+        }
+        self.remark(question)?;
+        let answer = tokio::task::spawn_blocking(|| {
+            let mut answer = String::new();
+            io::stdin().read_line(&mut answer).map(|_| answer)
+        });
+        let answer = answer.await.map_err(io::Error::other)??;
+        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 
     pub(crate) fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> io::Result<()> {

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use clap::Subcommand;
 use clap::builder::NonEmptyStringValueParser;
-use protocol::http::{Decision, LogLine, Promotion, PromotionSummary};
+use protocol::http::{Decision, LogLine, Promotion, PromotionSummary, RollbackRequest};
 use tokio::time::sleep;
 
 use crate::api::Api;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::rollback::{self, Consent};
 use crate::{follow, report, table, units};
 
 const LOG_POLL_EVERY: Duration = Duration::from_secs(1);
@@ -78,6 +79,35 @@ pub enum PromotionsCommand {
         #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         reason: String,
     },
+    /// Bring back the version that a promotion deployed; says what that would do and asks
+    ///
+    /// Without a promotion it lists those that can be brought back.
+    Rollback {
+        /// The promotion that deployed it, CP-…
+        #[arg(value_name = "CP", requires = "by", requires = "reason")]
+        id: Option<String>,
+        /// Who asks for it, and answers for it
+        #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+        by: Option<String>,
+        /// Why
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        reason: Option<String>,
+        /// Put the data back, too: the backup taken before the next deployment
+        #[arg(long)]
+        restore_data: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        /// Stay until it is over, and exit with its outcome
+        #[arg(long)]
+        follow: bool,
+    },
+    /// List the versions that were deployed, and which of them can be brought back
+    Restorable {
+        /// Only those of this installation
+        #[arg(long, value_name = "NAME")]
+        installation: Option<String>,
+    },
     /// Watch a promotion until it is over, and exit with its outcome
     Follow {
         /// The promotion, CP-…
@@ -114,6 +144,15 @@ pub(crate) async fn run(command: PromotionsCommand, api: &Api, output: &mut Outp
         }
         PromotionsCommand::Cancel { id, by, reason } => {
             decide(api, &id, "cancel", &Decision { by, reason: Some(reason) }, output).await?;
+        }
+        PromotionsCommand::Rollback { id: Some(id), by, reason, restore_data, yes, follow } => {
+            let (by, reason) = (by.unwrap_or_default(), reason.unwrap_or_default());
+            let request = RollbackRequest { by, reason, restore_data };
+            return rollback::promotion(api, &id, &request, &Consent { yes, follow }, output).await;
+        }
+        PromotionsCommand::Rollback { id: None, .. } => return rollback::restorable(api, None, output).await,
+        PromotionsCommand::Restorable { installation } => {
+            return rollback::restorable(api, installation, output).await;
         }
         PromotionsCommand::Follow { id } => return follow::run(api, &id, output).await,
         PromotionsCommand::Log { id, follow } => {

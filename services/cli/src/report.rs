@@ -84,13 +84,19 @@ fn facts(promotion: &Promotion) -> Vec<(&'static str, String)> {
         ("Requested by", promotion.requested_by.clone()),
     ];
     let mut add = |label, value: Option<String>| facts.extend(value.map(|value| (label, value)));
+    add("Because", promotion.change_reason.clone());
+    add(
+        "Brings back",
+        promotion.rolls_back_to.as_ref().map(|target| format!("the version that {target} deployed")),
+    );
+    add("Restores", promotion.restore_from.clone());
     add("Approved by", promotion.approved_by.clone());
     add("Put back", put_back(promotion));
     add("Not put back", not_put_back(&promotion.timeline));
     add("Data", promotion.data_note.clone());
     add(
         "Kept database",
-        promotion.kept_database.as_ref().map(|name| format!("{name} (as the new version left it)")),
+        promotion.kept_database.as_ref().map(|name| format!("{name} ({})", kept(promotion))),
     );
     add("Downtime", downtime(promotion));
     add(
@@ -104,6 +110,14 @@ fn facts(promotion: &Promotion) -> Vec<(&'static str, String)> {
     let span = promotion.started_at.zip(promotion.finished_at);
     add("Took", span.map(|(start, end)| units::between(start, end)));
     facts
+}
+
+/// What the database that was kept aside is.
+fn kept(promotion: &Promotion) -> &'static str {
+    match promotion.summary.status.as_str() {
+        "deployed" => "as it was before the backup was put back",
+        _ => "as the new version left it",
+    }
 }
 
 fn downtime(promotion: &Promotion) -> Option<String> {

@@ -12,7 +12,7 @@ use engine::Engine;
 use engine::store::answered;
 
 use crate::problem::Failure;
-use crate::{checks, dead_letters, installations, promotions, ships, stream};
+use crate::{backups, checks, dead_letters, installations, promotions, rollbacks, ships, stream};
 
 /// Largest body that is taken, in bytes; a ship message has its own, smaller limit.
 const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -31,8 +31,15 @@ pub(crate) fn router(engine: Engine) -> Router {
         .route("/promotions/{id}/cancel", post(promotions::cancel))
         .route("/promotions/{id}/resume", post(promotions::resume))
         .route("/promotions/{id}/give-up", post(promotions::give_up))
+        .route("/promotions/{id}/rollback", get(rollbacks::plan).post(rollbacks::order))
         .route("/promotions/{id}/log", get(promotions::log))
         .route("/promotions/{id}/events", get(stream::events))
+        .route("/restorable", get(rollbacks::restorable))
+        .route("/backups", get(backups::list))
+        .route("/backups/prune", post(backups::prune))
+        .route("/backups/{id}", get(backups::show))
+        .route("/backups/{id}/verify", post(backups::verify))
+        .route("/backups/{id}/restore", get(backups::restore_plan).post(backups::restore))
         .route("/installations", get(installations::list))
         .route("/installations/{name}", get(installations::show).put(installations::apply))
         .route("/installations/{name}/check", post(checks::installation))

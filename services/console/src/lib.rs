@@ -4,12 +4,14 @@
 //! people's decisions to the engine. The bodies are `protocol::http`.
 
 mod api;
+mod backups;
 mod checks;
 mod dead_letters;
 mod installations;
 mod problem;
 mod promotions;
 mod request;
+mod rollbacks;
 mod ships;
 mod stream;
 

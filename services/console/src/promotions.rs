@@ -17,7 +17,7 @@ use crate::request::{Asked, Body};
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Filter {
-    installation: Option<String>,
+    pub(crate) installation: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -58,6 +58,9 @@ pub(crate) async fn show(
         change_type: promotion.change_type.to_string(),
         risk: promotion.risk.to_string(),
         requested_by: promotion.requested_by,
+        change_reason: promotion.change_reason,
+        rolls_back_to: promotion.rolls_back_to.map(|target| target.to_string()),
+        restore_from: promotion.restore_from,
         approved_by: promotion.approved_by,
         started_at: run.as_ref().map(|run| run.started_at),
         finished_at: run.as_ref().and_then(|run| run.finished_at),
@@ -174,7 +177,11 @@ pub(crate) async fn find(engine: &Engine, id: &str) -> Result<records::Promotion
 }
 
 pub(crate) fn person(decision: &Decision) -> Result<(), Failure> {
-    if decision.by.trim().is_empty() || decision.by.contains(char::is_control) {
+    required_person(&decision.by)
+}
+
+pub(crate) fn required_person(by: &str) -> Result<(), Failure> {
+    if by.trim().is_empty() || by.contains(char::is_control) {
         return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "Say who decides."));
     }
     Ok(())
@@ -197,7 +204,7 @@ fn granted(wish: &Wish, verb: &str) -> Result<(), Failure> {
     }
 }
 
-fn summary(promotion: &records::Promotion) -> PromotionSummary {
+pub(crate) fn summary(promotion: &records::Promotion) -> PromotionSummary {
     let status: Status = promotion.status;
     PromotionSummary {
         id: promotion.id.to_string(),

@@ -1,15 +1,15 @@
 //! Step 9: the new version answers well, several times in a row, without a restart in between.
 
-use std::time::Duration;
+use std::time::Instant;
 
 use adapters::installation::Installation;
 use adapters::probe::Probe;
 use adapters::runtime::{Runtime, Swap};
 use domain::Job;
-use engine::store::promotions::Facts;
 use engine::{JobContext, Report, StepError};
 
-use crate::until_it_ends;
+use crate::outage;
+use crate::{last_end, until_it_ends};
 
 /// How many of its last lines go into the log when it fails.
 const LAST_LINES: usize = 50;
@@ -19,32 +19,38 @@ pub(crate) async fn check(cx: &JobContext, installation: &Installation) -> Resul
     let runtime = installation.runtime(&cx.state_dir())?;
     let rule = &installation.health;
     let probe = Probe::new(rule.clone())?;
-    let down_so_far = cx.since(Job::StopOld).await?.unwrap_or_default();
-    let instance =
-        runtime.instance(&swap.new).await?.filter(|instance| instance.running && instance.restarts == 0);
-    let Some(instance) = instance else {
-        return Err(unhealthy(cx, &runtime, &swap, "it does not run").await);
+    let instance = runtime.instance(&swap.new).await?;
+    let instance = match instance {
+        Some(it) if it.running && it.restarts == 0 => it,
+        Some(ended) => return Err(unhealthy(cx, &runtime, &swap, &last_end(&ended)).await),
+        None => return Err(unhealthy(cx, &runtime, &swap, "it is gone").await),
     };
     cx.log(format!("asking {} for {} good answers in a row", rule.url, rule.successes));
+    let begun = Instant::now();
     let verdict = tokio::select! {
         answer = probe.until_healthy(rule.within(), Some(cx.order.build.as_str())) => answer,
-        ended = until_it_ends(&runtime, &instance, rule.interval()) => Err(ended),
+        ended = until_it_ends(&runtime, &instance) => Err(ended),
     };
     match verdict {
         Ok(healthy) => {
-            let down = down_so_far + healthy.first_answer_after;
+            let down = outage::length(cx, Job::StartNew, begun, &healthy).await?;
             cx.log(format!("healthy; nobody was served for {} ms", down.as_millis()));
-            Ok(Report { facts: downtime(down), ..Report::default() })
+            Ok(Report { facts: outage::facts(down), ..Report::default() })
         }
         Err(problem) => Err(unhealthy(cx, &runtime, &swap, &problem).await),
     }
 }
 
-pub(crate) fn downtime(down: Duration) -> Facts {
-    Facts { downtime_ms: down.as_millis().try_into().ok(), ..Facts::default() }
-}
-
 async fn unhealthy(cx: &JobContext, runtime: &Runtime, swap: &Swap, problem: &str) -> StepError {
+    match runtime.instance(&swap.new).await {
+        Ok(Some(now)) if now.exit_code.is_some() => cx.log(format!(
+            "it ended with exit code {}, restarted {} times",
+            now.exit_code.unwrap_or_default(),
+            now.restarts
+        )),
+        Ok(_) => {}
+        Err(error) => cx.log(format!("how it is now could not be read: {error:#}")),
+    }
     match runtime.last_output(&swap.new, LAST_LINES).await {
         Ok(lines) => {
             cx.log("the last lines of the new version:");

@@ -1,5 +1,7 @@
 //! The end of every unwinding: the old version answers as well as before.
 
+use std::time::Instant;
+
 use adapters::installation::Installation;
 use adapters::probe::Probe;
 use adapters::runtime::Swap;
@@ -8,7 +10,7 @@ use domain::Job;
 use engine::{JobContext, Report, StepError};
 use protocol::output::Baseline;
 
-use crate::new::downtime;
+use crate::outage;
 
 pub(crate) async fn check(cx: &JobContext, installation: &Installation) -> Result<Report, StepError> {
     let baseline: Baseline = cx.required(Job::Validate).await?;
@@ -19,15 +21,19 @@ pub(crate) async fn check(cx: &JobContext, installation: &Installation) -> Resul
         cx.log("the old version runs; it was not healthy before either");
         return Ok(Report::default());
     }
-    let down_so_far = cx.since(Job::StopOld).await?;
+    let was_stopped = cx.since(Job::StopOld).await?.is_some();
+    let begun = Instant::now();
     let rule = &installation.health;
     let probe = Probe::new(rule.clone())?;
     match probe.until_healthy(rule.within(), baseline.build.as_deref()).await {
         Ok(healthy) => {
             cx.log("the old version is healthy");
-            let facts =
-                down_so_far.map(|down| downtime(down + healthy.first_answer_after)).unwrap_or_default();
-            Ok(Report { facts, ..Report::default() })
+            if !was_stopped {
+                return Ok(Report::default());
+            }
+            let down = outage::length(cx, Job::StartOld, begun, &healthy).await?;
+            cx.log(format!("nobody was served for {} ms", down.as_millis()));
+            Ok(Report { facts: outage::facts(down), ..Report::default() })
         }
         Err(problem) => Err(StepError::retry(
             format!("The old version is back but does not pass its health check: {problem}."),
@@ -37,9 +43,10 @@ pub(crate) async fn check(cx: &JobContext, installation: &Installation) -> Resul
 }
 
 async fn old_is_live(cx: &JobContext, installation: &Installation, swap: &Swap) -> Result<(), StepError> {
-    let live = installation.runtime(&cx.state_dir())?.live().await?;
-    match live {
-        Some(live) if live.id == swap.old && live.running => Ok(()),
+    let runtime = installation.runtime(&cx.state_dir())?;
+    let old = runtime.old(swap).await?;
+    match runtime.live().await? {
+        Some(live) if live.running && old.is_some_and(|old| old.id == live.id) => Ok(()),
         found => Err(StepError::retry(
             "The old version is not running.",
             anyhow!("expected {}, found {found:?}", swap.old),

@@ -1,8 +1,10 @@
 //! The swap worker: stops, starts and names application instances.
 
+mod watched;
+
 use adapters::disk;
 use adapters::installation::Installation;
-use adapters::runtime::{Release, Runtime, StartError, Swap};
+use adapters::runtime::{Release, Runtime, Swap};
 use anyhow::Result;
 use domain::{Job, Worker};
 use engine::{Engine, JobContext, JobHandler, Report, StepError, worker};
@@ -21,13 +23,13 @@ impl JobHandler for Moves {
     #[expect(clippy::wildcard_enum_match_arm, reason = "its queues bring only its own jobs")]
     async fn run(&self, job: Job, cx: &JobContext) -> Result<Report, StepError> {
         let installation = cx.installation(Installation::parse)?;
-        let runtime = installation.runtime(&cx.state_dir())?;
+        let runtime = installation.runtime(&cx.state_dir())?.telling(cx.log_sender());
         match job {
             Job::Prepare => prepare(cx, &installation, &runtime).await,
-            Job::StopOld => stop_old(cx, &runtime).await,
-            Job::StartNew => start_new(cx, &runtime).await,
-            Job::StopNew => undo(cx, &runtime, Undo::StopNew).await,
-            Job::StartOld => undo(cx, &runtime, Undo::StartOld).await,
+            Job::StopOld => watched::stop_old(cx, &installation, &runtime).await,
+            Job::StartNew => watched::start_new(cx, &installation, &runtime).await,
+            Job::StopNew => stop_new(cx, &runtime).await,
+            Job::StartOld => watched::start_old(cx, &installation, &runtime).await,
             Job::Unprepare => {
                 runtime.unprepare(cx.order.promotion.as_str()).await?;
                 Ok(Report::default())
@@ -60,55 +62,12 @@ async fn prepare(
     Report::with_output(&swap)
 }
 
-async fn stop_old(cx: &JobContext, runtime: &Runtime) -> Result<Report, StepError> {
+async fn stop_new(cx: &JobContext, runtime: &Runtime) -> Result<Report, StepError> {
     let swap: Swap = cx.required(Job::Prepare).await?;
     runtime
-        .stop_old(&swap)
+        .stop_new(&swap)
         .await
-        .map_err(|error| StepError::retry("The current version could not be stopped.", error))?;
-    cx.log("the old version is stopped and stays stopped");
-    Ok(Report::default())
-}
-
-async fn start_new(cx: &JobContext, runtime: &Runtime) -> Result<Report, StepError> {
-    let swap: Swap = cx.required(Job::Prepare).await?;
-    match runtime.start_new(&swap).await {
-        Ok(()) => {
-            cx.log("the new version is started");
-            Ok(Report::default())
-        }
-        Err(StartError::Exited(detail)) => {
-            Err(StepError::fail("The new version ended right after its start.", anyhow::anyhow!(detail)))
-        }
-        Err(StartError::Unavailable(error)) => {
-            Err(StepError::retry("The new version could not be started.", error))
-        }
-    }
-}
-
-/// The two moves back that need what `prepare` found.
-enum Undo {
-    StopNew,
-    StartOld,
-}
-
-async fn undo(cx: &JobContext, runtime: &Runtime, undo: Undo) -> Result<Report, StepError> {
-    let swap: Swap = cx.required(Job::Prepare).await?;
-    match undo {
-        Undo::StopNew => {
-            runtime
-                .stop_new(&swap)
-                .await
-                .map_err(|error| StepError::retry("The new version could not be stopped.", error))?;
-            cx.log("the new version is stopped and removed");
-        }
-        Undo::StartOld => {
-            runtime
-                .start_old(&swap)
-                .await
-                .map_err(|error| StepError::retry("The old version could not be started again.", error))?;
-            cx.log("the old version runs again");
-        }
-    }
+        .map_err(|error| StepError::retry("The new version could not be stopped.", error))?;
+    cx.log("the new version is stopped and removed");
     Ok(Report::default())
 }

@@ -20,6 +20,7 @@ async fn main() -> anyhow::Result<()> {
         name: "portal".to_owned(),
         build: Vec::new(),
         run: vec![program.to_owned()],
+        migrate: Vec::new(),
         env: BTreeMap::new(),
         stop_timeout_seconds: 5,
         restart: true,

@@ -21,14 +21,16 @@ mod context;
 mod error;
 mod folder;
 mod history;
+mod migration;
 mod name;
 mod objects;
 mod repository;
 mod seal;
 mod staging;
 
-pub use context::{Context, LayError, Stamp, discard};
+pub use context::{Context, LayError, Stamp, carry_over, discard};
 pub use error::{Flaw, TakeError};
+pub use migration::may_migrate;
 
 use std::path::{Path, PathBuf};
 
@@ -181,6 +183,28 @@ impl ChangeSet {
             .context("wait for the verification of a sealed change set")?
     }
 
+    /// A set that changes nothing.
+    fn empty() -> Self {
+        Self {
+            baseline: String::new(),
+            changes: Vec::new(),
+            warnings: Vec::new(),
+            hash: String::new(),
+            folder: PathBuf::new(),
+            diff_sha256: String::new(),
+        }
+    }
+
+    /// Whether the feature changes how the database is built, as far as file names tell: those of migrations,
+    /// of SQL and of Prisma's schema.
+    pub fn changes_schema(&self) -> bool {
+        let renamed = |change: &Change| match &change.kind {
+            Kind::Renamed { from } => is_of_schema(from),
+            Kind::Added | Kind::Modified | Kind::Deleted => false,
+        };
+        self.changes.iter().any(|change| is_of_schema(&change.path) || renamed(change))
+    }
+
     /// The sealed content with this SHA-256, old or new, verified while it is read.
     pub fn content(&self, sha256: &str) -> anyhow::Result<Vec<u8>> {
         seal::content(&self.folder, sha256)
@@ -191,6 +215,13 @@ impl ChangeSet {
         let bytes = self.content(&self.diff_sha256)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
+}
+
+fn is_of_schema(path: &str) -> bool {
+    let path = Path::new(path);
+    path.extension().is_some_and(|it| it.eq_ignore_ascii_case("sql"))
+        || path.file_name().is_some_and(|it| it == "schema.prisma")
+        || path.components().any(|part| part.as_os_str() == "migrations")
 }
 
 /// Takes the feature out of its sandbox and seals it as the folder `into`.

@@ -13,20 +13,31 @@
 //! their own: a move whose caller vanished still ends on the server before the next one begins.
 //! No connection to the production database itself outlives a call, as it would block the swap.
 //!
+//! The client programs are this machine's, or those of the container that the server runs in.
+//!
 //! What it does not cover: roles and tablespaces belong to the whole server and are not restored.
 
 mod catalog;
+mod container;
 mod dump;
 mod error;
 mod fence;
 mod fingerprint;
 mod hash;
 mod instructions;
+mod kept;
 mod name;
+mod partial;
+mod program;
 mod properties;
+mod put_back;
+mod record;
+mod rehearsal;
 mod restore;
+mod room;
 mod session;
 mod snapshot;
+mod surplus;
 mod tools;
 
 use std::path::{Path, PathBuf};
@@ -38,15 +49,21 @@ use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod
 use serde::{Deserialize, Serialize};
 use tokio_postgres::{Config, NoTls, config::Host};
 
-pub use dump::{Dump, discard, discard_partial, dump_name};
-pub use error::DatabaseError;
+pub use container::DatabaseContainer;
+pub use error::{Bytes, DatabaseError};
 pub use fingerprint::{Contents, Fingerprint, SequencePosition};
+pub use kept::FailedCopy;
+pub use put_back::PutBack;
+pub use record::{Dump, Rung, at_stop, discard, discard_partial, dump_name};
 pub use restore::{Restored, Source};
+pub use room::Room;
 pub use snapshot::Snapshot;
+pub use surplus::Surplus;
 pub use tools::{Tool, ToolsReport};
 
 use error::connect_error;
 use session::Session;
+use tools::Inside;
 
 /// Databases are created, renamed and dropped from here, never from inside themselves.
 const MAINTENANCE: &str = "postgres";
@@ -87,6 +104,8 @@ pub struct Database {
     config: Arc<Config>,
     name: Arc<str>,
     tools_folder: Option<Arc<Path>>,
+    /// The container whose programs are used instead of this machine's.
+    inside: Option<Arc<Inside>>,
 }
 
 impl fmt::Debug for Database {
@@ -119,6 +138,7 @@ impl Database {
             config: Arc::new(config),
             name: name.into(),
             tools_folder: settings.tools.map(Arc::from),
+            inside: None,
         };
 
         let version = database.server_version().await?;

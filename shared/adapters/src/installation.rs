@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::database::{Database, DatabaseError, DatabaseSettings};
+use crate::database::{Database, DatabaseContainer, DatabaseError, DatabaseSettings};
 use crate::probe::HealthRule;
 use crate::runtime::{Docker, DockerSettings, Process, ProcessSettings, Runtime};
 use crate::secret::SecretRef;
@@ -34,6 +35,9 @@ pub struct Installation {
     /// How many earlier releases are kept.
     #[serde(default = "keep_default")]
     pub keep_releases: usize,
+    /// How many verified backups are kept, beside those that a rollback may need and one a week for eight weeks.
+    #[serde(default = "backups_keep_default")]
+    pub backups_keep: usize,
     /// Where the application runs.
     pub application: Application,
     /// Its production database.
@@ -72,6 +76,10 @@ pub struct DockerApplication {
     pub container: String,
     /// Repository name of the images that are built.
     pub image: String,
+    /// Program and arguments that bring the data up to date, run once in the new image between stop and start. Whatever
+    /// it changes in the database is undone when the promotion fails.
+    #[serde(default)]
+    pub migrate: Vec<String>,
     /// How long it may take to stop before it is killed.
     #[serde(default = "stop_timeout_default")]
     pub stop_timeout_seconds: u32,
@@ -94,6 +102,10 @@ pub struct ProcessApplication {
     pub build: Vec<String>,
     /// Program and arguments that run the application, inside its release folder.
     pub run: Vec<String>,
+    /// Program and arguments that bring the data up to date, run once inside the new release's folder between stop and
+    /// start. Whatever it changes in the database is undone when the promotion fails.
+    #[serde(default)]
+    pub migrate: Vec<String>,
     /// Its environment.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
@@ -117,10 +129,49 @@ pub struct DatabaseRef {
     /// Folder of `pg_dump` and `pg_restore`; found by themselves where not given.
     #[serde(default)]
     pub tools: Option<PathBuf>,
-    /// Whether its state at the stop is kept aside, so that a rollback loses no row written before
-    /// it. Costs as much space as the database for the time of the swap.
-    #[serde(default = "yes")]
-    pub snapshot: bool,
+    /// The container it runs in, where its own client programs are to be used: they always fit.
+    #[serde(default)]
+    pub docker: Option<DatabaseDocker>,
+    /// When its state at the stop is kept aside.
+    #[serde(default, deserialize_with = "snapshot_policy")]
+    pub snapshot: SnapshotPolicy,
+}
+
+/// The container that a production database runs in.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseDocker {
+    /// Its engine, `unix:///path` or `tcp://` address; the application's where not given.
+    #[serde(default)]
+    pub host: Option<String>,
+    /// Its name.
+    pub container: String,
+}
+
+/// When the state of the production database at the stop is kept aside, so that a rollback loses no row written
+/// before it. A copy costs as much space as the database for the time of the swap, and the time to make it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SnapshotPolicy {
+    /// Whatever the new version changes.
+    #[default]
+    Always,
+    /// Only if the new version may change the structure of the database. If it cannot, its rollback leaves
+    /// the data as they are.
+    WithMigrations,
+    /// No copy is made: a rollback goes back to the backup if the new version may change the structure of the
+    /// database, and leaves the data as they are if it cannot.
+    Never,
+}
+
+/// Descriptions used to say yes or no.
+fn snapshot_policy<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SnapshotPolicy, D::Error> {
+    let written = Value::deserialize(deserializer)?;
+    match written.as_bool() {
+        Some(true) => Ok(SnapshotPolicy::Always),
+        Some(false) => Ok(SnapshotPolicy::Never),
+        None => SnapshotPolicy::deserialize(written).map_err(D::Error::custom),
+    }
 }
 
 /// A field that is wrong and what is wrong with it.
@@ -153,6 +204,10 @@ fn time_limit_default() -> i32 {
 
 fn keep_default() -> usize {
     5
+}
+
+fn backups_keep_default() -> usize {
+    10
 }
 
 /// The engine's own default.
@@ -198,9 +253,15 @@ impl Installation {
             "must be from 1 to 86400",
         );
         expect(self.health.is_http(), "health.url", "must be an http:// address");
+        expect(self.backups_keep >= 1, "backups_keep", "must be at least 1");
         expect((1..=100).contains(&self.health.successes), "health.successes", "must be from 1 to 100");
         expect(self.health.interval_ms >= 10, "health.interval_ms", "must be at least 10");
         expect(self.health.within_seconds >= 1, "health.within_seconds", "must be at least 1");
+        expect(
+            self.database.docker.as_ref().is_none_or(|it| !it.container.is_empty()),
+            "database.docker.container",
+            "must not be empty",
+        );
         match &self.application {
             Application::Docker(docker) => {
                 expect(!docker.container.is_empty(), "application.docker.container", "must not be empty");
@@ -209,10 +270,12 @@ impl Installation {
                     "application.docker.image",
                     "must be lower-case letters, digits or dashes",
                 );
+                expect(is_command(&docker.migrate), "application.docker.migrate", "must name a program");
             }
             Application::Process(process) => {
                 expect(process.root.is_absolute(), "application.process.root", "must be an absolute path");
                 expect(!process.run.is_empty(), "application.process.run", "must name a program");
+                expect(is_command(&process.migrate), "application.process.migrate", "must name a program");
             }
         }
         found
@@ -226,6 +289,7 @@ impl Installation {
                 container: docker.container.clone(),
                 image: docker.image.clone(),
                 stop_timeout_seconds: docker.stop_timeout_seconds,
+                migrate: docker.migrate.clone(),
                 state_dir: state_dir.to_owned(),
                 build_memory_bytes: docker.build_memory_bytes,
                 build_millicpus: docker.build_millicpus,
@@ -240,7 +304,25 @@ impl Installation {
     /// As [`Database::connect`], and when its URL cannot be read.
     pub async fn database(&self) -> Result<Database, DatabaseError> {
         let url = self.database.url.read().context("read the URL of the production database")?;
-        Database::connect(DatabaseSettings { url, tools: self.database.tools.clone() }).await
+        let settings = DatabaseSettings { url, tools: self.database.tools.clone() };
+        let database = Database::connect(settings).await?;
+        match &self.database.docker {
+            Some(docker) => {
+                let host = docker.host.as_deref().or(self.application.engine());
+                database.in_container(DatabaseContainer::new(host, &docker.container)?).await
+            }
+            None => Ok(database),
+        }
+    }
+}
+
+impl Application {
+    /// The address of its Docker engine, where it is not the usual one.
+    fn engine(&self) -> Option<&str> {
+        match self {
+            Application::Docker(docker) => docker.host.as_deref(),
+            Application::Process(_) => None,
+        }
     }
 }
 
@@ -256,12 +338,18 @@ impl ProcessApplication {
             name: name.to_owned(),
             build: self.build.clone(),
             run: self.run.clone(),
+            migrate: self.migrate.clone(),
             env,
             stop_timeout_seconds: self.stop_timeout_seconds.into(),
             restart: self.restart,
             keeper: None,
         })
     }
+}
+
+/// No command, or one whose program has a name.
+fn is_command(words: &[String]) -> bool {
+    words.first().is_none_or(|program| !program.is_empty())
 }
 
 fn is_name(text: &str) -> bool {
@@ -289,19 +377,48 @@ mod tests {
     #[test]
     fn a_short_description_gets_the_defaults() {
         let shop = Installation::parse(&description()).unwrap();
-        assert!(shop.enabled && shop.database.snapshot);
+        assert!(shop.enabled && shop.database.docker.is_none());
+        assert_eq!(shop.database.snapshot, SnapshotPolicy::Always);
         assert_eq!((shop.time_limit_seconds, shop.keep_releases, shop.health.successes), (600, 5, 3));
     }
 
     #[test]
+    fn the_policy_for_the_copy_at_the_stop_may_be_a_word_or_as_before() {
+        let cases = [
+            (json!(true), SnapshotPolicy::Always),
+            (json!(false), SnapshotPolicy::Never),
+            (json!("always"), SnapshotPolicy::Always),
+            (json!("with_migrations"), SnapshotPolicy::WithMigrations),
+            (json!("never"), SnapshotPolicy::Never),
+        ];
+        for (value, expected) in cases {
+            let mut shop = description();
+            shop["database"]["snapshot"] = value;
+            let policy = Installation::parse(&shop).unwrap().database.snapshot;
+            assert_eq!(policy, expected);
+            shop["database"]["snapshot"] = serde_json::to_value(policy).unwrap();
+            assert_eq!(Installation::parse(&shop).unwrap().database.snapshot, expected);
+        }
+    }
+
+    #[test]
     fn each_wrong_field_is_named() {
+        let migrating = |command| json!({ "container": "portal", "image": "portal", "migrate": command });
         let cases = [
             ("/name", json!("The Shop"), "name"),
             ("/base_source", json!("source"), "base_source"),
             ("/health/url", json!("ftp://x"), "health.url"),
             ("/health/url", json!(7), "health.url"),
+            ("/database", json!({ "url": { "env": "X" }, "snapshot": "often" }), "database.snapshot"),
+            (
+                "/database",
+                json!({ "url": { "env": "X" }, "docker": { "container": "" } }),
+                "database.docker.container",
+            ),
             ("/database/url", json!("postgres://user:canary@host/db"), "database.url"),
             ("/application/docker/image", json!("Registry/Portal"), "application.docker.image"),
+            ("/application/docker", migrating(json!("rake db:migrate")), "application.docker.migrate"),
+            ("/application/docker", migrating(json!([""])), "application.docker.migrate"),
             ("/application", json!({ "vm": {} }), "application"),
         ];
         for (pointer, value, field) in cases {
@@ -311,6 +428,13 @@ mod tests {
             assert_eq!(problems[0].field, field, "{problems:?}");
             assert!(!problems[0].problem.contains("canary"), "a secret in the wrong place is not repeated");
         }
+    }
+
+    #[test]
+    fn at_least_one_backup_is_kept() {
+        let mut wrong = description();
+        wrong["backups_keep"] = json!(0);
+        assert_eq!(Installation::parse(&wrong).unwrap_err().0[0].field, "backups_keep");
     }
 
     #[test]

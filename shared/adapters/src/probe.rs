@@ -1,5 +1,11 @@
 //! Asks an application how it is, the way its users reach it.
 
+mod downtime;
+mod watch;
+
+pub use downtime::{Sight, SinceStop, downtime};
+pub use watch::{Seen, Service, Watch};
+
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -147,9 +153,21 @@ fn problem_in(body: &str, status: reqwest::StatusCode) -> String {
 pub struct Healthy {
     /// How long after the first question the first good answer of the series came.
     pub first_answer_after: Duration,
+    /// Whether a question before it was not answered well.
+    pub was_refused: bool,
     /// The build that answered, where the rule says where it stands.
     pub build: Option<String>,
 }
+
+/// How soon the next question follows while the application does not answer well yet: the first good answer ends
+/// an outage, and is to be seen when it comes.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// The same for one that takes its time.
+const LOOK_LATER_EVERY: Duration = Duration::from_millis(100);
+
+/// Most applications are there by then.
+const BOOT_USUAL: Duration = Duration::from_secs(3);
 
 impl Probe {
     /// Asks until enough good answers came in a row; where a build is expected and the rule says
@@ -165,6 +183,7 @@ impl Probe {
         let begun = Instant::now();
         let mut good = 0;
         let mut first = Duration::ZERO;
+        let mut was_refused = false;
         loop {
             let problem = match self.ask().await {
                 Answer::Good { build } if self.is_expected(build.as_deref(), expected) => {
@@ -173,7 +192,7 @@ impl Probe {
                     }
                     good += 1;
                     if good >= self.rule.successes {
-                        return Ok(Healthy { first_answer_after: first, build });
+                        return Ok(Healthy { first_answer_after: first, was_refused, build });
                     }
                     None
                 }
@@ -185,12 +204,20 @@ impl Probe {
             };
             if let Some(problem) = problem {
                 good = 0;
+                was_refused = true;
                 if begun.elapsed() >= within {
                     return Err(problem);
                 }
             }
-            tokio::time::sleep(self.rule.interval()).await;
+            let pause = if good > 0 { self.rule.interval() } else { self.pause_after(begun.elapsed()) };
+            tokio::time::sleep(pause).await;
         }
+    }
+
+    /// The pause before the next question when none was answered well for so long.
+    fn pause_after(&self, elapsed: Duration) -> Duration {
+        let pause = if elapsed < BOOT_USUAL { LOOK_EVERY } else { LOOK_LATER_EVERY };
+        pause.min(self.rule.interval())
     }
 
     fn is_expected(&self, found: Option<&str>, expected: Option<&str>) -> bool {

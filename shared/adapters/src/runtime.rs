@@ -11,16 +11,23 @@
 //! ```
 
 mod docker;
+mod kept;
+mod notes;
 mod process;
 
+pub(crate) use docker::connection as engine;
 pub use docker::{Docker, DockerSettings};
 pub use process::{Process, ProcessSettings, keep};
 
+use std::fmt;
+use std::future::Future;
 use std::path::Path;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedSender;
+
+use notes::Notes;
 
 /// One of the two places an application can run in.
 #[derive(Debug, Clone)]
@@ -74,6 +81,39 @@ pub struct Swap {
     pub new: String,
     /// Image of the new instance, by id.
     pub new_image: String,
+    /// Whether the new version is proven while the old one serves, and takes over from it running; nothing is ever
+    /// quiet in between. Otherwise the old one is stopped first.
+    #[serde(default)]
+    pub warm: bool,
+}
+
+/// Room on the disk that images are kept on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageRoom {
+    /// The folder of the images.
+    pub folder: String,
+    /// What is free there.
+    pub free_bytes: u64,
+    /// What another version of the application takes while it is made.
+    pub needed_bytes: u64,
+}
+
+/// How a program of the new version came to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// Its exit code; 128 and the signal's number if a signal ended it.
+    pub exit_code: i64,
+    /// It was killed for want of memory.
+    pub out_of_memory: bool,
+    /// The last lines that it wrote, or why it could not even be run.
+    pub output: String,
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let memory = if self.out_of_memory { ", out of memory" } else { "" };
+        write!(formatter, "exit code {}{memory}\n{}", self.exit_code, self.output)
+    }
 }
 
 /// Why an image could not be built.
@@ -90,9 +130,12 @@ pub enum BuildError {
 /// Why the new version did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The new version ended by itself right after its start; holds its exit code and last lines.
+    /// The new version ended by itself right after its start.
     #[error("the new version ended right after its start: {0}")]
-    Exited(String),
+    Exited(End),
+    /// The migrate command of the new version failed, and the new version was not started.
+    #[error("the new version's migrate command failed: {0}")]
+    Migration(End),
     /// The engine or the machine refused; trying again may help.
     #[error("the new version could not be started")]
     Unavailable(#[source] anyhow::Error),
@@ -109,6 +152,16 @@ macro_rules! either {
 }
 
 impl Runtime {
+    /// The same runtime, whose moves tell `log` what people should know of them.
+    #[must_use]
+    pub fn telling(self, log: UnboundedSender<String>) -> Self {
+        let notes = Notes::to(log);
+        match self {
+            Runtime::Docker(docker) => Runtime::Docker(docker.telling(notes)),
+            Runtime::Process(process) => Runtime::Process(process.telling(notes)),
+        }
+    }
+
     /// Proves that the runtime answers; returns its version for people.
     pub async fn version(&self) -> Result<String> {
         either!(self, it => it.version().await)
@@ -119,6 +172,11 @@ impl Runtime {
         either!(self, it => it.live().await)
     }
 
+    /// The instance that served before the swap, or the one that was made anew in its place.
+    pub async fn old(&self, swap: &Swap) -> Result<Option<Instance>> {
+        either!(self, it => it.old(swap).await)
+    }
+
     /// The instance with this id, or `None` if it is gone.
     pub async fn instance(&self, id: &str) -> Result<Option<Instance>> {
         either!(self, it => it.instance(id).await)
@@ -127,6 +185,14 @@ impl Runtime {
     /// The last `lines` lines that the instance wrote.
     pub async fn last_output(&self, id: &str, lines: usize) -> Result<String> {
         either!(self, it => it.last_output(id, lines).await)
+    }
+
+    /// The room for another version's image; `None` where that cannot be seen from here.
+    pub async fn room_for_image(&self) -> Result<Option<ImageRoom>> {
+        match self {
+            Runtime::Docker(docker) => docker.room_for_image().await,
+            Runtime::Process(_) => Ok(None),
+        }
     }
 
     /// Builds the context into an image bearing the release's labels; each line of the build goes to `log`.
@@ -151,7 +217,8 @@ impl Runtime {
     }
 
     /// Marks the running image so that nothing prunes it, saves the running instance's whole
-    /// specification, and creates the new instance beside it without starting it.
+    /// specification, and creates the new instance beside it without starting it. What earlier
+    /// promotions have left beside it is removed.
     pub async fn prepare(&self, release: &Release, image: &str) -> Result<Swap> {
         either!(self, it => it.prepare(release, image).await)
     }
@@ -161,22 +228,37 @@ impl Runtime {
         either!(self, it => it.unprepare(promotion).await)
     }
 
-    /// Stops the old instance gracefully and makes sure that nothing revives it.
+    /// Stops the old instance gracefully and makes sure that nothing revives it; the application's name
+    /// may pass on to the new instance already.
     pub async fn stop_old(&self, swap: &Swap) -> Result<()> {
         either!(self, it => it.stop_old(swap).await)
     }
 
-    /// Starts the old instance again under its own name, restart policy restored.
+    /// Starts the old instance again under its own name, restart policy restored. One that is gone, or that its
+    /// runtime cannot start any more, is made anew from its saved specification.
     pub async fn start_old(&self, swap: &Swap) -> Result<()> {
         either!(self, it => it.start_old(swap).await)
     }
 
-    /// Starts the new instance and gives it the application's name.
+    /// Runs the new version's migrate command to its end, where there is one; then starts the new instance, gives it
+    /// the application's name, and watches it for a moment.
+    ///
+    /// # Idempotency
+    /// A migrate command that succeeded is not run again.
     pub async fn start_new(&self, swap: &Swap) -> Result<(), StartError> {
-        either!(self, it => it.start_new(swap).await)
+        self.start_new_until(swap, std::future::pending()).await
     }
 
-    /// Stops and removes the new instance and frees the application's name.
+    /// As [`Self::start_new`], but watches it no longer than until it has `answered`.
+    pub async fn start_new_until(
+        &self,
+        swap: &Swap,
+        answered: impl Future<Output = ()> + Send,
+    ) -> Result<(), StartError> {
+        either!(self, it => it.start_new(swap, answered).await)
+    }
+
+    /// Ends a migrate command that still runs, stops and removes the new instance, and frees the application's name.
     pub async fn stop_new(&self, swap: &Swap) -> Result<()> {
         either!(self, it => it.stop_new(swap).await)
     }

@@ -15,6 +15,8 @@
 //! 11 Cleanup           cleanup.finish                      –
 //! ```
 //! Every unwinding ends with `health.check_old`: nothing is called rolled back unchecked.
+//!
+//! Beside the promotions there are *errands*: runs of one job that leaves nothing to undo.
 
 use core::time::Duration;
 
@@ -35,6 +37,16 @@ named!(
         Health = "health",
         /// Removes what is no longer needed.
         Cleanup = "cleanup",
+    }
+);
+
+named!(
+    /// What a run runs through.
+    Plan, "promotion, errand" {
+        /// The eleven steps, [`PLAN`].
+        Promotion = "promotion",
+        /// One of [`ERRANDS`], which settles no promotion and waits for none.
+        Errand = "errand",
     }
 );
 
@@ -139,6 +151,11 @@ named!(
         /// What is no longer needed is gone.
         Finish = "cleanup.finish",
 
+        /// A backup on record was read again, whole.
+        VerifyBackup = "backup.verify",
+        /// Backups that nobody needs any more are gone.
+        PruneBackups = "backup.prune",
+
         /// Undoes [`Job::Dump`]: no half-written file is left.
         DiscardPartial = "backup.discard_partial",
         /// Undoes [`Job::Extract`].
@@ -177,6 +194,9 @@ pub const PLAN: [Job; 12] = [
     Job::Finish,
 ];
 
+/// Jobs that are a run of their own.
+pub const ERRANDS: &[Job] = &[Job::VerifyBackup, Job::PruneBackups];
+
 const SECOND: u64 = 1;
 const MINUTE: u64 = 60;
 
@@ -186,7 +206,7 @@ impl Job {
         match self {
             Job::Validate | Job::CheckOld => Step::Validate,
             Job::CheckWindow => Step::WindowCheck,
-            Job::Dump | Job::DiscardPartial => Step::Backup,
+            Job::Dump | Job::DiscardPartial | Job::VerifyBackup | Job::PruneBackups => Step::Backup,
             Job::Extract | Job::DiscardContext => Step::Extract,
             Job::Image | Job::DiscardImage => Step::Build,
             Job::Prepare | Job::Unprepare => Step::Prepare,
@@ -202,7 +222,12 @@ impl Job {
     pub const fn worker(self) -> Worker {
         match self {
             Job::Validate | Job::CheckWindow | Job::Record => Worker::Scheduler,
-            Job::Dump | Job::Snapshot | Job::Restore | Job::DiscardPartial => Worker::Backup,
+            Job::Dump
+            | Job::Snapshot
+            | Job::Restore
+            | Job::DiscardPartial
+            | Job::VerifyBackup
+            | Job::PruneBackups => Worker::Backup,
             Job::Extract | Job::Image => Worker::Build,
             Job::Prepare | Job::StopOld | Job::StartNew | Job::Unprepare | Job::StartOld | Job::StopNew => {
                 Worker::Swap
@@ -232,6 +257,8 @@ impl Job {
             | Job::CheckNew
             | Job::Record
             | Job::Finish
+            | Job::VerifyBackup
+            | Job::PruneBackups
             | Job::DiscardPartial
             | Job::DiscardContext
             | Job::DiscardImage
@@ -243,20 +270,40 @@ impl Job {
         }
     }
 
+    /// The plan that it belongs to.
+    pub fn plan(self) -> Plan {
+        if ERRANDS.contains(&self) { Plan::Errand } else { Plan::Promotion }
+    }
+
+    /// The forward jobs of its plan, in order.
+    pub(crate) fn sequence(self) -> &'static [Job] {
+        match ERRANDS.iter().position(|job| *job == self) {
+            Some(at) => &ERRANDS[at..=at],
+            None => &PLAN,
+        }
+    }
+
     /// How long one attempt may take. Forward jobs are bounded by the promotion's deadline as well;
     /// undo jobs have only this: a rollback always runs to its end.
     pub const fn time_limit(self) -> Duration {
         Duration::from_secs(match self {
             Job::Validate | Job::CheckWindow | Job::Record => 30 * SECOND,
-            Job::Dump | Job::Image => 10 * MINUTE,
+            // A start includes the installation's migrate command.
+            Job::Dump | Job::Image | Job::StartNew => 10 * MINUTE,
             Job::Extract | Job::Snapshot | Job::CheckNew | Job::CheckOld => 5 * MINUTE,
-            Job::Prepare | Job::StopOld | Job::StartNew | Job::Unprepare | Job::StartOld | Job::StopNew => {
-                2 * MINUTE
-            }
-            Job::Finish | Job::DiscardPartial | Job::DiscardContext | Job::DiscardImage => 2 * MINUTE,
+            Job::Prepare
+            | Job::StopOld
+            | Job::Unprepare
+            | Job::StartOld
+            | Job::StopNew
+            | Job::Finish
+            | Job::PruneBackups
+            | Job::DiscardPartial
+            | Job::DiscardContext
+            | Job::DiscardImage => 2 * MINUTE,
             // A restore of the largest database that fits the forward budget takes about three times its dump.
             // It stays below the half hour after which RabbitMQ takes a message back.
-            Job::Restore => 25 * MINUTE,
+            Job::Restore | Job::VerifyBackup => 25 * MINUTE,
         })
     }
 
@@ -264,7 +311,7 @@ impl Job {
     /// and so do undo jobs: giving up means calling a person. Tries that a worker handed back do not count.
     pub fn attempts_max(self) -> u32 {
         match self.direction() {
-            Direction::Forward if self != Job::Finish => 3,
+            Direction::Forward if !matches!(self, Job::Finish | Job::PruneBackups) => 3,
             Direction::Forward | Direction::Undo => 6,
         }
     }
@@ -278,9 +325,9 @@ impl Job {
         }
     }
 
-    /// Its place in [`PLAN`], from 0; `None` for an undo job.
+    /// Its place in its plan, from 0; `None` for an undo job.
     pub fn position(self) -> Option<usize> {
-        PLAN.iter().position(|job| *job == self)
+        self.sequence().iter().position(|job| *job == self)
     }
 
     /// What to run, in order, when everything up to and including this job may have had an effect.
@@ -289,7 +336,7 @@ impl Job {
     /// Nothing to undo gives an empty sequence.
     pub fn unwinding(self) -> impl Iterator<Item = Job> + Clone {
         let armed = self.position().map_or(0, |position| position + 1);
-        let undo = PLAN[..armed].iter().rev().filter_map(|job| job.undo());
+        let undo = self.sequence()[..armed].iter().rev().filter_map(|job| job.undo());
         let check = undo.clone().next().map(|_| Job::CheckOld);
         undo.chain(check)
     }
@@ -336,5 +383,13 @@ mod tests {
     fn nothing_done_means_nothing_to_undo() {
         assert_eq!(Job::Validate.unwinding().count(), 0);
         assert_eq!(Job::CheckWindow.unwinding().count(), 0);
+    }
+
+    #[test]
+    fn an_errand_is_one_forward_job_that_leaves_nothing_to_undo() {
+        for errand in ERRANDS {
+            assert_eq!((errand.plan(), errand.direction()), (Plan::Errand, Direction::Forward), "{errand}");
+            assert_eq!((errand.sequence(), errand.unwinding().count()), (&[*errand][..], 0), "{errand}");
+        }
     }
 }

@@ -7,6 +7,7 @@
 //!    │                                             NeedsAttention ──gives up─────────┤
 //!    └──last job done (or given up after the pivot)──────────────────────────────────┘
 //! ```
+//! An errand takes the lower way and, as it leaves nothing to undo, ends where a promotion turns.
 //!
 //! A try of a job ends in one of three ways: it succeeded; it certainly did nothing
 //! ([`Event::Refused`]); or nobody can say what it did (it failed, it was lost, it was handed back,
@@ -32,11 +33,11 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use self::decision::{Try, compensating, draining, enqueue, forward, waiting};
+use self::decision::{Try, compensating, draining, enqueue, forward, moved, waiting};
 use crate::job::{Job, PLAN};
 use crate::promotion::Status;
 
-/// One promotion on its way.
+/// One promotion or errand on its way.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Run {
     /// Where it stands.
@@ -145,6 +146,10 @@ pub enum Outcome {
         /// Who took over and what they said, one or two plain sentences.
         reason: String,
     },
+    /// The errand was done.
+    Done,
+    /// The errand could not be done, for this cause.
+    Failed(Cause),
 }
 
 /// Something that happened to a run.
@@ -284,6 +289,12 @@ impl Run {
             run: Run { phase: Phase::Forward { job: first, attempt: 1, strikes: 0 } },
             effects: vec![Effect::Settle(Status::Deploying), enqueue(first, 1, 0)],
         }
+    }
+
+    /// A new errand: its job queued. The job is one of [`ERRANDS`](crate::job::ERRANDS); any other would go on
+    /// as its promotion does.
+    pub fn errand(job: Job) -> Transition {
+        moved(Phase::Forward { job, attempt: 1, strikes: 0 }, vec![enqueue(job, 1, 0)])
     }
 
     /// The job under way and its try; none when the run is over or waits for a person.

@@ -14,7 +14,7 @@ use transport::Exchange;
 use uuid::Uuid;
 
 use crate::job::Report;
-use crate::{Engine, news};
+use crate::{Engine, errand, news};
 
 /// The relay leaves a fresh message alone for this long: whoever committed it publishes it at once.
 pub(crate) const RELAY_GRACE: Duration = Duration::from_secs(2);
@@ -103,14 +103,32 @@ pub(crate) async fn record_within(
     end_try(tx, run, event, report).await?;
     if matches!(event, Event::Succeeded { .. }) {
         promotions::set_facts(tx, &locked.promotion, &report.facts).await?;
-        if let Some(backup) = &report.backup {
-            backups::upsert(tx, &locked.promotion, backup).await?;
-        }
+        write_backups(tx, &locked, report).await?;
     }
     let mut messages = carry_out(tx, &locked, &next).await?;
+    if matches!(event, Event::Succeeded { .. }) {
+        for errand in &report.errands {
+            let traceparent = locked.traceparent.as_deref();
+            let (_, orders) = errand::begin(tx, &locked.promotion, errand, traceparent).await?;
+            messages.extend(orders);
+        }
+    }
     messages.extend(news::tell(tx, &locked, event, &next).await?);
     tx.nudge().await?;
     Ok((Advanced::Moved(next.run), messages))
+}
+
+async fn write_backups(tx: &mut Tx, locked: &Locked, report: &Report) -> Result<()> {
+    if let Some(backup) = &report.backup {
+        backups::upsert(tx, &locked.promotion, backup).await?;
+    }
+    if let Some(checked) = &report.checked {
+        backups::check(tx, checked).await?;
+    }
+    if !report.pruned.is_empty() {
+        backups::prune(tx, &report.pruned).await?;
+    }
+    Ok(())
 }
 
 async fn may_speak(tx: &mut Tx, run: Uuid, event: &Event, reporter: Reporter) -> Result<bool> {

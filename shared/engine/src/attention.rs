@@ -40,6 +40,8 @@ fn by_hand(undo: Job) -> Option<&'static str> {
         | Job::CheckNew
         | Job::Record
         | Job::Finish
+        | Job::VerifyBackup
+        | Job::PruneBackups
         | Job::Unprepare
         | Job::DiscardImage
         | Job::DiscardContext

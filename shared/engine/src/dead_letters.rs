@@ -1,7 +1,7 @@
 //! Dead letters: taken over from the broker, told to the runs they belong to, settled by people.
 
-use domain::Direction;
 use domain::run::{Event, Phase};
+use domain::{Direction, Plan};
 use protocol::{MESSAGE_BYTES_MAX, ShipMessage};
 use store::dead_letters::{self, Letter, New, State};
 use store::jobs::{self, Holder, Try};
@@ -80,6 +80,7 @@ fn failure(order: Try, deliveries: Option<u32>, letter: i64) -> Event {
         (format!("The order to undo {step},"), "")
     } else {
         let so = match job.unwinding().next() {
+            _ if job.plan() == Plan::Errand => "",
             None => ", so the deployment was not started",
             // Past the pivot nothing is undone.
             Some(_) if job == domain::Job::Finish => "",

@@ -2,20 +2,25 @@
 
 use std::fmt::Display;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use domain::{BuildId, ChangeType, Job, PromotionId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use store::backups::Backup;
+use store::backups::{Backup, Checked, Record};
 use store::promotions::Facts;
 use store::{Store, StoreError};
 use uuid::Uuid;
 
+use crate::errand::Errand;
 use crate::log::LogSender;
 use crate::patience::patiently;
+use crate::retention::{self, Deployments, Retention};
+
+/// More deployments than are ever looked at: what is older went long ago.
+const DEPLOYMENTS_MAX: i64 = 200;
 
 /// Does the jobs of one kind of worker.
 ///
@@ -27,11 +32,13 @@ pub trait JobHandler: Send + Sync + 'static {
     fn run(&self, job: Job, cx: &JobContext) -> impl Future<Output = Result<Report, StepError>> + Send;
 }
 
-/// The promotion that a job belongs to.
+/// The promotion that a job belongs to or, an errand's, is about.
 #[derive(Debug, Clone)]
 pub struct Order {
     /// The run.
     pub run: Uuid,
+    /// What an errand is about.
+    pub input: Option<Value>,
     /// The promotion.
     pub promotion: PromotionId,
     /// The build.
@@ -42,6 +49,10 @@ pub struct Order {
     pub sandbox: Value,
     /// The commit that it started from.
     pub baseline: Option<String>,
+    /// The promotion whose version is brought back instead of a feature shipped.
+    pub rolls_back_to: Option<PromotionId>,
+    /// File of the backup that the version shall work with; the data stays as it is without one.
+    pub restore_from: Option<String>,
     /// The installation's description, as it was applied.
     pub installation: Value,
     /// The installation's name.
@@ -64,6 +75,11 @@ pub struct JobContext {
     log: LogSender,
 }
 
+/// Where a promotion's build context lies in the data folder.
+pub fn context_dir(data_dir: &Path, promotion: &str) -> PathBuf {
+    data_dir.join("contexts").join(promotion)
+}
+
 /// What a job leaves behind when it reached its goal.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
@@ -73,6 +89,12 @@ pub struct Report {
     pub facts: Facts,
     /// The backup it took.
     pub backup: Option<Backup>,
+    /// The backup it read again.
+    pub checked: Option<Checked>,
+    /// Files of the backups it removed.
+    pub pruned: Vec<String>,
+    /// What is to be done beside the promotion, beginning with this report.
+    pub errands: Vec<Errand>,
 }
 
 /// Why a job did not reach its goal.
@@ -171,6 +193,28 @@ impl JobContext {
         }
     }
 
+    /// What the same job of another promotion left when it was last done.
+    pub async fn left_by<T: DeserializeOwned>(
+        &self,
+        promotion: &PromotionId,
+        job: Job,
+    ) -> Result<Option<T>, StepError> {
+        let output = patiently(|| self.store.left_by(promotion, job)).await?;
+        Ok(output.map(serde_json::from_value).transpose().map_err(anyhow::Error::from)?)
+    }
+
+    /// What the job that took the backup left of it; `None` if none is on record with this file.
+    pub async fn backup_output<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, StepError> {
+        let output = patiently(|| self.store.backup_output(path)).await?;
+        Ok(output.map(serde_json::from_value).transpose().map_err(anyhow::Error::from)?)
+    }
+
+    /// What the errand is about.
+    pub fn input<T: DeserializeOwned>(&self) -> Result<T, StepError> {
+        let input = self.order.input.clone().unwrap_or_default();
+        Ok(serde_json::from_value(input).map_err(anyhow::Error::from)?)
+    }
+
     /// What an earlier job of the run must have left.
     pub async fn required<T: DeserializeOwned>(&self, job: Job) -> Result<T, StepError> {
         self.earlier(job).await?.ok_or_else(|| {
@@ -194,10 +238,26 @@ impl JobContext {
         Ok(patiently(|| self.store.since_started(self.order.run, job)).await?)
     }
 
-    /// The promotions that were deployed last to the installation, at most `count`, newest first.
-    pub async fn deployed(&self, count: i64) -> Result<Vec<PromotionId>, StepError> {
+    /// What is kept of earlier deployments to the installation, and what is not, when `keep` of them and all
+    /// that somebody has asked for are to stay.
+    pub async fn kept_deployments(&self, keep: usize) -> Result<Deployments, StepError> {
         let name = &self.order.installation_name;
-        Ok(patiently(|| self.store.deployed_promotions(name, count)).await?)
+        let deployed = patiently(|| self.store.deployed_promotions(name, DEPLOYMENTS_MAX)).await?;
+        let wanted = patiently(|| self.store.wanted_back(name)).await?;
+        Ok(Deployments::kept(deployed, &wanted, keep))
+    }
+
+    /// Files of the installation's backups that may go.
+    pub async fn prunable_backups(&self, rule: &Retention) -> Result<Vec<Record>, StepError> {
+        let name = &self.order.installation_name;
+        Ok(patiently(|| retention::prunable(&self.store, name, rule)).await?)
+    }
+
+    /// Promotions at the installation that were undone more than `days` ago, each with the name of the
+    /// failed database that it kept aside.
+    pub async fn failed_databases(&self, days: i32) -> Result<Vec<(PromotionId, String)>, StepError> {
+        let name = &self.order.installation_name;
+        Ok(patiently(|| self.store.failed_databases(name, days)).await?)
     }
 
     /// The disk with the folders below, for people.
@@ -210,9 +270,9 @@ impl JobContext {
         self.data_dir.join("change-sets").join(self.order.promotion.as_str())
     }
 
-    /// Where a promotion's build context lies; it stays while its source is in production.
+    /// Where a promotion's build context lies; it stays while its version is in production or may come back.
     pub fn context_dir(&self, promotion: &str) -> PathBuf {
-        self.data_dir.join("contexts").join(promotion)
+        context_dir(&self.data_dir, promotion)
     }
 
     /// Where the installation's saved specifications lie.

@@ -18,9 +18,12 @@ pub mod advance;
 pub mod attention;
 pub mod config;
 pub mod dead_letters;
+pub mod errand;
 pub mod job;
 pub mod lifecycle;
 pub mod relay;
+pub mod retention;
+pub mod rollback;
 pub mod start;
 pub mod worker;
 
@@ -37,6 +40,7 @@ use transport::Broker;
 
 pub use advance::{Advanced, Reporter, advance};
 pub use config::Config;
+pub use errand::Errand;
 pub use job::{JobContext, JobHandler, Order, Report, StepError};
 pub use lifecycle::Shutdown;
 pub use store;

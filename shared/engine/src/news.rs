@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::run::{Event, Outcome, Phase, Run, Transition};
-use domain::{Cause, Job, PromotionId, Step};
+use domain::{Cause, Job, Plan, PromotionId, Step};
 use protocol::event::STEPS_TOTAL;
 use protocol::{InvalidMessage, Kind, ProgressEvent};
 use store::outbox::{self, Outgoing};
@@ -30,7 +30,13 @@ pub(crate) async fn tell(
     next: &Transition,
 ) -> Result<Vec<Outgoing>> {
     let mut messages = Vec::new();
+    if locked.plan == Plan::Errand {
+        // Whoever follows the promotion waits for its steps; the log has the rest.
+        return Ok(messages);
+    }
+    let is_rollback = promotions::is_rollback(tx, &locked.promotion).await?;
     for item in of_transition(&locked.run, event, &next.run, locked.time_limit) {
+        let item = if is_rollback { found_again(item) } else { item };
         messages.push(publish(tx, &locked.promotion, &item).await?);
     }
     Ok(messages)
@@ -86,10 +92,10 @@ pub(crate) async fn refusal(
 /// Why the promotion stands where it stands after this run's latest move.
 pub(crate) fn reason(run: &Run, limit: Duration) -> Option<String> {
     match &run.phase {
-        Phase::Forward { .. } => None,
+        Phase::Forward { .. } | Phase::Finished(Outcome::Done) => None,
         Phase::Draining { cause, .. }
         | Phase::Compensating { cause, .. }
-        | Phase::Finished(Outcome::Refused(cause) | Outcome::RolledBack(cause)) => {
+        | Phase::Finished(Outcome::Refused(cause) | Outcome::RolledBack(cause) | Outcome::Failed(cause)) => {
             Some(cause.sentence(limit))
         }
         Phase::Finished(Outcome::Deployed { warning }) => warning.clone(),
@@ -192,6 +198,7 @@ fn ended(before: &Run, outcome: &Outcome, after: &Run, limit: Duration) -> Vec<N
             },
         ],
         Outcome::GivenUp { .. } => vec![News { kind: Kind::NeedsAttention, step: None, message: why }],
+        Outcome::Done | Outcome::Failed(_) => vec![],
     }
 }
 
@@ -228,6 +235,28 @@ fn finished(step: Step) -> &'static str {
     }
 }
 
+/// A rollback finds what other promotions take and build.
+fn found_again(item: News) -> News {
+    let (looking, found) = match item.step {
+        Some(Step::Extract) => (
+            "Looking for the source of the earlier version.",
+            "The source of the earlier version is there, unchanged.",
+        ),
+        Some(Step::Build) => (
+            "Looking for the earlier version itself.",
+            "The earlier version is there; nothing has to be built.",
+        ),
+        Some(_) | None => return item,
+    };
+    let is = |words: fn(Step) -> &'static str| item.step.is_some_and(|step| item.message == words(step));
+    let message = match (is(doing), is(finished)) {
+        (true, _) => looking,
+        (false, true) => found,
+        (false, false) => return item,
+    };
+    News { message: message.to_owned(), ..item }
+}
+
 fn undoing(job: Job) -> &'static str {
     undo_sentences(job).0
 }
@@ -262,6 +291,8 @@ fn undo_sentences(job: Job) -> (&'static str, &'static str) {
         | Job::StartNew
         | Job::CheckNew
         | Job::Record
-        | Job::Finish => (doing(job.step()), finished(job.step())),
+        | Job::Finish
+        | Job::VerifyBackup
+        | Job::PruneBackups => (doing(job.step()), finished(job.step())),
     }
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::run::Event;
-use domain::{Job, Worker};
+use domain::{Job, Plan, Worker};
 use futures_util::FutureExt;
 use protocol::JobMessage;
 use store::jobs::Try;
@@ -231,13 +231,20 @@ async fn order(engine: &Engine, which: Try) -> Result<Order, StepError> {
     let promotion = patiently(|| engine.store.promotion_of_run(which.run)).await?.ok_or_else(gone)?;
     let installation =
         patiently(|| engine.store.installation(&promotion.installation)).await?.ok_or_else(gone)?;
+    let input = match which.job.plan() {
+        Plan::Promotion => None,
+        Plan::Errand => patiently(|| engine.store.input(which.run)).await?,
+    };
     Ok(Order {
         run: which.run,
+        input,
         promotion: promotion.id,
         build: promotion.build,
         change_type: promotion.change_type,
         sandbox: promotion.sandbox,
         baseline: promotion.baseline,
+        rolls_back_to: promotion.rolls_back_to,
+        restore_from: promotion.restore_from,
         installation: installation.description,
         installation_name: installation.name,
         current_promotion: installation.current_promotion,

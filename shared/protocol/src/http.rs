@@ -10,8 +10,17 @@
 //! POST /api/v1/promotions/{id}/cancel         Decision              → PromotionSummary
 //! POST /api/v1/promotions/{id}/resume         Decision              → PromotionSummary
 //! POST /api/v1/promotions/{id}/give-up        Decision              → PromotionSummary
+//! GET  /api/v1/promotions/{id}/rollback[?restore_data=true]         → RollbackPlan
+//! POST /api/v1/promotions/{id}/rollback       RollbackRequest       → PromotionSummary of the one that does it
 //! GET  /api/v1/promotions/{id}/log[?after=N]                        → [LogLine]
 //! GET  /api/v1/promotions/{id}/events[?after=N]  (server-sent)      → ProgressEvent…
+//! GET  /api/v1/restorable[?installation=…]                          → [Restorable], newest first
+//! GET  /api/v1/backups[?installation=…]                             → [BackupSummary], newest first
+//! GET  /api/v1/backups/{id}                                         → BackupRecord
+//! POST /api/v1/backups/{id}/verify            Decision              → BackupRecord
+//! GET  /api/v1/backups/{id}/restore                                 → RollbackPlan
+//! POST /api/v1/backups/{id}/restore           Decision with reason  → PromotionSummary of the one that does it
+//! POST /api/v1/backups/prune                  PruneRequest          → [BackupSummary] that go
 //! GET  /api/v1/installations                                        → [Installation]
 //! GET  /api/v1/installations/{name}                                 → Installation
 //! PUT  /api/v1/installations/{name}           its description       → Installation
@@ -57,13 +66,14 @@ pub enum ShipAnswer {
     },
 }
 
-/// Who decides and why; the body of approve, cancel, resume and give-up, of redrive and discard.
+/// Who decides and why; the body of approve, cancel, resume and give-up, of redrive and discard, and of what is
+/// done with backups.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
     /// The person.
     pub by: String,
-    /// Their reason; required to cancel, to give up and to discard.
+    /// Their reason; required to cancel, to give up, to discard and to restore.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -103,6 +113,15 @@ pub struct Promotion {
     pub risk: String,
     /// Who asked for it.
     pub requested_by: String,
+    /// Why it could not wait, in their words.
+    #[serde(default)]
+    pub change_reason: Option<String>,
+    /// The promotion whose version it brings back, where it ships no feature.
+    #[serde(default)]
+    pub rolls_back_to: Option<String>,
+    /// File of the backup that it puts back.
+    #[serde(default)]
+    pub restore_from: Option<String>,
     /// Who approved it.
     pub approved_by: Option<String>,
     /// When its latest run began and ended.
@@ -162,6 +181,127 @@ pub struct Backup {
     pub server_version: String,
     /// How to restore it by hand, to be pasted.
     pub restore_instructions: String,
+}
+
+/// A version that was deployed, and whether it could be brought back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restorable {
+    /// The promotion that deployed it.
+    pub promotion: String,
+    /// `FB-…`.
+    pub build: String,
+    /// The feature's name.
+    pub title: String,
+    /// The installation's name.
+    pub installation: String,
+    /// When it was deployed.
+    pub deployed_at: Timestamp,
+    /// Who asked for that.
+    pub requested_by: String,
+    /// Who approved that.
+    pub approved_by: Option<String>,
+    /// Whether it serves now.
+    pub serves: bool,
+    /// Whether its image is still kept; absent where nobody here can see.
+    pub image_kept: Option<bool>,
+    /// Whether its source is still kept; absent where nobody here can see.
+    pub source_kept: Option<bool>,
+    /// The backup with which the data becomes as it was while this version served.
+    pub backup: Option<i64>,
+    /// Whether what was deployed since changed how the database is built; absent where nobody knows.
+    pub schema_changed_since: Option<bool>,
+}
+
+/// What bringing a version back would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollbackPlan {
+    /// The promotion whose version is brought back.
+    pub promotion: String,
+    /// The installation's name.
+    pub installation: String,
+    /// What would be done, for people, in order.
+    pub steps: Vec<String>,
+    /// The backup that is put back, if one is.
+    pub backup: Option<i64>,
+}
+
+/// Asks for a version to be brought back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RollbackRequest {
+    /// The person, who answers for it as well.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// Whether the data is put back, too, as it was before the next deployment.
+    #[serde(default)]
+    pub restore_data: bool,
+}
+
+/// A backup as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupSummary {
+    /// What people call it; grows with every backup.
+    pub id: i64,
+    /// `kept`, `damaged`, `pruned`.
+    pub state: String,
+    /// The installation's name.
+    pub installation: String,
+    /// The promotion before which it was taken.
+    pub promotion: String,
+    /// That promotion's feature.
+    pub title: String,
+    /// When it was taken.
+    pub taken_at: Timestamp,
+    /// The file.
+    pub path: String,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+    /// How far it was proven: `written`, `hashed`, `read_back`, `rehearsed`.
+    pub rung: String,
+    /// When it was last read back whole and found good.
+    pub verified_at: Option<Timestamp>,
+    /// What is wrong with a damaged one, for people.
+    pub problem: Option<String>,
+    /// Never removed, whatever its age.
+    pub pinned: bool,
+}
+
+/// A backup with all that is on record of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupRecord {
+    /// What a list shows.
+    #[serde(flatten)]
+    pub summary: BackupSummary,
+    /// Its SHA-256, hex.
+    pub sha256: String,
+    /// Version of the server it was taken from.
+    pub server_version: String,
+    /// How to restore it by hand, to be pasted.
+    pub restore_instructions: String,
+    /// The last time that somebody had it read again; absent where nobody had.
+    pub verification: Option<ErrandState>,
+}
+
+/// How a job stands that was asked for beside a promotion.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrandState {
+    /// `running`, `done`, `failed`.
+    pub state: String,
+    /// Why it failed, for people.
+    pub reason: Option<String>,
+}
+
+/// Asks for backups that nobody needs any more to be removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PruneRequest {
+    /// Only those of this installation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub installation: Option<String>,
+    /// Whether to say only which would go.
+    #[serde(default)]
+    pub dry_run: bool,
 }
 
 /// One line of a promotion's log.

@@ -20,6 +20,9 @@ pub struct Extracted {
     pub change_set: String,
     /// Hash of everything that goes into the image, hex.
     pub source_hash: String,
+    /// Whether the change set changes how the database is built; absent where nobody looked.
+    #[serde(default)]
+    pub changes_schema: Option<bool>,
 }
 
 /// Left by Image build.
@@ -27,4 +30,11 @@ pub struct Extracted {
 pub struct Built {
     /// The image, by id.
     pub image: String,
+}
+
+/// What an errand about a backup is given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AboutBackup {
+    /// The backup's file, as it stands in the records.
+    pub backup: String,
 }

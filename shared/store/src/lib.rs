@@ -21,6 +21,7 @@ pub mod nudges;
 pub mod outbox;
 pub mod progress;
 pub mod promotions;
+pub mod rollbacks;
 pub mod runs;
 
 use std::time::Duration;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::error::known;
-use crate::{Result, Store, StoreError, Tx};
+use crate::{Result, Store, StoreError, Tx, rollbacks};
 
 /// A promotion to be created, with its change request.
 #[derive(Debug, Clone)]
@@ -56,6 +56,12 @@ pub struct Promotion {
     pub sandbox: Value,
     /// The commit that it started from.
     pub baseline: Option<String>,
+    /// The promotion whose version it brings back; `None` where it ships a feature.
+    pub rolls_back_to: Option<PromotionId>,
+    /// File of the backup that the version shall work with; the data stays as it is without one.
+    pub restore_from: Option<String>,
+    /// Why the change could not wait for a window.
+    pub change_reason: Option<String>,
     /// Where it stands.
     pub status: Status,
     /// Why it stands there.
@@ -120,6 +126,9 @@ struct Row {
     requested_by: String,
     sandbox: Value,
     baseline: Option<String>,
+    rolls_back_to: Option<String>,
+    restore_from: Option<String>,
+    change_reason: Option<String>,
     status: String,
     reason: Option<String>,
     approved_by: Option<String>,
@@ -145,6 +154,12 @@ impl TryFrom<Row> for Promotion {
             requested_by: row.requested_by,
             sandbox: row.sandbox,
             baseline: row.baseline,
+            rolls_back_to: row
+                .rolls_back_to
+                .map(|target| known("promotions.rolls_back_to", &target))
+                .transpose()?,
+            restore_from: row.restore_from,
+            change_reason: row.change_reason,
             status: known("promotions.status", &row.status)?,
             reason: row.reason,
             approved_by: row.approved_by,
@@ -267,6 +282,16 @@ pub async fn about(tx: &mut Tx, id: &PromotionId) -> Result<About> {
         .await?)
 }
 
+/// Whether the promotion brings an earlier version back instead of shipping a feature.
+pub async fn is_rollback(tx: &mut Tx, id: &PromotionId) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"select rolls_back_to is not null as "it!" from promotions where id = $1"#,
+        id.as_str()
+    )
+    .fetch_one(&mut *tx.0)
+    .await?)
+}
+
 /// How long a run of the promotion may take, where its installation says so.
 pub async fn time_limit_seconds(tx: &mut Tx, id: &PromotionId) -> Result<Option<i32>> {
     Ok(sqlx::query_scalar!(
@@ -284,7 +309,8 @@ pub async fn take_next(tx: &mut Tx) -> Result<Option<PromotionId>> {
     let id = sqlx::query_scalar!(
         "select id from promotions p
          where ready_at is not null and status = 'approved'
-               and not exists (select from runs r where r.installation = p.installation and r.phase <> 'finished')
+               and not exists (select from runs r where r.installation = p.installation
+                               and r.phase <> 'finished' and r.plan = 'promotion')
                and not exists (select from promotions q where q.installation = p.installation
                                and q.status = 'approved' and (q.ready_at, q.id) < (p.ready_at, p.id))
          order by ready_at limit 1 for update skip locked"
@@ -329,6 +355,7 @@ pub async fn record_deployment(tx: &mut Tx, id: &PromotionId) -> Result<()> {
     )
     .execute(&mut *tx.0)
     .await?;
+    rollbacks::withdraw_later_products(tx, id).await?;
     sqlx::query!(
         "update installations i set current_promotion = p.id from promotions p
          where p.id = $1 and i.name = p.installation",
@@ -343,6 +370,20 @@ impl Store {
     /// The promotion, if it is on record.
     pub async fn promotion(&self, id: &PromotionId) -> Result<Option<Promotion>> {
         Ok(self.select_promotions(Some(id.as_str()), None).await?.pop())
+    }
+
+    /// What the job of a promotion's run left when it was last done.
+    pub async fn left_by(&self, promotion: &PromotionId, job: Job) -> Result<Option<Value>> {
+        let output = sqlx::query_scalar!(
+            "select j.output from runs r join jobs j on j.run = r.id
+             where r.promotion = $1 and r.plan = 'promotion' and j.job = $2 and j.state = 'succeeded'
+             order by j.sequence desc limit 1",
+            promotion.as_str(),
+            job.as_str(),
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(output.flatten())
     }
 
     /// The promotion that a run belongs to.
@@ -369,7 +410,8 @@ impl Store {
         let rows = sqlx::query_as!(
             Row,
             r#"select p.id, p.build, b.title, p.installation, p.change_request, c.change_type, c.risk,
-                      c.requested_by, p.sandbox, p.baseline, p.status, p.reason, p.approved_by,
+                      c.requested_by, c.reason as change_reason, p.sandbox, p.baseline, p.rolls_back_to,
+                      p.restore_from, p.status, p.reason, p.approved_by,
                       p.created_at as "created_at: jiff_sqlx::Timestamp",
                       p.image, p.downtime_ms, p.kept_database, p.data_note
                from promotions p
@@ -390,7 +432,7 @@ impl Store {
         let row = sqlx::query!(
             r#"select id, created_at as "created_at: jiff_sqlx::Timestamp",
                       finished_at as "finished_at: jiff_sqlx::Timestamp"
-               from runs where promotion = $1 order by created_at desc limit 1"#,
+               from runs where promotion = $1 and plan = 'promotion' order by created_at desc limit 1"#,
             id.as_str(),
         )
         .fetch_optional(&self.pool)

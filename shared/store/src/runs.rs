@@ -1,8 +1,8 @@
-//! Runs: where each promotion stands on its way through the plan.
+//! Runs: where each promotion stands on its way through the plan, and where errands do.
 
 use domain::job::PLAN_VERSION;
 use domain::run::{Cause, Event, Outcome, Phase, Run};
-use domain::{Job, PromotionId};
+use domain::{Job, Plan, PromotionId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -15,13 +15,15 @@ use crate::{Result, Store, StoreError, Tx};
 pub struct Locked {
     /// Its id.
     pub id: Uuid,
-    /// The promotion that it runs.
+    /// What it runs through.
+    pub plan: Plan,
+    /// The promotion that it runs or, an errand, is about.
     pub promotion: PromotionId,
     /// The installation's name.
     pub installation: String,
     /// Where it stands.
     pub run: Run,
-    /// How long it may take in all.
+    /// How long it may take in all; an errand has no such limit, and zero here.
     pub time_limit: std::time::Duration,
     /// The trace it belongs to.
     pub traceparent: Option<String>,
@@ -43,6 +45,7 @@ struct PhaseColumns {
 struct Row {
     promotion: String,
     installation: String,
+    plan: String,
     plan_version: i32,
     phase: String,
     job: Option<String>,
@@ -52,8 +55,17 @@ struct Row {
     cause: Option<Value>,
     outcome: Option<String>,
     outcome_note: Option<String>,
-    time_limit_seconds: i32,
+    time_limit_seconds: Option<i32>,
     traceparent: Option<String>,
+}
+
+/// An errand as people see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Errand {
+    /// Its run.
+    pub id: Uuid,
+    /// How it ended; `None` while it is under way.
+    pub outcome: Option<Outcome>,
 }
 
 /// Writes a new run of the promotion.
@@ -86,6 +98,33 @@ pub async fn insert(
     Ok(())
 }
 
+/// Writes a new errand about the promotion. It has no deadline and holds up nothing.
+pub async fn insert_errand(
+    tx: &mut Tx,
+    id: Uuid,
+    promotion: &PromotionId,
+    run: &Run,
+    input: &Value,
+    traceparent: Option<&str>,
+) -> Result<()> {
+    let columns = to_columns(&run.phase);
+    sqlx::query!(
+        "insert into runs (id, promotion, installation, plan, plan_version, phase, job, attempt, input, traceparent)
+         select $1, p.id, p.installation, 'errand', $3, $4, $5, $6, $7, $8 from promotions p where p.id = $2",
+        id,
+        promotion.as_str(),
+        PLAN_VERSION,
+        columns.phase,
+        columns.job,
+        columns.attempt,
+        input,
+        traceparent,
+    )
+    .execute(&mut *tx.0)
+    .await?;
+    Ok(())
+}
+
 /// The run, locked against everybody else until the transaction ends; `None` if there is none.
 ///
 /// # Errors
@@ -93,7 +132,7 @@ pub async fn insert(
 pub async fn lock(tx: &mut Tx, id: Uuid) -> Result<Option<Locked>> {
     let row = sqlx::query_as!(
         Row,
-        "select promotion, installation, plan_version, phase, job, attempt, strikes, unwind_from, cause, outcome,
+        "select promotion, installation, plan, plan_version, phase, job, attempt, strikes, unwind_from, cause, outcome,
                 outcome_note, time_limit_seconds, traceparent
          from runs where id = $1 for update",
         id,
@@ -157,10 +196,46 @@ impl Store {
         Ok(lock(&mut tx, id).await?.map(|locked| locked.run))
     }
 
+    /// What an errand is about.
+    pub async fn input(&self, id: Uuid) -> Result<Option<Value>> {
+        let input = sqlx::query_scalar!("select input from runs where id = $1", id)
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(input.flatten())
+    }
+
+    /// The latest errand about this that had this job to do.
+    pub async fn latest_errand(
+        &self,
+        promotion: &PromotionId,
+        job: Job,
+        input: &Value,
+    ) -> Result<Option<Errand>> {
+        let id = sqlx::query_scalar!(
+            "select id from runs r where promotion = $1 and plan = 'errand' and input = $3
+                    and exists (select from jobs j where j.run = r.id and j.job = $2)
+             order by created_at desc limit 1",
+            promotion.as_str(),
+            job.as_str(),
+            input,
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(id) = id else { return Ok(None) };
+        let outcome = self.run(id).await?.and_then(|run| match run.phase {
+            Phase::Finished(outcome) => Some(outcome),
+            Phase::Forward { .. }
+            | Phase::Draining { .. }
+            | Phase::Compensating { .. }
+            | Phase::NeedsAttention { .. } => None,
+        });
+        Ok(Some(Errand { id, outcome }))
+    }
+
     /// The promotion's unfinished run, if it has one.
     pub async fn open_run(&self, promotion: &PromotionId) -> Result<Option<Uuid>> {
         let id = sqlx::query_scalar!(
-            "select id from runs where promotion = $1 and phase <> 'finished'",
+            "select id from runs where promotion = $1 and phase <> 'finished' and plan = 'promotion'",
             promotion.as_str()
         )
         .fetch_optional(&self.pool)
@@ -189,11 +264,13 @@ impl Row {
                 value: self.plan_version.to_string(),
             });
         }
+        let limit = self.time_limit_seconds.unwrap_or_default().unsigned_abs();
         Ok(Locked {
             id,
+            plan: known("runs.plan", &self.plan)?,
             promotion: known("runs.promotion", &self.promotion)?,
             installation: self.installation.clone(),
-            time_limit: std::time::Duration::from_secs(self.time_limit_seconds.unsigned_abs().into()),
+            time_limit: std::time::Duration::from_secs(limit.into()),
             traceparent: self.traceparent.clone(),
             run: Run { phase: self.phase()? },
         })
@@ -223,6 +300,8 @@ impl Row {
                 "deployed" => Outcome::Deployed { warning: self.outcome_note.clone() },
                 "refused" => Outcome::Refused(cause()?),
                 "rolled_back" => Outcome::RolledBack(cause()?),
+                "done" => Outcome::Done,
+                "failed" => Outcome::Failed(cause()?),
                 "given_up" => Outcome::GivenUp { cause: cause()?, undo: job()?, reason: note() },
                 other => return Err(StoreError::Unknown { column: "runs.outcome", value: other.to_owned() }),
             })),
@@ -266,6 +345,10 @@ fn to_columns(phase: &Phase) -> PhaseColumns {
         }
         Phase::Finished(Outcome::RolledBack(cause)) => {
             PhaseColumns { outcome: Some("rolled_back"), cause: Some(cause_to_json(cause)), ..over() }
+        }
+        Phase::Finished(Outcome::Done) => PhaseColumns { outcome: Some("done"), ..over() },
+        Phase::Finished(Outcome::Failed(cause)) => {
+            PhaseColumns { outcome: Some("failed"), cause: Some(cause_to_json(cause)), ..over() }
         }
         Phase::Finished(Outcome::GivenUp { cause, undo, reason }) => PhaseColumns {
             job: Some(undo.as_str()),

@@ -78,8 +78,7 @@ pub(crate) async fn measure(world: &World, happened: &Happened) -> Result<Measur
     let alone = |pairs: &[(f64, f64)]| -> Vec<(f64, f64)> {
         pairs.iter().copied().filter(|(from, to)| happened.servers_were_there(*from, *to)).collect()
     };
-    let query =
-        "select extract(epoch from finished_at - created_at)::float8 from runs where finished_at is not null";
+    let query = "select extract(epoch from finished_at - created_at)::float8 from runs where finished_at is not null and plan = 'promotion'";
     let runs = world.records.rows(query, &[]).await?.iter().map(|row| row.get(0)).collect();
     let query = "select downtime_ms::float8 / 1000 from promotions where downtime_ms is not null";
     let downtime = world.records.rows(query, &[]).await?.iter().map(|row| row.get(0)).collect();

@@ -15,8 +15,8 @@
 //! runs as fast as the workers'.
 //!
 //! Faults are bounded per run; deadline, cancellation and what a person decides are free. Nothing else
-//! bounds the search. Left out: two runs at once (an index allows one per installation), which worker
-//! does which job, pauses between tries, jobs' outputs, which supervisor leads.
+//! bounds the search. Left out: two runs at once (an index allows one per installation), errands (one job,
+//! whose tries go as those of Validate do, and nothing to undo), which worker does which job, pauses between tries, jobs' outputs, which supervisor leads.
 //!
 //! Without one of its [`Guard`]s the model must fail, or its success would mean nothing.
 

@@ -48,7 +48,8 @@ const ALWAYS: &[(&str, Condition)] = &[
     (name::ONE_SERVES, |_, state| !(state.world.old_serves() && state.world.new_serves())),
     (name::NOTHING_LEFT, |_, state| match outcome(state) {
         Some(Outcome::RolledBack(_) | Outcome::Refused(_)) => state.world.is_as_before(),
-        Some(Outcome::Deployed { .. } | Outcome::GivenUp { .. }) | None => true,
+        Some(Outcome::Deployed { .. } | Outcome::GivenUp { .. } | Outcome::Done | Outcome::Failed(_))
+        | None => true,
     }),
     (name::NEW_SERVES, |_, state| {
         state.status != Status::Deployed || (state.world.new_serves() && !state.world.old_serves())
@@ -109,7 +110,11 @@ fn outcome(state: &State) -> Option<&Outcome> {
 fn undone(state: &State) -> Option<&Cause> {
     match outcome(state)? {
         Outcome::RolledBack(cause) => Some(cause),
-        Outcome::Deployed { .. } | Outcome::Refused(_) | Outcome::GivenUp { .. } => None,
+        Outcome::Deployed { .. }
+        | Outcome::Refused(_)
+        | Outcome::GivenUp { .. }
+        | Outcome::Done
+        | Outcome::Failed(_) => None,
     }
 }
 
@@ -138,5 +143,7 @@ fn is_truthful(run: &Run, status: Status) -> bool {
         Phase::Finished(Outcome::RolledBack(_)) => status == Status::RolledBack,
         Phase::Finished(Outcome::Refused(Cause::Cancelled { .. })) => status == Status::Cancelled,
         Phase::Finished(Outcome::Refused(_)) => status == Status::Approved,
+        // How errands end, of which there are none here.
+        Phase::Finished(Outcome::Done | Outcome::Failed(_)) => false,
     }
 }

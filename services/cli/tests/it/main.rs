@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
+mod backups;
 mod console;
 mod display;
 mod dlq;
@@ -9,5 +10,6 @@ mod follow;
 mod installations;
 mod promotions;
 mod report;
+mod rollbacks;
 mod sample;
 mod ship;

@@ -7,4 +7,5 @@ mod decisions;
 mod problems;
 mod progress;
 mod ready;
+mod rollbacks;
 mod world;

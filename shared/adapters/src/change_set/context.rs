@@ -57,6 +57,11 @@ pub enum LayError {
         /// What is wrong with it.
         flaw: Flaw,
     },
+    /// A source that was kept is not what it was.
+    #[error(
+        "The source that was kept of this version is no longer what was deployed, so it cannot be brought back."
+    )]
+    Changed,
     /// The sealed set or the machine failed; trying again may help.
     #[error(
         "The feature's source could not be put together; nothing was changed, and trying again may help."
@@ -97,6 +102,27 @@ impl ChangeSet {
             .await
             .context("wait for the build context")?
     }
+}
+
+/// Copies a context that was kept, unchanged, to be the context of another promotion.
+///
+/// # Errors
+/// [`LayError::Changed`] if it is no longer the source with this hash: what was made of it is removed again.
+///
+/// # Idempotency
+/// As [`ChangeSet::lay_over`].
+pub async fn carry_over(
+    kept: &Path,
+    source_hash: &str,
+    context: &Path,
+    stamp: &Stamp,
+) -> Result<Context, LayError> {
+    let carried = ChangeSet::empty().lay_over(kept, context, stamp).await?;
+    if carried.source_hash == source_hash {
+        return Ok(carried);
+    }
+    discard(context).await?;
+    Err(LayError::Changed)
 }
 
 /// Removes a build context and what an interrupted attempt at it left behind.

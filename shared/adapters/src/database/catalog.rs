@@ -211,6 +211,26 @@ pub(super) const SEQUENCES: &str = "
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind = 'S' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
 
+/// Sequences that count upward and never begin anew.
+pub(super) fn ascending() -> String {
+    format!(
+        "{SEQUENCES} AND EXISTS (SELECT FROM pg_sequence s WHERE s.seqrelid = c.oid AND s.seqincrement > 0 AND NOT s.seqcycle)"
+    )
+}
+
+/// Columns of tables with rows of their own, in order: name with schema, and each column with its type.
+pub(super) fn columns() -> String {
+    format!(
+        "SELECT t.name, ARRAY(SELECT format('%I', a.attname) FROM pg_attribute a
+                              WHERE a.attrelid = t.name::regclass AND a.attnum > 0 AND NOT a.attisdropped
+                              ORDER BY a.attnum),
+                ARRAY(SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a
+                      WHERE a.attrelid = t.name::regclass AND a.attnum > 0 AND NOT a.attisdropped
+                      ORDER BY a.attnum)
+         FROM ({TABLES}) AS t(name)"
+    )
+}
+
 /// Number of large objects; whose they are.
 pub(super) const LARGE_OBJECTS: &str = concat!(
     "SELECT count(*), concat_ws(' ', sum(hashtextextended(line, 0)), sum(hashtextextended(line, 1)))

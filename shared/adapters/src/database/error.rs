@@ -54,7 +54,7 @@ pub enum DatabaseError {
         oldest: u32,
     },
     /// The backup would not fit.
-    #[error("The backup needs {} of free space in {}, but only {} are free. Free some space there, or choose another backup folder.", Bytes(*.needed_bytes), folder.display(), Bytes(*.free_bytes))]
+    #[error("The backup needs {} of free space in {}, but only {} are free. Free some space there, or choose another backup folder.{}", Bytes(*.needed_bytes), folder.display(), Bytes(*.free_bytes), Advice(.safest))]
     Space {
         /// What the backup may take, reserve included.
         needed_bytes: u64,
@@ -62,6 +62,20 @@ pub enum DatabaseError {
         free_bytes: u64,
         /// Where the backup was to go.
         folder: PathBuf,
+        /// What is safest to delete there, a sentence.
+        safest: Option<String>,
+    },
+    /// A second copy of the database would not fit beside it.
+    #[error("The disk of the production database ({folder}) has only {} free, but needs {}: room for a second copy of the database, without which a deployment that spoils the data could not be undone. Free some space there.{}", Bytes(*.free_bytes), Bytes(*.needed_bytes), Advice(.safest))]
+    ServerSpace {
+        /// What a second copy takes, reserve included.
+        needed_bytes: u64,
+        /// What is free there.
+        free_bytes: u64,
+        /// The server's folder.
+        folder: String,
+        /// What is safest to delete there, a sentence.
+        safest: Option<String>,
     },
     /// The disk was full before the backup was whole. Nothing is left of it.
     #[error("There is no space left on the disk that holds {}, so the backup could not be finished. Free some space there, or choose another backup folder.", folder.display())]
@@ -71,7 +85,7 @@ pub enum DatabaseError {
     },
     /// No client tools on this machine.
     #[error(
-        "The programs pg_dump and pg_restore are not on this machine (looked in {searched}). Install the PostgreSQL client of version {server}, or set their folder in Slipway's configuration."
+        "The programs pg_dump and pg_restore were not found (looked in {searched}). Install the PostgreSQL client of version {server}, or say in the installation's description where they are: database.tools, or database.docker where the database runs in Docker."
     )]
     ToolsMissing {
         /// The server's major version.
@@ -81,7 +95,7 @@ pub enum DatabaseError {
     },
     /// The client tools cannot read this server.
     #[error(
-        "The newest pg_dump on this machine is version {client}, but the production database runs version {server}, which it cannot back up. Install the PostgreSQL client of version {server}."
+        "The newest pg_dump on this machine is version {client}, but the production database runs version {server}, which it cannot back up. Install the PostgreSQL client of version {server}, or set database.docker in the installation's description where the database runs in Docker."
     )]
     ToolsTooOld {
         /// The newest client's major version.
@@ -106,6 +120,14 @@ pub enum DatabaseError {
         database: String,
         /// What holds it.
         who: String,
+    },
+    /// No copy of the database can be made on its server; another backup can take its place.
+    #[error("The database {database:?} could not be copied on its own server. {source}")]
+    NoCopy {
+        /// Its name.
+        database: String,
+        /// What the server said.
+        source: Box<DatabaseError>,
     },
     /// Another move on the same production database is still running.
     #[error(
@@ -142,6 +164,14 @@ pub enum DatabaseError {
     Failed(#[from] anyhow::Error),
 }
 
+impl DatabaseError {
+    /// What the server said, in its own code, if it was the server that refused.
+    pub(super) fn server_code(&self) -> Option<&SqlState> {
+        let Self::Failed(error) = self else { return None };
+        error.chain().find_map(|cause| cause.downcast_ref::<tokio_postgres::Error>())?.code()
+    }
+}
+
 /// Sorts a failed connection into what a person has to do about it.
 pub(super) fn connect_error(config: &Config, source: tokio_postgres::Error) -> DatabaseError {
     let address = super::address(config);
@@ -160,8 +190,18 @@ pub(super) fn connect_error(config: &Config, source: tokio_postgres::Error) -> D
     }
 }
 
+/// A sentence after others, if there is one.
+struct Advice<'a>(&'a Option<String>);
+
+impl fmt::Display for Advice<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_deref().map_or(Ok(()), |sentence| write!(f, " {sentence}"))
+    }
+}
+
 /// A number of bytes for people, in powers of ten.
-struct Bytes(u64);
+#[derive(Debug, Clone, Copy)]
+pub struct Bytes(pub u64);
 
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::time::{Instant, sleep};
+use tracing::warn;
 
 use super::name::identifier;
 use super::session::Session;
@@ -26,11 +27,32 @@ impl Database {
             .context("let connections into the production database again")?;
         Ok(())
     }
+
+    /// Opens a database that is closed to everybody for as long as `read` takes.
+    pub(super) async fn read_closed<T>(
+        &self,
+        database: &str,
+        read: impl Future<Output = Result<T, DatabaseError>>,
+    ) -> Result<T, DatabaseError> {
+        let client = self.client().await?;
+        let open = client.batch_execute(&allow_statement(database)).await;
+        open.context("open a copy of the production database to read it")?;
+        let read = read.await;
+        let closed = client.batch_execute(&close_statement(database)).await;
+        if let Err(error) = closed {
+            warn!(%error, database, "a copy of the production database was left open");
+        }
+        read
+    }
 }
 
 /// The statement that opens a database.
 pub(super) fn allow_statement(database: &str) -> String {
     format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true", identifier(database))
+}
+
+fn close_statement(database: &str) -> String {
+    format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false", identifier(database))
 }
 
 /// Refuses new sessions, ends the present ones and waits until they are gone.
@@ -39,7 +61,7 @@ pub(super) fn allow_statement(database: &str) -> String {
 /// [`DatabaseError::InUse`] if something cannot be ended. The fence stays up in any case.
 pub(super) async fn fence(session: &Session, database: &str) -> Result<(), DatabaseError> {
     session
-        .batch_execute(&format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false", identifier(database)))
+        .batch_execute(&close_statement(database))
         .await
         .context("keep new connections out of a database")?;
     let deadline = Instant::now() + SESSIONS_END_WITHIN;

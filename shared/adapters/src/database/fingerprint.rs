@@ -97,11 +97,35 @@ impl Fingerprint {
                 differences.push(format!("The sequence {name} stands at {now}, not {before}."));
             }
         }
+        differences.extend(self.differences_in_definitions(now));
+        differences
+    }
+
+    /// Tables whose rows are different in `now`, or that are new in it, by schema and name.
+    pub fn changed_tables(&self, now: &Self) -> BTreeSet<String> {
+        let is_changed = |name: &&String| self.tables.get(*name) != now.tables.get(*name);
+        now.tables.keys().filter(is_changed).cloned().collect()
+    }
+
+    /// As [`Fingerprint::differences`], of definitions alone.
+    pub(super) fn differences_in_definitions(&self, now: &Self) -> Vec<String> {
         let changed = names(&self.schema, &now.schema)
             .into_iter()
             .filter(|kind| self.schema.get(*kind) != now.schema.get(*kind));
-        differences.extend(changed.map(|kind| format!("The definitions of {kind} are different.")));
-        differences
+        changed.map(|kind| format!("The definitions of {kind} are different.")).collect()
+    }
+
+    /// Sequences that are not in `now`, or stand before where they stood, of those that only ever `ascend`.
+    pub(super) fn sequences_lost(&self, now: &Self, ascend: &BTreeSet<String>) -> Vec<String> {
+        let step = |position: &SequencePosition| (position.value, position.is_called);
+        let lost = self.sequences.iter().filter_map(|(name, before)| match now.sequences.get(name) {
+            None => Some(format!("The sequence {name} is gone.")),
+            Some(now) if ascend.contains(name) && step(now) < step(before) => {
+                Some(format!("The sequence {name} stands at {}, not {}.", now.value, before.value))
+            }
+            Some(_) => None,
+        });
+        lost.collect()
     }
 
     /// As [`Fingerprint::differences`], of stored data alone.
@@ -124,7 +148,7 @@ impl Fingerprint {
 
     /// Reads in the session's open transaction, which must be REPEATABLE READ.
     pub(super) async fn read(session: &Session, database: &str) -> Result<Self, DatabaseError> {
-        session.batch_execute(FIXED_SETTINGS).await.context("prepare to read a database")?;
+        fix_settings(session).await?;
         Ok(Self {
             schema: schema(session, database).await?,
             tables: tables(session).await?,
@@ -132,6 +156,16 @@ impl Fingerprint {
             large_objects: large_objects(session).await?,
         })
     }
+}
+
+/// Makes values read the same for the length of the open transaction.
+pub(super) async fn fix_settings(session: &Session) -> Result<(), DatabaseError> {
+    Ok(session.batch_execute(FIXED_SETTINGS).await.context("prepare to read a database")?)
+}
+
+/// Sequences that only ever ascend.
+pub(super) async fn ascending(session: &Session) -> Result<BTreeSet<String>, DatabaseError> {
+    Ok(listed(session, &catalog::ascending()).await?.into_iter().collect())
 }
 
 fn names<'a, T>(before: &'a BTreeMap<String, T>, now: &'a BTreeMap<String, T>) -> BTreeSet<&'a str> {
@@ -186,7 +220,10 @@ async fn tables(session: &Session) -> Result<BTreeMap<String, Contents>, Databas
     Ok(tables)
 }
 
-async fn sequences(session: &Session) -> Result<BTreeMap<String, SequencePosition>, DatabaseError> {
+/// Where all sequences stand.
+pub(super) async fn sequences(
+    session: &Session,
+) -> Result<BTreeMap<String, SequencePosition>, DatabaseError> {
     let mut sequences = BTreeMap::new();
     for name in listed(session, catalog::SEQUENCES).await? {
         let row = session

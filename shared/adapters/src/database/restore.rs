@@ -8,19 +8,23 @@
 //! Before 3 the production database is untouched; after it, all is done. There is no between.
 
 use anyhow::{Context, anyhow};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::fence::{allow_statement, fence};
+use super::kept::comment_statement;
 use super::name::{derived, identifier};
+use super::program::Sink;
 use super::properties::Properties;
 use super::session::Session;
 use super::snapshot::drop_database;
-use super::tools::{self, connection_string};
+use super::tools::connection_string;
 use super::{Database, DatabaseError, Dump};
 
-/// Restores several tables at once; more gains little on the machines that this runs on.
-const RESTORE_JOBS: &str = "--jobs=2";
+/// Restores several tables at once, as far as it can look around in the archive; more gains little on the
+/// machines that this runs on.
+const RESTORE_JOBS: &[&str] = &["--jobs=2"];
 
 /// What to restore from.
 #[derive(Debug, Clone, Copy)]
@@ -79,7 +83,7 @@ impl Database {
         Ok(self.exists(&name).await?.then_some(name))
     }
 
-    fn failed_name(&self, promotion: &str) -> String {
+    pub(super) fn failed_name(&self, promotion: &str) -> String {
         derived(self.name(), "failed", promotion)
     }
 
@@ -110,30 +114,42 @@ impl Database {
     }
 
     /// Makes a database from the backup file; returns its name.
-    async fn rebuild(
+    pub(super) async fn rebuild(
         &self,
         session: &Session,
         promotion: &str,
         dump: &Dump,
     ) -> Result<String, DatabaseError> {
+        let copy = derived(self.name(), "restore", promotion);
+        self.rebuild_as(session, &copy, dump).await?;
+        self.analyze(&copy).await?;
+        Ok(copy)
+    }
+
+    /// Makes the database `copy` from the backup file, with the rows that were backed up.
+    pub(super) async fn rebuild_as(
+        &self,
+        session: &Session,
+        copy: &str,
+        dump: &Dump,
+    ) -> Result<(), DatabaseError> {
         if dump.database != self.name() {
             return Err(anyhow!("the backup is of the database {:?}", dump.database).into());
         }
         let properties = dump.properties()?;
         self.verify(dump).await?;
-        let copy = derived(self.name(), "restore", promotion);
-        drop_database(session, &copy).await?;
+        drop_database(session, copy).await?;
         session
-            .batch_execute(&properties.create_statement(&copy))
+            .batch_execute(&properties.create_statement(copy))
             .await
             .context("make an empty database for the backup")?;
-        let filled = self.fill(session, &copy, dump, &properties).await;
+        let filled = self.fill(session, copy, dump, &properties).await;
         if filled.is_err()
-            && let Err(error) = drop_database(session, &copy).await
+            && let Err(error) = drop_database(session, copy).await
         {
             warn!(%error, "a half-restored database was left behind");
         }
-        filled.map(|()| copy)
+        filled
     }
 
     async fn fill(
@@ -143,20 +159,19 @@ impl Database {
         dump: &Dump,
         properties: &Properties,
     ) -> Result<(), DatabaseError> {
-        let mut command = self.command(&self.tools().await?.pg_restore);
-        command
-            .args(["--exit-on-error", RESTORE_JOBS, "--dbname"])
-            .arg(connection_string(copy))
-            .arg("--")
-            .arg(&dump.path);
-        tools::run(command).await.context("restore the backup")?;
+        let pg_restore = self.tools().await?.pg_restore;
+        self.program_at_server(&pg_restore, &format!("restore {copy}"))
+            .args(["--exit-on-error", "--dbname", &connection_string(copy)])
+            .archive(&dump.path, RESTORE_JOBS)
+            .verdict(Sink::Nothing)
+            .await?
+            .context("restore the backup")?;
 
         let differences = dump.fingerprint.differences_in_rows(&self.fingerprint(copy).await?);
         if !differences.is_empty() {
-            let differences = differences.join(" ");
-            return Err(anyhow!("the restored data is not what was backed up: {differences}").into());
+            let reason = format!("the restored data is not what was backed up: {}", differences.join(" "));
+            return Err(DatabaseError::Damaged { path: dump.path.clone(), reason });
         }
-        self.analyze(copy).await?;
         session
             .batch_execute(&properties.apply_statements(copy))
             .await
@@ -172,7 +187,15 @@ impl Database {
         Ok(analyzed.context("collect the restored database's statistics")?)
     }
 
-    async fn swap(&self, session: &Session, earlier: &str, failed: &str) -> Result<(), DatabaseError> {
+    pub(super) async fn swap(
+        &self,
+        session: &Session,
+        earlier: &str,
+        failed: &str,
+    ) -> Result<(), DatabaseError> {
+        // What is removed for its age some day has to bear its age.
+        let comment = self.is_failed_copy(failed).then(|| comment_statement(failed, Timestamp::now()));
+        let comment = comment.unwrap_or_default();
         let (production, earlier, failed) =
             (identifier(self.name()), identifier(earlier), identifier(failed));
         session
@@ -181,6 +204,7 @@ impl Database {
                  ALTER DATABASE {production} RENAME TO {failed};
                  ALTER DATABASE {earlier} RENAME TO {production};
                  ALTER DATABASE {production} WITH ALLOW_CONNECTIONS true;
+                 {comment}
                  COMMIT"
             ))
             .await
@@ -189,7 +213,7 @@ impl Database {
     }
 
     /// Opens the production database again and says how things stand.
-    async fn not_restored(&self, error: DatabaseError) -> DatabaseError {
+    pub(super) async fn not_restored(&self, error: DatabaseError) -> DatabaseError {
         let database = self.name().to_owned();
         let source = Box::new(error);
         match self.unfence().await {

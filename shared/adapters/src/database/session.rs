@@ -52,13 +52,18 @@ impl Database {
     /// The server ends a statement even if its client vanished and keeps the lock that long; so
     /// whoever gets the lock finds no half-done copy still growing.
     pub(super) async fn exclusive(&self) -> Result<Session, DatabaseError> {
+        self.holding("slipway ").await
+    }
+
+    /// As [`Database::exclusive`], for moves of one kind that may run beside all others.
+    pub(super) async fn holding(&self, kind: &str) -> Result<Session, DatabaseError> {
         let session = Session::open(&self.config).await?;
         session
             .batch_execute("SET lock_timeout = '60s'; SET statement_timeout = 0")
             .await
             .context("set up a connection")?;
         let locked = session
-            .execute("SELECT pg_advisory_lock(hashtextextended('slipway ' || $1, 0))", &[&self.name()])
+            .execute("SELECT pg_advisory_lock(hashtextextended($1 || $2, 0))", &[&kind, &self.name()])
             .await;
         match locked {
             Ok(_) => Ok(session),

@@ -2,12 +2,13 @@
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
+use tokio_postgres::error::SqlState;
 
 use super::fence::fence;
 use super::name::{derived, identifier};
 use super::properties::Properties;
 use super::session::Session;
-use super::{Database, DatabaseError};
+use super::{Database, DatabaseError, Fingerprint};
 
 /// A copy of the production database on the same server, closed to everybody.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,9 @@ impl Database {
     /// Copies the production database as it is now, for [`Database::restore`]. Ends every session in it;
     /// it is open again when this returns, with or without an error.
     ///
+    /// # Errors
+    /// [`DatabaseError::NoCopy`] if this user may not make one or there is no room; another try gives the same.
+    ///
     /// # Idempotency
     /// A copy of the same promotion is taken as it is. There are no halves: the server shows a
     /// copy only once it is whole.
@@ -35,7 +39,7 @@ impl Database {
         let copied = self.copy(&session, &copy).await;
         let opened = self.unfence().await;
         session.close().await;
-        copied.and(opened)?;
+        copied.map_err(|error| self.no_copy(error)).and(opened)?;
         Ok(Snapshot { size_bytes: self.size_of(&copy).await?, database: copy })
     }
 
@@ -48,7 +52,23 @@ impl Database {
         dropped.and(self.unfence().await)
     }
 
-    pub(super) fn snapshot_name(&self, promotion: &str) -> String {
+    /// The exact contents of the promotion's snapshot: the production database as it was at the stop. Nobody
+    /// but us uses the copy, though it can be entered while it is read.
+    pub async fn snapshot_fingerprint(&self, promotion: &str) -> Result<Fingerprint, DatabaseError> {
+        let copy = self.snapshot_name(promotion);
+        self.read_closed(&copy, self.fingerprint(&copy)).await
+    }
+
+    fn no_copy(&self, error: DatabaseError) -> DatabaseError {
+        let impossible = [SqlState::INSUFFICIENT_PRIVILEGE, SqlState::DISK_FULL];
+        if error.server_code().is_some_and(|code| impossible.contains(code)) {
+            return DatabaseError::NoCopy { database: self.name().to_owned(), source: Box::new(error) };
+        }
+        error
+    }
+
+    /// The name of the promotion's snapshot, whether it is there or not.
+    pub fn snapshot_name(&self, promotion: &str) -> String {
         derived(self.name(), "pre", promotion)
     }
 

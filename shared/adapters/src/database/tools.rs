@@ -1,21 +1,22 @@
-//! The Postgres client programs: finding a fitting pair and running them.
+//! The Postgres client programs: finding a fitting pair, and their way to the server.
 
 use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
-use tokio::process::Command;
 use tokio_postgres::config::{Host, SslMode};
 
+use super::container::DatabaseContainer;
+use super::program::{Backends, Program, Sink};
 use super::{Database, DatabaseError, Version};
 
 /// Where Debian keeps the programs of each major version side by side.
 const VERSIONED: &str = "/usr/lib/postgresql";
 
-/// How much of a program's complaint is kept: its end says what stopped it.
-const COMPLAINT_LINES: usize = 20;
+/// Where the official images and Debian keep the server's socket.
+const SOCKET_FOLDER: &str = "/var/run/postgresql";
 
 /// One client program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,85 +36,144 @@ pub struct ToolsReport {
     pub pg_restore: Tool,
 }
 
+/// The container that the server runs in, and where it listens there.
+#[derive(Debug, Clone)]
+pub(super) struct Inside {
+    pub(super) container: DatabaseContainer,
+    pub(super) host: String,
+    pub(super) port: String,
+}
+
 impl Database {
-    /// The client programs to use: of the server's own version if there are any, else of the
-    /// next newer one.
+    /// Takes the client programs of the container that the server runs in, which fit it exactly, instead of
+    /// this machine's.
+    ///
+    /// # Errors
+    /// The server cannot be asked where it listens.
+    pub async fn in_container(self, container: DatabaseContainer) -> Result<Self, DatabaseError> {
+        let client = self.client().await?;
+        // What only a superuser may read is not shown to others, where asking for it would be an error.
+        let row = client
+            .query_one(
+                "SELECT current_setting('listen_addresses'), host(inet_server_addr()), current_setting('port'),
+                        (SELECT setting FROM pg_settings WHERE name = 'unix_socket_directories')",
+                &[],
+            )
+            .await
+            .context("ask the server where it listens")?;
+        let [listens, reached_at, sockets]: [Option<String>; 3] = [row.get(0), row.get(1), row.get(3)];
+        let host = host_inside(listens.as_deref(), reached_at, sockets.as_deref());
+        let inside = Inside { container, host, port: row.get(2) };
+        Ok(Self { inside: Some(inside.into()), ..self })
+    }
+
+    /// The client programs to use: those of the server's container where it is known; else of the server's own
+    /// version if there are any here, else of the next newer one.
     ///
     /// # Errors
     /// [`DatabaseError::ToolsMissing`] and [`DatabaseError::ToolsTooOld`] need a person.
     pub async fn tools(&self) -> Result<ToolsReport, DatabaseError> {
         let server = self.server_version().await?.major;
-        let folders = match &self.tools_folder {
-            Some(folder) => vec![folder.to_path_buf()],
-            None => usual_folders(),
+        let (found, searched) = match &self.inside {
+            Some(inside) => (vec![self.report(Path::new("")).await?], inside.container.name().to_owned()),
+            None => self.found_here().await?,
         };
-        let mut found = Vec::new();
-        for folder in &folders {
-            found.extend(report(folder).await);
-        }
+        let mut found: Vec<_> = found.into_iter().flatten().collect();
         found.sort_by_key(|it| it.pg_dump.version.major);
         let newest = found.last().map(|it| it.pg_dump.version.major);
         let fitting = found.into_iter().find(|it| it.pg_dump.version.major >= server);
         match (fitting, newest) {
             (Some(report), _) => Ok(report),
             (None, Some(client)) => Err(DatabaseError::ToolsTooOld { client, server }),
-            (None, None) => Err(DatabaseError::ToolsMissing { server, searched: searched(&folders) }),
+            (None, None) => Err(DatabaseError::ToolsMissing { server, searched }),
         }
     }
 
-    /// A command that reaches the server. The password goes by the environment, where only this
-    /// user's processes see it; nothing of our own environment that could mislead it gets through.
-    pub(super) fn command(&self, tool: &Tool) -> Command {
+    async fn found_here(&self) -> Result<(Vec<Option<ToolsReport>>, String), DatabaseError> {
+        let folders = match &self.tools_folder {
+            Some(folder) => vec![folder.to_path_buf()],
+            None => usual_folders(),
+        };
+        let mut found = Vec::new();
+        for folder in &folders {
+            found.push(self.report(folder).await?);
+        }
+        let searched: Vec<_> = folders.iter().map(|it| it.display().to_string()).collect();
+        Ok((found, searched.join(", ")))
+    }
+
+    /// The pair in this folder, if both are there and answer.
+    async fn report(&self, folder: &Path) -> Result<Option<ToolsReport>, DatabaseError> {
+        let [pg_dump, pg_restore] =
+            [self.tool(folder.join("pg_dump")).await?, self.tool(folder.join("pg_restore")).await?];
+        Ok(pg_dump.zip(pg_restore).map(|(pg_dump, pg_restore)| ToolsReport { pg_dump, pg_restore }))
+    }
+
+    async fn tool(&self, path: PathBuf) -> Result<Option<Tool>, DatabaseError> {
+        let mut text = Vec::new();
+        let ended = self.place(&path, None).args(["--version"]).end(Sink::Text(&mut text)).await;
+        let ended = match (ended, &self.inside) {
+            (Err(error), Some(_)) => return Err(error),
+            // A file of that name here need not be a program.
+            (ended, _) => ended.ok().flatten(),
+        };
+        let version = ended.and_then(|_| parse_version(String::from_utf8_lossy(&text).trim()));
+        Ok(version.map(|version| Tool { path, version }))
+    }
+
+    /// A client program that works on files alone.
+    pub(super) fn program(&self, tool: &Tool) -> Program {
+        self.place(&tool.path, None)
+    }
+
+    /// A client program that reaches the server. The password goes by the environment, where only its user's
+    /// processes see it. `work` stands for what a repeat would do again.
+    pub(super) fn program_at_server(&self, tool: &Tool, work: &str) -> Program {
         let config = &self.config;
-        let mut command = Command::new(&tool.path);
-        command
-            .env_clear()
-            .envs(
-                ["PATH", "HOME", "LD_LIBRARY_PATH"]
-                    .iter()
-                    .filter_map(|name| std::env::var_os(name).map(|value| (*name, value))),
-            )
-            .envs([("LC_ALL", "C"), ("PGAPPNAME", "slipway"), ("PGCONNECT_TIMEOUT", "10")])
-            .env("PGHOST", hosts(config))
-            .env("PGPORT", ports(config))
-            .env("PGSSLMODE", ssl_mode(config))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
+        let backends = self.inside.as_ref().map(|_| Backends::of(config, work));
+        let name = backends.as_ref().map_or("slipway", Backends::name).to_owned();
+        let (host, port) = match self.inside.as_deref() {
+            Some(inside) => (inside.host.clone(), inside.port.clone()),
+            None => (hosts(config), ports(config)),
+        };
+        let mut program = self
+            .place(&tool.path, backends)
+            .env("PGAPPNAME", name)
+            .env("PGHOST", host)
+            .env("PGPORT", port)
+            .env("PGSSLMODE", ssl_mode(config));
         if let Some(user) = config.get_user() {
-            command.env("PGUSER", user);
+            program = program.env("PGUSER", user);
         }
         if let Some(password) = config.get_password() {
-            use std::os::unix::ffi::OsStrExt;
-            command.env("PGPASSWORD", OsStr::from_bytes(password));
+            program = program.env("PGPASSWORD", OsStr::from_bytes(password));
         }
-        command
+        program
     }
+
+    fn place(&self, program: &Path, backends: Option<Backends>) -> Program {
+        match self.inside.as_deref() {
+            Some(inside) => Program::inside(&inside.container, program, backends),
+            None => Program::here(program),
+        }
+    }
+}
+
+/// Where a program beside the server reaches it: at the machine's own address if it listens there, else where
+/// it was reached, else at its socket.
+fn host_inside(listens: Option<&str>, reached_at: Option<String>, sockets: Option<&str>) -> String {
+    let is_own = |it: &str| matches!(it.trim(), "*" | "0.0.0.0" | "localhost" | "127.0.0.1");
+    if listens.is_some_and(|it| it.split(',').any(is_own)) {
+        return "127.0.0.1".to_owned();
+    }
+    let socket = sockets.and_then(|it| it.split(',').next()).map(str::trim).filter(|it| !it.is_empty());
+    reached_at.unwrap_or_else(|| socket.unwrap_or(SOCKET_FOLDER).to_owned())
 }
 
 /// The connection string for one database; a plain name could be taken for a connection string.
 pub(super) fn connection_string(database: &str) -> String {
     let escaped = database.replace('\\', r"\\").replace('\'', r"\'");
     format!("dbname='{escaped}'")
-}
-
-/// Runs a program to its end.
-pub(super) async fn run(mut command: Command) -> anyhow::Result<()> {
-    let program = command.as_std().get_program().display().to_string();
-    let output = command.output().await.with_context(|| format!("start {program}"))?;
-    succeeded(&program, output.status, &output.stderr)
-}
-
-/// Turns a program's end into an error that carries its last words.
-pub(super) fn succeeded(program: &str, status: ExitStatus, stderr: &[u8]) -> anyhow::Result<()> {
-    if status.success() {
-        return Ok(());
-    }
-    let stderr = String::from_utf8_lossy(stderr);
-    let lines: Vec<_> = stderr.lines().collect();
-    let last = &lines[lines.len().saturating_sub(COMPLAINT_LINES)..];
-    bail!("{program} ended with {status}: {}", last.join("\n"))
 }
 
 /// Hosts for people's shells and for the client programs, as `PGHOST` wants them.
@@ -148,29 +208,30 @@ fn usual_folders() -> Vec<PathBuf> {
     versioned.chain(std::env::split_paths(&path)).collect()
 }
 
-fn searched(folders: &[PathBuf]) -> String {
-    let folders: Vec<_> = folders.iter().map(|it| it.display().to_string()).collect();
-    folders.join(", ")
-}
-
-/// The pair in this folder, if both are there and answer.
-async fn report(folder: &Path) -> Option<ToolsReport> {
-    Some(ToolsReport {
-        pg_dump: tool(folder.join("pg_dump")).await?,
-        pg_restore: tool(folder.join("pg_restore")).await?,
-    })
-}
-
-async fn tool(path: PathBuf) -> Option<Tool> {
-    let output = Command::new(&path).arg("--version").kill_on_drop(true).output().await.ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    let version = parse_version(text.trim())?;
-    Some(Tool { path, version })
-}
-
 /// Reads `pg_dump (PostgreSQL) 15.18 (Debian …)`.
 fn parse_version(text: &str) -> Option<Version> {
     let (_, version) = text.split_once("(PostgreSQL) ")?;
     let digits = version.split(|it: char| !it.is_ascii_digit()).next()?;
     Some(Version { major: digits.parse().ok()?, text: version.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_beside_the_server_takes_the_shortest_way() {
+        let cases = [
+            (Some("*"), Some("172.17.0.2"), None, "127.0.0.1"),
+            (Some("10.0.0.5, localhost"), None, None, "127.0.0.1"),
+            (Some("172.17.0.2"), Some("172.17.0.2"), Some("/tmp"), "172.17.0.2"),
+            (Some(""), None, Some("/run/db, /tmp"), "/run/db"),
+            (Some(""), None, Some(""), SOCKET_FOLDER),
+            (None, None, None, SOCKET_FOLDER),
+        ];
+        for (listens, reached_at, sockets, expected) in cases {
+            let host = host_inside(listens, reached_at.map(str::to_owned), sockets);
+            assert_eq!(host, expected, "{listens:?} {reached_at:?} {sockets:?}");
+        }
+    }
 }

@@ -5,19 +5,27 @@
 //! 1. `build` makes an image that bears the release's labels;
 //! 2. `prepare` secures the running image, records the running container's specification and
 //!    creates its successor beside it;
-//! 3. `stop_old`, `start_new`: the only time without service;
+//! 3. `stop_old`, `start_new`: the only time without service, so what can be done before or after is
+//!    done there; a migrate command runs in a container of its own between the two;
 //! 4. `finish` removes the predecessor, or `stop_new`, `start_old` bring it back.
 //!
 //! Containers are addressed by id, since names move. State is what the engine says: every move
 //! inspects, then does what is missing. Volumes of the application are never removed.
 
 mod build;
-mod connection;
+mod compose;
+pub(crate) mod connection;
 mod container;
 mod install;
+mod kept;
+mod leftovers;
+mod migrate;
 mod moves;
+mod neighbour;
 mod record;
 mod retention;
+mod revival;
+mod room;
 mod specification;
 mod swap;
 
@@ -33,15 +41,19 @@ use self::connection::{CALL_LIMIT, Engine, within};
 use self::container::Container;
 use self::record::Records;
 use super::Instance;
+use super::notes::Notes;
 
 /// Labels that Slipway puts on images and containers, all under one prefix.
 mod label {
     pub(super) const PREFIX: &str = "slipway.";
     pub(super) const BUILD: &str = "slipway.build";
+    pub(super) const COMPOSE_TAG: &str = "slipway.compose-tag";
     pub(super) const INSTALLATION: &str = "slipway.installation";
+    pub(super) const MIGRATE: &str = "slipway.migrate";
     pub(super) const PROMOTION: &str = "slipway.promotion";
     pub(super) const SOURCE: &str = "slipway.source";
     pub(super) const SPECIFICATION: &str = "slipway.specification";
+    pub(super) const STANDS_FOR: &str = "slipway.stands-for";
 }
 
 /// Which engine, which container, and where to keep what a rollback needs.
@@ -58,6 +70,9 @@ pub struct DockerSettings {
     /// How long the application may take to stop before it is killed.
     #[serde(default = "stop_timeout_default")]
     pub stop_timeout_seconds: u32,
+    /// Program and arguments that bring the data up to date, run once in the new image before it is started.
+    #[serde(default)]
+    pub migrate: Vec<String>,
     /// Folder for saved specifications; they hold secrets and are readable by the owner alone.
     pub state_dir: PathBuf,
     /// Most memory that one step of a build may use.
@@ -79,6 +94,7 @@ pub struct Docker {
     engine: Engine,
     records: Records,
     settings: Arc<DockerSettings>,
+    notes: Notes,
 }
 
 impl Docker {
@@ -87,7 +103,11 @@ impl Docker {
     pub fn connect(settings: DockerSettings) -> Result<Self> {
         let engine = Engine::at(settings.host.as_deref())?;
         let records = Records::new(&settings.state_dir);
-        Ok(Self { engine, records, settings: Arc::new(settings) })
+        Ok(Self { engine, records, settings: Arc::new(settings), notes: Notes::default() })
+    }
+
+    pub(super) fn telling(self, notes: Notes) -> Self {
+        Self { notes, ..self }
     }
 
     pub(super) async fn version(&self) -> Result<String> {
@@ -136,6 +156,11 @@ impl Docker {
     /// Name under which the predecessor waits.
     fn old_name(&self, promotion: &str) -> String {
         format!("{}--old-{}", self.settings.container, promotion.to_lowercase())
+    }
+
+    /// Name of the container that runs the migrate command.
+    fn migrate_name(&self, promotion: &str) -> String {
+        format!("{}--migrate-{}", self.settings.container, promotion.to_lowercase())
     }
 
     /// Tag of the image built for the promotion.

@@ -20,6 +20,9 @@ mod control;
 mod identity;
 mod instance;
 mod keeper;
+mod kept;
+mod migrate;
+mod one_shot;
 mod record;
 mod release;
 mod settings;
@@ -39,7 +42,8 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use tokio::{process::Command, sync::mpsc::UnboundedSender};
 
-use super::{BuildError, Instance, Release, StartError, Swap};
+use super::notes::Notes;
+use super::{BuildError, End, Instance, Release, StartError, Swap};
 use instance::{InstanceFolder, Specification};
 use release::Releases;
 
@@ -50,6 +54,7 @@ const BASE: &str = "base";
 #[derive(Debug, Clone)]
 pub struct Process {
     settings: ProcessSettings,
+    notes: Notes,
 }
 
 /// What served before a promotion.
@@ -57,6 +62,9 @@ pub struct Process {
 struct Previous {
     instance: String,
     release: String,
+    /// To make it anew where its folder is gone.
+    #[serde(default)]
+    specification: Option<Specification>,
 }
 
 impl Process {
@@ -68,7 +76,11 @@ impl Process {
         }
         // Processes are found again by their folder's path, so it has to be the same for everybody.
         settings.root = fs::canonicalize(&settings.root).context("find the runtime's folder")?;
-        Ok(Self { settings })
+        Ok(Self { settings, notes: Notes::default() })
+    }
+
+    pub(super) fn telling(self, notes: Notes) -> Self {
+        Self { notes, ..self }
     }
 
     /// Brings the application up: the version that bears its name, or else a first one made from `source`.
@@ -156,6 +168,7 @@ impl Process {
             Some(previous) => previous,
             None => self.mark_live(&mark, &new).await?,
         };
+        self.remove_leftovers(&previous.instance, &new).await?;
         self.create_instance(&new, image).await?;
         Ok(Swap {
             promotion: release.promotion.clone(),
@@ -163,6 +176,7 @@ impl Process {
             old_image: previous.release,
             new,
             new_image: image.to_owned(),
+            warm: false,
         })
     }
 
@@ -184,15 +198,28 @@ impl Process {
 
     pub(super) async fn start_old(&self, swap: &Swap) -> Result<()> {
         let folder = self.folder(&swap.old)?;
-        ensure!(folder.specification()?.is_some(), "version {} is gone", swap.old);
         // The disk may be full by now.
         self.folder(&swap.new)?.free_reserve()?;
+        if folder.specification()?.is_none() {
+            self.make_anew(swap, &folder)?;
+        }
         self.point_live_to(&swap.old)?;
         control::start(&folder, self.keeper()).await
     }
 
-    pub(super) async fn start_new(&self, swap: &Swap) -> Result<(), StartError> {
-        let ended = self.try_start_new(&swap.new).await;
+    pub(super) async fn old(&self, swap: &Swap) -> Result<Option<Instance>> {
+        self.instance(&swap.old).await
+    }
+
+    pub(super) async fn start_new(
+        &self,
+        swap: &Swap,
+        answered: impl Future<Output = ()> + Send,
+    ) -> Result<(), StartError> {
+        if let Some(end) = self.migrate(&swap.new).await.map_err(StartError::Unavailable)? {
+            return Err(StartError::Migration(end));
+        }
+        let ended = self.try_start_new(&swap.new, answered).await;
         match ended.map_err(StartError::Unavailable)? {
             Some(end) => Err(StartError::Exited(end)),
             None => Ok(()),
@@ -260,12 +287,43 @@ impl Process {
     }
 
     /// Starts the new instance under the application's name; tells how it ended if it did so at once.
-    async fn try_start_new(&self, id: &str) -> Result<Option<String>> {
+    async fn try_start_new(
+        &self,
+        id: &str,
+        answered: impl Future<Output = ()> + Send,
+    ) -> Result<Option<End>> {
         let folder = self.folder(id)?;
         ensure!(folder.specification()?.is_some(), "version {id} is gone");
         self.point_live_to(id)?;
         control::start(&folder, self.keeper()).await?;
-        control::ended_at_once(&folder).await
+        control::ended_at_once(&folder, answered).await
+    }
+
+    /// Makes the old instance's folder again from what was written down about it.
+    fn make_anew(&self, swap: &Swap, folder: &InstanceFolder) -> Result<()> {
+        let previous: Option<Previous> = record::read(&self.mark(&plain(&swap.promotion)?))?;
+        let saved = previous.filter(|it| it.instance == swap.old).and_then(|it| it.specification);
+        let saved = saved.with_context(|| format!("version {} is gone", swap.old))?;
+        self.notes.tell("the old version's folder is gone; it is made anew as it was");
+        folder.create(&saved)
+    }
+
+    /// Removes what earlier promotions have left: only one is under way at a time, so all others are over.
+    async fn remove_leftovers(&self, old: &str, new: &str) -> Result<()> {
+        let live = self.live_id()?;
+        for instance in self.instances()? {
+            let id = &instance.id;
+            if id == old || id == new || live.as_deref() == Some(id) {
+                continue;
+            }
+            if instance.running {
+                self.notes.tell(format!("version {id} runs beside the application and is left alone"));
+                continue;
+            }
+            self.notes.tell(format!("version {id}, left by an earlier promotion, is removed"));
+            self.remove_instance(id).await?;
+        }
+        Ok(())
     }
 
     /// Writes down what serves now.
@@ -274,7 +332,8 @@ impl Process {
         let live =
             live.with_context(|| format!("no version of {} is there to be replaced", self.settings.name))?;
         ensure!(live.id != new, "version {new} serves already");
-        let previous = Previous { instance: live.id, release: live.image };
+        let specification = self.folder(&live.id)?.specification()?;
+        let previous = Previous { instance: live.id, release: live.image, specification };
         record::write(mark, &previous)?;
         Ok(previous)
     }

@@ -2,9 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod container;
 mod dump;
+mod failures;
 mod fingerprint;
+mod kept;
+mod known_failings;
+mod put_back;
 mod random;
+mod rehearsal;
 mod restore;
 mod shop;
 mod snapshot;
@@ -242,6 +248,15 @@ async fn the_tools_found_can_read_the_server() {
     let tools = world.database.tools().await.unwrap();
     assert!(tools.pg_dump.version.major >= server.major);
     assert_eq!(tools.pg_dump.version, tools.pg_restore.version);
+}
+
+#[tokio::test]
+async fn the_room_for_a_second_copy_is_seen_by_whoever_may_see_it() {
+    let world = World::shop().await;
+    let room = world.database.check_room_for_copy().await.unwrap().unwrap();
+    assert!(room.needed_bytes > world.database.size_bytes().await.unwrap(), "{room:?}");
+    assert!(room.free_bytes >= room.needed_bytes, "{room:?}");
+    assert_eq!(world.as_owner().await.check_room_for_copy().await.unwrap(), None);
 }
 
 #[tokio::test]

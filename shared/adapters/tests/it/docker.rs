@@ -2,11 +2,18 @@
 //! volumes there and removes them.
 
 mod build;
+mod compose;
 mod convergence;
 mod failure;
 mod fidelity;
+mod known_failings;
+mod leftovers;
+mod migrate;
+mod neighbour;
 mod output;
 mod retention;
+mod revival;
+mod room;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,7 +23,7 @@ use adapters::runtime::{BuildError, Docker, DockerSettings, Release, Runtime, Sw
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 const MISSING: &str = "SLIPWAY_TEST_DOCKER_HOST is not set: run `cargo xtask test`, which starts the servers";
 
@@ -47,6 +54,14 @@ impl Site {
         site.create(&site.name, request).await;
         site.post(&format!("/containers/{}/start", site.name), json!({})).await;
         site
+    }
+
+    /// The same application with settings that differ, and what its moves tell.
+    fn with(&self, adjust: impl FnOnce(&mut DockerSettings)) -> (Runtime, UnboundedReceiver<String>) {
+        let mut settings = settings(&self.host, &self.name, self.dir.path());
+        adjust(&mut settings);
+        let (log, told) = unbounded_channel();
+        (Runtime::Docker(Docker::connect(settings).expect("settings")).telling(log), told)
     }
 
     fn state_dir(&self) -> PathBuf {
@@ -256,16 +271,20 @@ async fn clean(http: &reqwest::Client, name: &str) {
 }
 
 fn runtime(host: &str, name: &str, dir: &Path) -> Runtime {
-    let settings = DockerSettings {
+    Runtime::Docker(Docker::connect(settings(host, name, dir)).expect("settings"))
+}
+
+fn settings(host: &str, name: &str, dir: &Path) -> DockerSettings {
+    DockerSettings {
         host: Some(host.to_owned()),
         container: name.to_owned(),
         image: name.to_owned(),
         stop_timeout_seconds: 3,
+        migrate: Vec::new(),
         state_dir: dir.join("state"),
         build_memory_bytes: Some(3 << 30),
         build_millicpus: Some(1500),
-    };
-    Runtime::Docker(Docker::connect(settings).expect("settings"))
+    }
 }
 
 fn client(host: &str) -> reqwest::Client {
@@ -307,6 +326,16 @@ fn probe() -> &'static Path {
 fn free_port() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("port");
     listener.local_addr().expect("port").port().to_string()
+}
+
+/// What was told so far, as one text.
+fn heard(told: &mut UnboundedReceiver<String>) -> String {
+    let mut text = String::new();
+    while let Ok(line) = told.try_recv() {
+        text += &line;
+        text.push('\n');
+    }
+    text
 }
 
 /// Waits for a level.

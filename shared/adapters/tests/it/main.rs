@@ -6,3 +6,4 @@ mod change_set;
 mod database;
 mod docker;
 mod process;
+mod watch;

@@ -4,5 +4,6 @@
 
 mod builds;
 mod deaths;
+mod migrations;
 mod swaps;
 mod world;

@@ -6,7 +6,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{Cause, Effect, Event, Ignored, Outcome, Phase, Run, Transition, lost_sentence};
-use crate::job::{Job, PLAN};
+use crate::job::{Job, Plan};
 use crate::promotion::Status;
 
 /// A job under way: which try, and how many before it failed or were lost.
@@ -64,11 +64,14 @@ pub(super) fn forward(current: Try, event: &Event) -> Result<Transition, Ignored
             Ok(deployed(Some(reason.clone())))
         }
         Event::Lost { .. } | Event::Released { .. } if past_pivot => Ok(deployed(Some(lost_sentence(job)))),
-        Event::Failed { reason, .. } => Ok(unwind(Some(job), Cause::Failed { job, reason: reason.clone() })),
-        Event::Refused { reason, .. } => {
-            Ok(unwind(untouched(job, attempt), Cause::Failed { job, reason: reason.clone() }))
+        Event::Failed { reason, .. } => {
+            Ok(unwind(job.plan(), Some(job), Cause::Failed { job, reason: reason.clone() }))
         }
-        Event::Lost { .. } | Event::Released { .. } => Ok(unwind(Some(job), Cause::Lost { job })),
+        Event::Refused { reason, .. } => {
+            let cause = Cause::Failed { job, reason: reason.clone() };
+            Ok(unwind(job.plan(), untouched(job, attempt), cause))
+        }
+        Event::Lost { .. } | Event::Released { .. } => Ok(unwind(job.plan(), Some(job), Cause::Lost { job })),
         Event::DeadlinePassed | Event::CancelRequested { .. } if past_pivot => Err(Ignored::PastPivot),
         Event::DeadlinePassed => Ok(drain(job, attempt, Cause::Deadline { job })),
         Event::CancelRequested { by, reason } => {
@@ -82,9 +85,9 @@ pub(super) fn draining(job: Job, attempt: u32, cause: &Cause, event: &Event) -> 
     match event {
         // Whatever the worker says, it is no longer acting. Even a success is undone: the time is over.
         Event::Succeeded { .. } | Event::Failed { .. } | Event::Released { .. } | Event::Lost { .. } => {
-            Ok(unwind(Some(job), cause.clone()))
+            Ok(unwind(job.plan(), Some(job), cause.clone()))
         }
-        Event::Refused { .. } => Ok(unwind(untouched(job, attempt), cause.clone())),
+        Event::Refused { .. } => Ok(unwind(job.plan(), untouched(job, attempt), cause.clone())),
         Event::DeadlinePassed | Event::CancelRequested { .. } => Err(Ignored::AlreadyUnwinding),
         Event::ResumeRequested { .. } | Event::GiveUpRequested { .. } => Err(Ignored::NotWaiting),
     }
@@ -154,12 +157,17 @@ fn untouched(job: Job, attempt: u32) -> Option<Job> {
     if attempt > 1 {
         return Some(job);
     }
-    job.position()?.checked_sub(1).map(|position| PLAN[position])
+    job.position()?.checked_sub(1).map(|position| job.sequence()[position])
 }
 
 fn next_forward(job: Job) -> Transition {
-    let next = job.position().and_then(|position| PLAN.get(position + 1)).copied();
-    let Some(next) = next else { return deployed(None) };
+    let next = job.position().and_then(|position| job.sequence().get(position + 1)).copied();
+    let Some(next) = next else {
+        return match job.plan() {
+            Plan::Promotion => deployed(None),
+            Plan::Errand => moved(Phase::Finished(Outcome::Done), vec![]),
+        };
+    };
     let mut effects = vec![enqueue(next, 1, 0)];
     if job == Job::Record {
         effects.insert(0, Effect::Settle(Status::Deployed));
@@ -172,10 +180,13 @@ fn drain(job: Job, attempt: u32, cause: Cause) -> Transition {
 }
 
 /// Starts the undo of everything up to `from`, or ends the run where there is nothing to undo.
-fn unwind(from: Option<Job>, cause: Cause) -> Transition {
+fn unwind(plan: Plan, from: Option<Job>, cause: Cause) -> Transition {
     if let Some((from, first)) = from.and_then(|from| Some((from, from.unwinding().next()?))) {
         let phase = Phase::Compensating { from, job: first, attempt: 1, strikes: 0, cause };
         return moved(phase, vec![Effect::Settle(Status::RollingBack), enqueue(first, 1, 0)]);
+    }
+    if plan == Plan::Errand {
+        return moved(Phase::Finished(Outcome::Failed(cause)), vec![]);
     }
     let status = match cause {
         Cause::Cancelled { .. } => Status::Cancelled,
@@ -202,7 +213,7 @@ fn deployed(warning: Option<String>) -> Transition {
     moved(Phase::Finished(Outcome::Deployed { warning }), vec![])
 }
 
-fn moved(phase: Phase, effects: Vec<Effect>) -> Transition {
+pub(super) fn moved(phase: Phase, effects: Vec<Effect>) -> Transition {
     Transition { run: Run { phase }, effects }
 }
 

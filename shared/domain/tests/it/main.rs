@@ -6,6 +6,7 @@
     reason = "a test says what it expects; helpers outside a test function too"
 )]
 
+mod known_failings;
 mod matrix;
 mod properties;
 mod sequences;

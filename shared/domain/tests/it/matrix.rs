@@ -33,7 +33,15 @@ fn phases() -> Vec<Phase> {
     };
     let finished =
         [Outcome::Deployed { warning: None }, Outcome::RolledBack(cause(Job::Image))].map(Phase::Finished);
-    forward.chain(draining).chain(compensating).chain([waiting]).chain(finished).collect()
+    let errands = domain::job::ERRANDS.iter().flat_map(|&job| {
+        let last = job.attempts_max();
+        [
+            Phase::Forward { job, attempt: 1, strikes: 0 },
+            Phase::Forward { job, attempt: last, strikes: last - 1 },
+            Phase::Draining { job, attempt: 1, cause: cause(job) },
+        ]
+    });
+    forward.chain(draining).chain(compensating).chain([waiting]).chain(finished).chain(errands).collect()
 }
 
 fn events(run: &Run) -> Vec<(&'static str, Event)> {
@@ -68,6 +76,8 @@ fn phase_text(phase: &Phase) -> String {
             Outcome::Refused(_) => "refused".into(),
             Outcome::RolledBack(_) => "rolled back".into(),
             Outcome::GivenUp { .. } => "given up".into(),
+            Outcome::Done => "done".into(),
+            Outcome::Failed(_) => "failed".into(),
         },
     }
 }

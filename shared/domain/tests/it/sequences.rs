@@ -165,3 +165,20 @@ fn workers_that_are_restarted_again_and_again_fail_nothing() {
         }
     }
 }
+
+#[test]
+fn an_errand_ends_with_its_job_and_settles_nothing() {
+    for &job in domain::job::ERRANDS {
+        let begun = Run::errand(job);
+        assert_eq!(begun.run.current(), Some((job, 1)));
+        let done = begun.run.apply(&Event::Succeeded { job, attempt: 1 }).unwrap();
+        assert_eq!((done.run.phase, done.effects), (Phase::Finished(Outcome::Done), vec![]), "{job}");
+        let failed = begun.run.apply(&fail(job, 1, false)).unwrap();
+        let cause = Cause::Failed { job, reason: "It broke.".into() };
+        assert_eq!(
+            (failed.run.phase, failed.effects),
+            (Phase::Finished(Outcome::Failed(cause)), vec![]),
+            "{job}"
+        );
+    }
+}

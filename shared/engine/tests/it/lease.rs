@@ -39,7 +39,9 @@ async fn a_worker_that_lost_its_lease_is_stopped_and_another_try_is_made() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_late_report_changes_nothing_and_is_kept_as_evidence() {
     with_database(async |database| {
-        let mut world = World::idle(database, Workers::default().on(Job::Validate, 1, Act::Wait)).await;
+        // The next try stands still, so that nothing but the late report could move the run.
+        let workers = Workers::default().on(Job::Validate, 1, Act::Wait).on(Job::Validate, 2, Act::Hang);
+        let mut world = World::idle(database, workers).await;
         let (_, run) = world.started(1).await;
         world.start_workers();
         world.until_begun(Job::Validate, 1).await;

@@ -4,12 +4,14 @@
 
 mod dead_letters;
 mod deadline;
+mod errands;
 mod happy;
 mod lease;
 mod lossy;
 mod lost_messages;
 mod network;
 mod queue;
+mod rollbacks;
 mod shutdown;
 mod supervisors;
 mod undo;

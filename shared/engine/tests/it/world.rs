@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::run::{Event, Outcome, Phase, Run};
-use domain::{BuildId, ChangeRequestId, ChangeType, Job, PromotionId, Risk, Status, Worker};
+use domain::{BuildId, ChangeRequestId, ChangeType, Job, Plan, PromotionId, Risk, Status, Worker};
 use engine::advance::job_message;
 use engine::start::{self, Wish};
 use engine::store::promotions::New;
 use engine::{
-    Advanced, Config, Engine, JobContext, JobHandler, Report, Reporter, Shutdown, StepError, advance, relay,
-    worker,
+    Advanced, Config, Engine, Errand, JobContext, JobHandler, Report, Reporter, Shutdown, StepError, advance,
+    relay, worker,
 };
 use scratch::Database;
 use serde_json::json;
@@ -47,6 +47,8 @@ pub(crate) enum Act {
     Hang,
     /// Waits until the test opens the gate, then reports success.
     Wait,
+    /// Reports success and that this errand is to be done.
+    Order(Job),
 }
 
 /// Does what the test says and remembers what it was asked for.
@@ -116,6 +118,10 @@ impl JobHandler for Workers {
                 pending::<()>().await;
             }
             Act::Wait => self.gate.cancelled().await,
+            Act::Order(job) => {
+                let errands = vec![Errand { job, input: json!({ "after": cx.order.run }) }];
+                return Ok(Report { errands, ..Report::default() });
+            }
         }
         Report::with_output(&json!({ "by": job.as_str() }))
     }
@@ -404,7 +410,12 @@ impl World {
 
     async fn assert_history_gives_the_run(&self, id: Uuid) {
         let history = self.engine.store.run_history(id).await.unwrap();
-        let replayed = history.iter().fold(Run::start().run, |run, event| {
+        let errand = history.iter().find_map(|event| match event.report() {
+            Some((job, _)) if job.plan() == Plan::Errand => Some(job),
+            Some(_) | None => None,
+        });
+        let begun = errand.map_or_else(Run::start, Run::errand);
+        let replayed = history.iter().fold(begun.run, |run, event| {
             run.apply(event).unwrap_or_else(|why| panic!("{event:?}: {why}")).run
         });
         assert_eq!(replayed, self.run(id).await);

@@ -5,6 +5,7 @@
 mod claims;
 mod dead_letters;
 mod errors;
+mod kept;
 mod leadership;
 mod messages;
 mod network;

@@ -23,6 +23,7 @@ fn phases() -> Vec<Phase> {
         phases.push(Phase::Draining { job: Job::Dump, attempt: 1, cause: cause.clone() });
         phases.push(Phase::Finished(Outcome::Refused(cause.clone())));
         phases.push(Phase::Finished(Outcome::RolledBack(cause.clone())));
+        phases.push(Phase::Finished(Outcome::Failed(cause.clone())));
         for undo in Job::CheckNew.unwinding() {
             let cause = cause.clone();
             phases.push(Phase::Compensating {
@@ -43,6 +44,7 @@ fn phases() -> Vec<Phase> {
             phases.push(Phase::Finished(Outcome::GivenUp { cause, undo, reason }));
         }
     }
+    phases.push(Phase::Finished(Outcome::Done));
     phases.push(Phase::Finished(Outcome::Deployed { warning: None }));
     phases.push(Phase::Finished(Outcome::Deployed { warning: Some("A folder is left.".to_owned()) }));
     phases

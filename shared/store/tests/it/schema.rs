@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{ChangeType, Direction, Risk, Status};
+use domain::{ChangeType, Direction, Plan, Risk, Status};
 use scratch::{Database, with_database};
 use store::Store;
 use store::dead_letters::State;
@@ -27,15 +27,18 @@ async fn every_list_of_words_is_the_one_of_the_program() {
         let store = migrated(database).await;
         let states =
             vec!["queued", "running", "succeeded", "failed", "refused", "released", "lost", "stopped"];
-        let lists: [(&str, &str, Vec<&str>); 9] = [
+        let lists: [(&str, &str, Vec<&str>); 12] = [
             ("promotions", "status", Status::ALL.iter().map(|it| it.as_str()).collect()),
             ("change_requests", "change_type", ChangeType::ALL.iter().map(|it| it.as_str()).collect()),
             ("change_requests", "risk", Risk::ALL.iter().map(|it| it.as_str()).collect()),
             ("jobs", "direction", Direction::ALL.iter().map(|it| it.as_str()).collect()),
             ("dead_letters", "state", State::ALL.iter().map(|it| it.as_str()).collect()),
+            ("backups", "state", store::backups::State::ALL.iter().map(|it| it.as_str()).collect()),
+            ("runs", "plan", Plan::ALL.iter().map(|it| it.as_str()).collect()),
             // These have no list in the program; that each is written and read is tested beside the runs.
             ("runs", "phase", vec!["forward", "draining", "compensating", "needs_attention", "finished"]),
-            ("runs", "outcome", vec!["deployed", "refused", "rolled_back", "given_up"]),
+            ("runs", "outcome", vec!["deployed", "refused", "rolled_back", "given_up", "done", "failed"]),
+            ("backups", "rung", vec!["written", "hashed", "read_back", "rehearsed"]),
             ("jobs", "state", states),
             ("products", "state", vec!["registered", "active"]),
         ];
@@ -71,6 +74,8 @@ async fn what_cannot_be_true_is_refused() {
             ("update runs set attempt = 0", "runs_attempt_check"),
             ("update runs set strikes = -1", "runs_strikes_check"),
             ("update runs set phase = 'needs_attention'", "runs_undo_check"),
+            ("update runs set plan = 'errand'", "runs_time_limit_check"),
+            ("update runs set time_limit_seconds = null", "runs_time_limit_check"),
             (
                 "insert into jobs (run, job, attempt, direction, state, available_at, announced_at)
                  select id, 'backup.dump', 1, 'forward', 'running', now(), now() from runs",

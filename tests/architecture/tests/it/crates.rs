@@ -77,6 +77,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     // Its check knows nothing of Slipway; it needs the shops opened, and a way to the broker.
     ("chaos", &["adapters", "scratch", "servers", "transport"]),
+    // It measures what the workers do, and what others do in the same place.
+    ("bench", &["adapters", "servers"]),
     ("scratch", &[]),
 ];
 

@@ -51,7 +51,8 @@ pub(crate) async fn read(world: &World) -> Result<Vec<Claim>> {
                     r.outcome, extract(epoch from r.finished_at)::float8, extract(epoch from r.created_at)::float8,
                     p.ready_at is not null, r.outcome_note
              from promotions p
-             left join lateral (select * from runs where promotion = p.id order by created_at desc limit 1) r on true
+             left join lateral (select * from runs where promotion = p.id and plan = 'promotion'
+                                order by created_at desc limit 1) r on true
              order by r.created_at nulls last, p.created_at",
             &[],
         )

@@ -46,7 +46,11 @@ pub(super) async fn check(findings: &mut Findings, world: &World) -> Result<()> 
 
 async fn read(world: &World) -> Result<BTreeMap<Uuid, Journal>> {
     let mut journals = BTreeMap::new();
-    for row in world.records.rows("select id, promotion, outcome, version from runs", &[]).await? {
+    for row in world
+        .records
+        .rows("select id, promotion, outcome, version from runs where plan = 'promotion'", &[])
+        .await?
+    {
         let journal =
             Journal { promotion: row.get(1), outcome: row.get(2), version: row.get(3), events: Vec::new() };
         journals.insert(row.get(0), journal);
@@ -134,7 +138,7 @@ async fn nothing_is_left(findings: &mut Findings, world: &World) -> Result<()> {
 
 async fn runs_do_not_overlap(findings: &mut Findings, world: &World) -> Result<()> {
     let query = "select a.promotion, b.promotion from runs a join runs b
-                 on a.installation = b.installation and a.id <> b.id
+                 on a.installation = b.installation and a.id <> b.id and a.plan = 'promotion' and b.plan = 'promotion'
                  and (a.created_at, a.id) < (b.created_at, b.id) and b.created_at < coalesce(a.finished_at, 'infinity')";
     let overlaps = world.records.rows(query, &[]).await?;
     findings.compared += 1;

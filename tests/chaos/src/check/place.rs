@@ -154,7 +154,7 @@ fn check_releases(findings: &mut Findings, shop: &Shop, deployed: &[&&Claim]) ->
     Ok(())
 }
 
-/// The source of what serves is kept, and no other one.
+/// The source of what serves is kept, and of the version before it, which could be brought back; no other one.
 fn check_contexts(
     findings: &mut Findings,
     world: &World,
@@ -166,15 +166,15 @@ fn check_contexts(
     let contexts = names_in(&world.data().join("contexts"))?;
     let contexts: BTreeSet<&str> =
         contexts.iter().map(String::as_str).filter(|it| ids.contains(it)).collect();
-    let expected: BTreeSet<&str> = deployed.last().iter().map(|claim| claim.id.as_str()).collect();
+    let expected: BTreeSet<&str> = deployed.iter().rev().take(2).map(|claim| claim.id.as_str()).collect();
     findings.same(&format!("{}: sources that are kept", shop.name), &contexts, &expected);
     Ok(())
 }
 
-/// Every backup on record is there, whole, and no other file is.
+/// Every backup on record that was not pruned is there, whole, and no other file is.
 async fn check_backups(findings: &mut Findings, world: &World, shop: &Shop) -> Result<()> {
     let query = "select b.path, b.size_bytes, b.sha256, b.promotion from backups b join promotions p on p.id = b.promotion
-                 where p.installation = $1";
+                 where p.installation = $1 and b.state <> 'pruned'";
     let folder = shop.folder.join("backups");
     let mut expected = BTreeSet::new();
     for row in world.records.rows(query, &[&shop.name]).await? {

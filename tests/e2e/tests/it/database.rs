@@ -59,8 +59,27 @@ impl Database {
         self.client().await.query_one(query, &[]).await.unwrap().get(0)
     }
 
+    /// The one number that the query answers in a copy of it that is closed to everybody.
+    pub(crate) async fn number_in_copy(&self, copy: &str, query: &str) -> i64 {
+        let admin = connect(&servers::postgres()).await.unwrap();
+        let open = "select format('alter database %I with allow_connections true', $1::text)";
+        execute(&admin, open, &[&copy.to_owned()]).await.unwrap();
+        let url = self.url();
+        let (server, _) = url.rsplit_once('/').unwrap();
+        let inside = connect(&format!("{server}/{copy}")).await.unwrap();
+        inside.query_one(query, &[]).await.unwrap().get(0)
+    }
+
     pub(crate) async fn execute(&self, statement: &str) {
         self.client().await.batch_execute(statement).await.unwrap();
+    }
+
+    /// Says whether the owner may make databases, and with it copies of this one.
+    pub(crate) async fn allow_databases(&self, may: bool) {
+        let admin = connect(&servers::postgres()).await.unwrap();
+        let word = if may { "createdb" } else { "nocreatedb" };
+        let statement = format!("select format('alter role %I {word}', $1::text)");
+        execute(&admin, &statement, &[&self.name]).await.unwrap();
     }
 
     pub(crate) async fn fingerprint(&self) -> Fingerprint {

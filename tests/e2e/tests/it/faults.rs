@@ -18,7 +18,7 @@ use crate::shop::{Place, Shop};
 use crate::system::{ROLES, System};
 
 /// A dead worker's job is given to another soon.
-pub(crate) const SHORT_LEASE: (&str, &str) = ("SLIPWAY_LEASE_SECONDS", "2");
+pub(crate) const SHORT_LEASE: (&str, &str) = ("SLIPWAY_LEASE_SECONDS", "3");
 
 /// Events that a good and a bad promotion together tell before the last steps.
 const EVENTS: u64 = 44;

@@ -20,14 +20,36 @@ pub(crate) struct Feature {
 impl Feature {
     /// Does a developer's work: a git work tree with the feature in it, not committed.
     pub(crate) async fn develop(shop: &Shop, name: &str) -> Self {
+        let feature = Self::begin(shop, name, &[]).await;
+        portal(&["feature", name], &feature.sandbox).await;
+        feature
+    }
+
+    /// The same with a feature that is not in the book: these files, `None` for one that goes. It is built on
+    /// the source with the features `on` in it.
+    pub(crate) async fn write(shop: &Shop, name: &str, on: &[&str], files: &[(&str, Option<&str>)]) -> Self {
+        let feature = Self::begin(shop, name, on).await;
+        for (path, text) in files {
+            let path = feature.sandbox.join(path);
+            match text {
+                Some(text) => std::fs::write(path, text).unwrap(),
+                None => std::fs::remove_file(path).unwrap(),
+            }
+        }
+        feature
+    }
+
+    async fn begin(shop: &Shop, name: &str, on: &[&str]) -> Self {
         let build = format!("FB-{}", random_word().to_uppercase());
         let sandbox = shop.folder().join("sandboxes").join(&build);
         portal(&["unpack"], &sandbox).await;
+        for feature in on {
+            portal(&["feature", feature], &sandbox).await;
+        }
         git(&sandbox, &["init", "--quiet"]).await;
         git(&sandbox, &["add", "--all"]).await;
         let identity = ["-c", "user.name=Dev", "-c", "user.email=dev@example.com"];
         git(&sandbox, &[&identity[..], &["commit", "--quiet", "--message", "Base"]].concat()).await;
-        portal(&["feature", name], &sandbox).await;
         let message = json!({
             "specversion": "1.0",
             "type": "slipway.ship.requested.v1",

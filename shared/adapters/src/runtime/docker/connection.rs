@@ -18,7 +18,7 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value;
 
 /// Longest wait for a call that does no lasting work; the slowest seen take under two seconds.
-pub(super) const CALL_LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const CALL_LIMIT: Duration = Duration::from_secs(30);
 
 /// Bollard's own limit, above every limit set here, so that one place decides.
 const CLIENT_LIMIT_SECONDS: u64 = 3600;
@@ -33,14 +33,14 @@ enum Address {
 
 /// An engine that may be away or restart: nothing is held open between calls.
 #[derive(Debug, Clone)]
-pub(super) struct Engine {
+pub(crate) struct Engine {
     address: Address,
     http: reqwest::Client,
 }
 
 impl Engine {
     /// The engine at this host, or at `DOCKER_HOST`, or at the usual socket.
-    pub(super) fn at(host: Option<&str>) -> Result<Self> {
+    pub(crate) fn at(host: Option<&str>) -> Result<Self> {
         let host = host.map(str::to_owned).or_else(|| env::var("DOCKER_HOST").ok());
         let address = parse(host.as_deref().unwrap_or(DEFAULT_HOST))?;
         let builder = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
@@ -53,7 +53,7 @@ impl Engine {
     }
 
     /// The typed client.
-    pub(super) fn client(&self) -> Result<bollard::Docker, Error> {
+    pub(crate) fn client(&self) -> Result<bollard::Docker, Error> {
         match &self.address {
             Address::Socket(path) => bollard::Docker::connect_with_unix(
                 &path.to_string_lossy(),
@@ -76,7 +76,7 @@ impl Engine {
     }
 
     /// The document at this path, or `None` if the engine has no such thing.
-    pub(super) async fn fetch(&self, path: &str) -> Result<Option<Value>, Error> {
+    pub(crate) async fn fetch(&self, path: &str) -> Result<Option<Value>, Error> {
         match self.exchange(self.request(Method::GET, path)).await {
             Ok(document) => Ok(Some(document)),
             Err(error) if is_missing(&error) => Ok(None),
@@ -85,7 +85,7 @@ impl Engine {
     }
 
     /// Posts a document and returns the answer; an empty answer is `Null`.
-    pub(super) async fn post(&self, path: &str, document: &Value) -> Result<Value, Error> {
+    pub(crate) async fn post(&self, path: &str, document: &Value) -> Result<Value, Error> {
         self.exchange(self.request(Method::POST, path).json(document)).await
     }
 
@@ -139,7 +139,7 @@ pub(super) fn transport(error: reqwest::Error) -> Error {
 }
 
 /// Waits for the engine, but no longer than `limit`.
-pub(super) async fn within<T>(
+pub(crate) async fn within<T>(
     limit: Duration,
     call: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {

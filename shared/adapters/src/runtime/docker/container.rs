@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::label;
 use crate::runtime::Instance;
 
 /// How the engine writes "never".
@@ -42,6 +43,13 @@ impl Container {
 
     pub(super) fn label(&self, key: &str) -> Option<&str> {
         self.config()["Labels"][key].as_str()
+    }
+
+    /// The labels that Slipway itself has put on.
+    pub(super) fn slipway_labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        let labels = self.config()["Labels"].as_object().into_iter().flatten();
+        let own = labels.filter(|(key, _)| key.starts_with(label::PREFIX));
+        own.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
     }
 
     pub(super) fn config(&self) -> &Value {

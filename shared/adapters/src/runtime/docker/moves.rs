@@ -23,24 +23,23 @@ pub(super) const POLL_EVERY: Duration = Duration::from_millis(50);
 const ENGINE_GRACE: Duration = Duration::from_secs(10);
 
 /// The engine gives a port free a moment after it says that its container has stopped.
-const PORT_ATTEMPTS: u32 = 3;
-const PORT_RETRY_AFTER: Duration = Duration::from_millis(250);
+const PORT_PATIENCE: Duration = Duration::from_secs(2);
+const PORT_RETRY_AFTER: Duration = Duration::from_millis(50);
 
 impl Docker {
     /// Starts the container; one that is up already is left alone.
     pub(super) async fn start(&self, id: &str) -> Result<(), Error> {
         let client = self.engine.client()?;
-        let mut attempt = 1;
+        let until = Instant::now() + PORT_PATIENCE;
         loop {
             // The engine answers "not modified" for one that is up, which is fine.
             let started = within(CALL_LIMIT, client.start_container(id, None::<StartContainerOptions>)).await;
             match started {
-                Err(error) if attempt <= PORT_ATTEMPTS && is_port_taken(&error) => {
+                Err(error) if is_port_taken(&error) && Instant::now() < until => {
                     sleep(PORT_RETRY_AFTER).await;
                 }
                 result => return result,
             }
-            attempt += 1;
         }
     }
 
@@ -55,15 +54,15 @@ impl Docker {
         }
         let options = StopContainerOptionsBuilder::new().t(seconds).build();
         let asked = within(grace + ENGINE_GRACE, client.stop_container(id, Some(options))).await;
-        if let Err(error) = gone(asked) {
-            // Engines are known to report a failure although the process ends; the state decides.
-            tracing::warn!(id, %error, "a container did not stop when asked");
-            if !is_down(self.container(id).await?.as_ref()) {
-                let killed =
-                    within(CALL_LIMIT, client.kill_container(id, None::<KillContainerOptions>)).await;
-                if let Err(error) = gone(killed) {
-                    tracing::warn!(id, %error, "a container could not be killed");
-                }
+        let Err(error) = gone(asked) else {
+            return Ok(());
+        };
+        // Engines are known to report a failure although the process ends; the state decides.
+        tracing::warn!(id, %error, "a container did not stop when asked");
+        if !is_down(self.container(id).await?.as_ref()) {
+            let killed = within(CALL_LIMIT, client.kill_container(id, None::<KillContainerOptions>)).await;
+            if let Err(error) = gone(killed) {
+                tracing::warn!(id, %error, "a container could not be killed");
             }
         }
         if !self.becomes(id, ENGINE_GRACE, is_down).await? {
@@ -121,7 +120,7 @@ impl Docker {
     }
 
     /// Waits until the container is as wanted; returns whether it came to that.
-    async fn becomes(
+    pub(super) async fn becomes(
         &self,
         id: &str,
         limit: Duration,
@@ -140,7 +139,7 @@ impl Docker {
     }
 }
 
-fn is_down(found: Option<&Container>) -> bool {
+pub(super) fn is_down(found: Option<&Container>) -> bool {
     found.is_none_or(|container| !container.is_up())
 }
 

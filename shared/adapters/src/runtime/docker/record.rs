@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
+use super::compose::MovedTag;
 use super::container::Container;
 use crate::runtime::Swap;
 
@@ -24,6 +25,9 @@ pub(super) struct Record {
     pub(super) container: Container,
     /// Filled in when the successor is ready.
     pub(super) swap: Option<Swap>,
+    /// The tag of Compose that was moved to the new image; written down before it is moved.
+    #[serde(default)]
+    pub(super) moved_tag: Option<MovedTag>,
 }
 
 /// The folder of records, one file per promotion.

@@ -16,6 +16,9 @@ impl Docker {
         let live = self.named(&self.settings.container).await?;
         let live = live.context("no application is there, so the previous version stays")?;
         ensure!(live.id() != swap.old, "the previous version is in service again, so it stays");
+        let was_started = live.instance().started_at.is_some();
+        ensure!(was_started, "the new version was never started, so the previous version stays");
+        self.end_migration(&swap.promotion).await?;
         // A stopped container with the same Compose labels makes a later `docker compose up`
         // remove the good one and revive this one: only its image and specification remain.
         self.remove(&swap.old).await?;

@@ -49,7 +49,7 @@ impl Specification {
     }
 }
 
-fn fingerprint(document: &Value) -> String {
+pub(super) fn fingerprint(document: &Value) -> String {
     let digest = Sha256::digest(document.to_string());
     digest.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
@@ -116,7 +116,7 @@ fn drop_borrowed_names(own: &mut Map<String, Value>, old: &Container) {
 
 /// The host's side as it is, with the volumes that the engine made up attached by their names:
 /// they are mentioned nowhere else, and the data in them would silently be missing.
-fn host_config(old: &Container) -> Value {
+pub(super) fn host_config(old: &Container) -> Value {
     let mut host = old.host_config().clone();
     for (name, path, is_writable) in old.anonymous_volumes() {
         let mounts = host["Mounts"].as_array_mut();
@@ -156,7 +156,7 @@ pub(super) fn endpoints(old: &Container) -> Map<String, Value> {
 }
 
 /// The network that the container is created with: the one its host configuration names.
-fn primary(old: &Container) -> Option<String> {
+pub(super) fn primary(old: &Container) -> Option<String> {
     let mode = match old.network_mode() {
         "default" => "bridge",
         mode => mode,

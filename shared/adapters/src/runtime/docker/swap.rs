@@ -3,6 +3,7 @@
 //! Where things stand is read from the engine: which of the two ids exist, run, and bear which
 //! name. So each move can be repeated, and can be taken up after a crash between any two calls.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -14,16 +15,16 @@ use super::build::Untag;
 use super::connection::{CALL_LIMIT, within};
 use super::container::Container;
 use super::record::Record;
-use super::specification::{Specification, endpoints};
+use super::specification::Specification;
 use super::{Docker, keep_of, label};
-use crate::runtime::{Release, StartError, Swap};
+use crate::runtime::{End, Release, StartError, Swap};
 
 /// Long enough for a program that cannot read its configuration to give up; the health check
 /// watches for longer.
 const FIRST_LOOK: Duration = Duration::from_secs(1);
 
 /// Lines of output that explain an early end.
-const TAIL_LINES: usize = 20;
+pub(super) const TAIL_LINES: usize = 20;
 
 /// The engine's exit codes for a command that cannot be run or cannot be found.
 const BAD_COMMAND: [i64; 2] = [126, 127];
@@ -43,34 +44,24 @@ impl Docker {
             return Ok(swap);
         }
         self.refuse_what_cannot_return(&live).await?;
+        self.remove_leftovers(promotion, &live).await?;
         // The first record counts: a later look may see what stopping has changed already.
         let mut record = match recorded.filter(|it| it.container.id() == live.id()) {
             Some(record) => record,
             None => self.record(promotion, live).await?,
         };
-        let old = &record.container;
-        self.keep_image(old.image(), promotion).await?;
-        let old_image = self.image(old.image()).await?.context("the running application's image is gone")?;
+        self.keep_image(record.container.image(), promotion).await?;
         let new_image = self.image(image).await?.with_context(|| format!("the image {image} is gone"))?;
         let new_image = new_image["Id"].as_str().context("an image without an id")?.to_owned();
-        let labels = [
-            (label::PROMOTION, promotion.as_str()),
-            (label::BUILD, &release.build),
-            (label::SOURCE, &release.source_hash),
-            (label::INSTALLATION, name),
-        ];
-        let mut wanted = Specification::following(old, &old_image["Config"], &new_image, &labels);
-        // One that ends at its start must not be started over and over: an engine that is killed in between
-        // can never end such a container again.
-        if !is_never(old.restart_policy()) {
-            wanted.document["HostConfig"]["RestartPolicy"] = never();
-        }
+        let wanted = self.successor(release, &mut record, &new_image).await?;
+        let old = &record.container;
         let swap = Swap {
             promotion: promotion.clone(),
             old: old.id().to_owned(),
             old_image: old.image().to_owned(),
             new: self.candidate(promotion, &new_image, &wanted).await?,
             new_image,
+            warm: false,
         };
         record.swap = Some(swap.clone());
         self.records.save(&record).await?;
@@ -80,6 +71,9 @@ impl Docker {
     pub(in crate::runtime) async fn unprepare(&self, promotion: &str) -> Result<()> {
         if let Some(candidate) = self.named(&self.next_name(promotion)).await? {
             self.discard(&candidate).await?;
+        }
+        if let Some(record) = self.records.load(promotion).await? {
+            self.put_tag_back(&record).await?;
         }
         self.untag(&self.keep_tag(promotion), Untag::Always).await?;
         self.records.remove(promotion).await
@@ -91,50 +85,93 @@ impl Docker {
         };
         // Before the stop: a crash or a restart of the engine in between must not revive it.
         self.set_restart_policy(&old, &never()).await?;
+        // Also before the stop, since nobody is served between stop and start. The engine cannot rename a container
+        // that ends at the same time, over and over perhaps: then it is done before the start.
+        if let Err(error) = self.hand_over_name(swap).await {
+            tracing::debug!(error = format!("{error:#}"), "the name is handed over later");
+        }
         self.halt(&swap.old).await
     }
 
-    pub(in crate::runtime) async fn start_new(&self, swap: &Swap) -> Result<(), StartError> {
+    pub(in crate::runtime) async fn start_new(
+        &self,
+        swap: &Swap,
+        answered: impl Future<Output = ()> + Send,
+    ) -> Result<(), StartError> {
+        self.migrate(swap).await?;
         // Before the start: others find it by name from its first moment, and the engine fails
         // to rename a container that ends at the same time.
         self.hand_over_name(swap).await.map_err(StartError::Unavailable)?;
-        if let Err(error) = self.start(&swap.new).await {
-            let after = self.container(&swap.new).await.map_err(StartError::Unavailable)?;
-            let message = error.to_string();
-            let is_final = after.is_some_and(|it| !it.is_up() && BAD_COMMAND.contains(&it.exit_code()));
-            return if is_final || message.contains(BAD_USER) {
-                Err(StartError::Exited(message))
-            } else {
-                Err(StartError::Unavailable(error.into()))
-            };
-        }
-        self.first_look(&swap.new).await?;
-        self.let_restart(swap).await.map_err(StartError::Unavailable)
+        self.start_or_tell(&swap.new).await?.map_err(StartError::Exited)?;
+        self.announce(&swap.new).await;
+        self.first_look(&swap.new, answered).await?;
+        self.let_restart(swap).await.map_err(StartError::Unavailable)?;
+        self.prove_identity(swap).await;
+        Ok(())
     }
 
     pub(in crate::runtime) async fn stop_new(&self, swap: &Swap) -> Result<()> {
-        let Some(new) = self.container(&swap.new).await? else {
-            return Ok(());
-        };
-        self.set_restart_policy(&new, &never()).await?;
-        self.halt(&swap.new).await?;
-        self.discard(&new).await
+        self.end_migration(&swap.promotion).await?;
+        if let Some(new) = self.container(&swap.new).await? {
+            self.set_restart_policy(&new, &never()).await?;
+            self.halt(&swap.new).await?;
+            self.discard(&new).await?;
+        }
+        match self.records.load(&swap.promotion).await? {
+            Some(record) => self.put_tag_back(&record).await,
+            None => Ok(()),
+        }
     }
 
-    pub(in crate::runtime) async fn start_old(&self, swap: &Swap) -> Result<()> {
-        let old = self.container(&swap.old).await?.context("the previous version's container is gone")?;
-        let name = &self.settings.container;
-        if old.name() != name {
-            self.rename(&swap.old, name).await?;
-        }
-        let Some(record) = self.records.load(&swap.promotion).await? else {
-            // A late repeat: the record goes only after everything is as before.
-            ensure!(old.is_up(), "the previous version's saved specification is gone");
-            return Ok(());
+    /// Starts the container of a version; tells how it ended where the engine says that it cannot run at all.
+    pub(super) async fn start_or_tell(&self, id: &str) -> Result<Result<(), End>, StartError> {
+        let Err(error) = self.start(id).await else {
+            return Ok(Ok(()));
         };
-        self.set_restart_policy(&old, record.container.restart_policy()).await?;
-        self.connect_networks(&old, &endpoints(&record.container)).await?;
-        self.start(&swap.old).await.context("starting the previous version")
+        let after = self.container(id).await.map_err(StartError::Unavailable)?;
+        let message = error.to_string();
+        let exit_code = match after {
+            Some(after) if !after.is_up() && BAD_COMMAND.contains(&after.exit_code()) => after.exit_code(),
+            _ if message.contains(BAD_USER) => BAD_COMMAND[0],
+            _ => return Err(StartError::Unavailable(error.into())),
+        };
+        Ok(Err(End { exit_code, out_of_memory: false, output: message }))
+    }
+
+    /// How a container that is down came to its end.
+    pub(super) async fn end_of(&self, container: &Container) -> End {
+        let output = self.last_output(container.id(), TAIL_LINES).await;
+        End {
+            exit_code: container.exit_code(),
+            out_of_memory: container.instance().out_of_memory,
+            output: output.unwrap_or_else(|error| format!("no output: {error:#}")),
+        }
+    }
+
+    /// What the new version's container is to be like.
+    async fn successor(
+        &self,
+        release: &Release,
+        record: &mut Record,
+        new_image: &str,
+    ) -> Result<Specification> {
+        let identity = self.take_over_identity(record, new_image).await?;
+        let old = &record.container;
+        let old_image = self.image(old.image()).await?.context("the running application's image is gone")?;
+        let mut labels = vec![
+            (label::PROMOTION, release.promotion.as_str()),
+            (label::BUILD, &release.build),
+            (label::SOURCE, &release.source_hash),
+            (label::INSTALLATION, &self.settings.container),
+        ];
+        labels.extend(identity.iter().map(|(key, value)| (*key, value.as_str())));
+        let mut wanted = Specification::following(old, &old_image["Config"], new_image, &labels);
+        // One that ends at its start must not be started over and over: an engine that is killed in between
+        // can never end such a container again.
+        if !is_never(old.restart_policy()) {
+            wanted.document["HostConfig"]["RestartPolicy"] = never();
+        }
+        Ok(wanted)
     }
 
     /// Some containers could never be brought back: better to know before anything is touched.
@@ -173,6 +210,7 @@ impl Docker {
             saved_at: Timestamp::now(),
             container,
             swap: None,
+            moved_tag: None,
         };
         self.records.save(&record).await?;
         Ok(record)
@@ -210,7 +248,11 @@ impl Docker {
     }
 
     /// Connects the container to those of the networks that it is not connected to.
-    async fn connect_networks(&self, container: &Container, wanted: &Map<String, Value>) -> Result<()> {
+    pub(super) async fn connect_networks(
+        &self,
+        container: &Container,
+        wanted: &Map<String, Value>,
+    ) -> Result<()> {
         let current = container.networks();
         for (network, endpoint) in wanted.iter().filter(|(name, _)| !current.contains_key(*name)) {
             let request = json!({ "Container": container.id(), "EndpointConfig": endpoint });
@@ -223,17 +265,23 @@ impl Docker {
     /// Gives the application's name to the new container.
     async fn hand_over_name(&self, swap: &Swap) -> Result<()> {
         let name = &self.settings.container;
-        if self.container(&swap.old).await?.is_some_and(|it| it.name() == name) {
+        let bearer = self.named(name).await?;
+        if bearer.as_ref().is_some_and(|it| it.id() == swap.new) {
+            return Ok(());
+        }
+        if bearer.is_some_and(|it| it.id() == swap.old) {
             self.rename(&swap.old, &self.old_name(&swap.promotion)).await?;
         }
-        if self.container(&swap.new).await?.is_some_and(|it| it.name() != name) {
-            self.rename(&swap.new, name).await?;
-        }
-        Ok(())
+        self.rename(&swap.new, name).await
     }
 
-    /// Watches the first moments: most of what cannot run ends within them.
-    async fn first_look(&self, id: &str) -> Result<(), StartError> {
+    /// Watches the first moments, at most until it has `answered`: most of what cannot run ends within them.
+    async fn first_look(
+        &self,
+        id: &str,
+        answered: impl Future<Output = ()> + Send,
+    ) -> Result<(), StartError> {
+        let mut answered = pin!(answered);
         let until = tokio::time::Instant::now() + FIRST_LOOK;
         loop {
             let seen = self.container(id).await.map_err(StartError::Unavailable)?;
@@ -241,22 +289,21 @@ impl Docker {
                 return Err(StartError::Unavailable(anyhow::anyhow!("the new version's container is gone")));
             };
             if !seen.is_up() || seen.is_restarting() || seen.restarts() > 0 {
-                let output = self
-                    .last_output(id, TAIL_LINES)
-                    .await
-                    .unwrap_or_else(|error| format!("no output: {error:#}"));
-                return Err(StartError::Exited(format!("exit code {}\n{output}", seen.exit_code())));
+                return Err(StartError::Exited(self.end_of(&seen).await));
             }
             if tokio::time::Instant::now() >= until {
                 return Ok(());
             }
-            tokio::time::sleep(super::moves::POLL_EVERY).await;
+            tokio::select! {
+                () = &mut answered => return Ok(()),
+                () = tokio::time::sleep(super::moves::POLL_EVERY) => {}
+            }
         }
     }
 }
 
 /// The restart policy of a container that stays down when it ends.
-fn never() -> Value {
+pub(super) fn never() -> Value {
     json!({ "Name": "no", "MaximumRetryCount": 0 })
 }
 

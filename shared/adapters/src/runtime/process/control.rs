@@ -6,6 +6,7 @@
 use std::{
     io,
     path::Path,
+    pin::pin,
     process::{ExitStatus, Stdio},
     time::Duration,
 };
@@ -22,6 +23,7 @@ use super::{
     identity::{self, Identity, LOOK_EVERY},
     instance::InstanceFolder,
 };
+use crate::runtime::End;
 
 /// How long a keeper may take to start the application; only a machine that is badly overloaded needs more.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -69,16 +71,23 @@ pub(super) async fn start(folder: &InstanceFolder, program: &Path) -> Result<()>
     bail!("no keeper started the application within {START_LIMIT:?}")
 }
 
-/// Watches a fresh start for a moment; tells how the application ended if it did.
-pub(super) async fn ended_at_once(folder: &InstanceFolder) -> Result<Option<String>> {
+/// Watches a fresh start for a moment, at most until it has `answered`; tells how the application ended if it did.
+pub(super) async fn ended_at_once(
+    folder: &InstanceFolder,
+    answered: impl Future<Output = ()> + Send,
+) -> Result<Option<End>> {
+    let mut answered = pin!(answered);
     let end = Instant::now() + WATCH;
     while Instant::now() < end {
         let state = folder.state()?;
-        if let Some(code) = state.exit_code {
+        if let Some(exit_code) = state.exit_code {
             let output = folder.last_output(QUOTED_LINES)?;
-            return Ok(Some(format!("exit code {code}\n{output}")));
+            return Ok(Some(End { exit_code, out_of_memory: state.out_of_memory, output }));
         }
-        sleep(LOOK_EVERY).await;
+        tokio::select! {
+            () = &mut answered => return Ok(None),
+            () = sleep(LOOK_EVERY) => {}
+        }
     }
     Ok(None)
 }

@@ -133,3 +133,10 @@ async fn gone(folder: &Path, known: Option<Identity>, limit: Duration) -> Result
         sleep(LOOK_EVERY).await;
     }
 }
+
+/// How often this machine killed a process for want of memory since its start.
+pub(super) fn kills_for_memory() -> Option<u64> {
+    let counters = fs::read_to_string("/proc/vmstat").ok()?;
+    let count = counters.lines().find_map(|line| line.strip_prefix("oom_kill "))?;
+    count.parse().ok()
+}

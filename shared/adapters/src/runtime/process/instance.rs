@@ -5,6 +5,7 @@
 //!                state.json      what its keeper last saw
 //!                lock            locked by the keeper for as long as it lives
 //!                stopped         there while the instance shall not run
+//!                migrated        there after its migrate command succeeded
 //!                output.log      what the application wrote
 //! ```
 
@@ -149,6 +150,18 @@ impl InstanceFolder {
     /// Takes back [`Self::hold`].
     pub(super) fn release_hold(&self) -> Result<()> {
         record::remove(&self.file("stopped"))
+    }
+
+    /// Writes down that the migrate command succeeded.
+    pub(super) fn mark_migrated(&self) -> Result<()> {
+        File::create(self.file("migrated"))
+            .and_then(|file| file.sync_all())
+            .with_context(|| format!("mark {} as migrated", self.path.display()))
+    }
+
+    pub(super) fn is_migrated(&self) -> Result<bool> {
+        let migrated = self.file("migrated");
+        migrated.try_exists().with_context(|| format!("look for {}", migrated.display()))
     }
 
     pub(super) fn is_held(&self) -> Result<bool> {

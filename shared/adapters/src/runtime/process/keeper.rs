@@ -121,7 +121,7 @@ impl Keeper {
     /// Starts the application and waits for its end, writing down both.
     async fn run_once(&mut self, stop: &mut Signals) -> Result<Ended> {
         self.state.started_at = Some(Timestamp::now().to_string());
-        let kills_before = kills_for_memory();
+        let kills_before = identity::kills_for_memory();
         let mut app = match self.spawn() {
             Ok(app) => app,
             Err(error) => {
@@ -143,7 +143,7 @@ impl Keeper {
         kill_group(group)?;
         let out_of_memory = ended == Ended::ByItself
             && status.signal() == Some(Signal::KILL.as_raw())
-            && kills_for_memory() > kills_before;
+            && identity::kills_for_memory() > kills_before;
         self.write_end(exit_code(status), out_of_memory);
         Ok(ended)
     }
@@ -200,14 +200,7 @@ fn kill_group(group: Pid) -> Result<()> {
     }
 }
 
-fn exit_code(status: ExitStatus) -> i64 {
+pub(super) fn exit_code(status: ExitStatus) -> i64 {
     let signaled = || 128 + status.signal().unwrap_or_default();
     status.code().unwrap_or_else(signaled).into()
-}
-
-/// How often this machine killed a process for want of memory since its start.
-fn kills_for_memory() -> Option<u64> {
-    let counters = fs::read_to_string("/proc/vmstat").ok()?;
-    let count = counters.lines().find_map(|line| line.strip_prefix("oom_kill "))?;
-    count.parse().ok()
 }

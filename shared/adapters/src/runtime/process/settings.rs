@@ -13,6 +13,9 @@ pub struct ProcessSettings {
     pub build: Vec<String>,
     /// Program and arguments that run the application inside its release folder.
     pub run: Vec<String>,
+    /// Program and arguments that bring the data up to date, run once inside the new release's folder before it is
+    /// started; empty: nothing is to be run.
+    pub migrate: Vec<String>,
     /// The application's own environment, secrets resolved. It gets next to nothing of ours.
     pub env: BTreeMap<String, String>,
     /// How long the application may take to stop before it is killed.

@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use adapters::change_set::{ChangeSet, Context, Flaw, LayError, Stamp, discard};
+use adapters::change_set::{ChangeSet, Context, Flaw, LayError, Stamp, carry_over, discard};
 use tempfile::TempDir;
 
 use super::sandbox::GitSandbox;
@@ -261,4 +261,40 @@ async fn discarding_removes_the_context_and_leftovers_and_may_be_repeated() {
         assert_eq!(fs::read_dir(base.context().parent().unwrap()).unwrap().count(), 0);
     }
     assert!(base.path("kept.txt").exists());
+}
+
+#[tokio::test]
+async fn a_kept_context_is_carried_over_as_it_was_or_not_at_all() {
+    let (_sandbox, set) = feature().await;
+    let base = Base::new(FILES);
+    let kept = base.lay(&set).await.unwrap();
+    let stamp = Stamp { build: "FB-00000001".into(), promotion: "CP-00000002".into() };
+    let again = base.scratch.path().join("out/again");
+    for _ in 0..2 {
+        let carried = carry_over(&base.context(), &kept.source_hash, &again, &stamp).await.unwrap();
+        assert_eq!(carried, kept);
+    }
+    assert!(fs::read_to_string(again.join("slipway.json")).unwrap().contains("CP-00000002"));
+    assert_eq!(fs::read_to_string(again.join("edited.txt")).unwrap(), "new\n");
+
+    fs::write(base.context().join("edited.txt"), "somebody else's\n").unwrap();
+    let changed = carry_over(&base.context(), &kept.source_hash, &again, &stamp).await.unwrap_err();
+    assert!(matches!(changed, LayError::Changed), "{changed}");
+    assert!(!again.exists(), "nothing is made of it");
+}
+
+#[tokio::test]
+async fn file_names_tell_whether_the_database_is_built_otherwise() {
+    for (path, expected) in [
+        ("pages/about.html", false),
+        ("docs/migrations.md", false),
+        ("migrations/0002_add_points.ts", true),
+        ("db/seed.SQL", true),
+        ("prisma/schema.prisma", true),
+    ] {
+        let sandbox = GitSandbox::new(FILES);
+        sandbox.write(path, "new\n");
+        let set = sandbox.take(None).await.unwrap();
+        assert_eq!(set.changes_schema(), expected, "{path}");
+    }
 }

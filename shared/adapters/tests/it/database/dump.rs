@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 
-use adapters::database::{DatabaseError, discard_partial, dump_name};
+use adapters::database::{Database, DatabaseError, Rung, at_stop, discard, discard_partial, dump_name};
 
 use super::World;
 
@@ -33,6 +33,9 @@ async fn a_backup_is_complete_and_recorded_and_made_once() {
     let stored = format!("{dump:?} {}", record["dump"]);
     assert!(!stored.contains("canary"), "an application's settings may be secret");
     assert_eq!(files(&world).len(), 2, "{:?}", files(&world));
+    assert_eq!((dump.rung, dump.database_bytes > 1_000_000), (Rung::ReadBack, true));
+    assert_eq!(Database::recorded(&target).as_ref(), Some(&dump));
+    assert_eq!(Database::recorded(&target.with_extension("json")), None);
 
     let again = world.dump().await;
     assert_eq!(again, dump, "the second call returns the first one's backup");
@@ -115,12 +118,45 @@ async fn a_backup_that_would_not_fit_is_refused_with_the_numbers() {
     // No file system has less free space than this one.
     let target = Path::new("/proc/backup.dump");
     let error = world.database.dump(target, |_| {}).await.unwrap_err();
-    let DatabaseError::Space { needed_bytes, free_bytes, folder } = &error else {
+    let DatabaseError::Space { needed_bytes, free_bytes, folder, safest: None } = &error else {
         panic!("{error:?}");
     };
     assert!(*needed_bytes > world.database.size_bytes().await.unwrap());
     assert_eq!((*free_bytes, folder.as_path()), (0, Path::new("/proc")));
     assert!(error.to_string().contains("MB of free space in /proc, but only 0 bytes"), "{error}");
+}
+
+#[tokio::test]
+async fn a_record_from_before_rungs_were_told_apart_can_be_read() {
+    let world = World::shop().await;
+    let dump = world.dump().await;
+    let path = world.target().with_extension("dump.json");
+    let mut record: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    for field in ["rung", "database_bytes"] {
+        record["dump"].as_object_mut().unwrap().remove(field).unwrap();
+    }
+    fs::write(&path, record.to_string()).unwrap();
+    let old = Database::recorded(&dump.path).unwrap();
+    assert_eq!((old.rung, old.database_bytes), (Rung::ReadBack, 0));
+    world.database.verify(&old).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_backup_taken_at_the_stop_goes_with_the_one_before() {
+    let world = World::shop().await;
+    let dump = world.dump().await;
+    let second = at_stop(&dump.path);
+    let name = second.file_name().unwrap().to_str().unwrap().to_owned();
+    assert_eq!(name, "pre-promote-FB-0A1B2C3D-20261122215645-at-stop.dump");
+    let second = world.database.dump(&second, |_| {}).await.unwrap();
+    assert_eq!(second.fingerprint, dump.fingerprint);
+    for _ in 0..2 {
+        discard(&second.path).unwrap();
+        world.database.verify(&dump).await.unwrap();
+    }
+    world.database.dump(&second.path, |_| {}).await.unwrap();
+    discard(&dump.path).unwrap();
+    assert!(files(&world).is_empty(), "{:?}", files(&world));
 }
 
 #[tokio::test]

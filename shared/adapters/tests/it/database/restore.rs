@@ -225,7 +225,7 @@ async fn the_instructions_work_when_pasted() {
     assert_eq!(world.database.fingerprint(&world.name).await.unwrap(), now);
 }
 
-async fn paste(instructions: &str, password: &str, works: bool) {
+pub(crate) async fn paste(instructions: &str, password: &str, works: bool) {
     let output = Command::new("bash")
         .args(["-c", instructions])
         .env("PGPASSWORD", password)
@@ -234,6 +234,29 @@ async fn paste(instructions: &str, password: &str, works: bool) {
         .await
         .unwrap();
     assert_eq!(output.status.success(), works, "{instructions}\n{output:?}");
+}
+
+#[tokio::test]
+async fn the_instructions_for_the_copy_work_when_pasted() {
+    let world = World::shop().await;
+    let (_, stopped) = saved(&world).await;
+    world.run(FAILED_RELEASE).await;
+    let instructions = world.database.snapshot_instructions(PROMOTION).await.unwrap();
+    let config: tokio_postgres::Config = url("postgres").parse().unwrap();
+    let password = String::from_utf8(config.get_password().unwrap().to_vec()).unwrap();
+    assert!(!instructions.contains(&format!(":{password}@")), "{instructions}");
+    let _session = client(&world.name).await;
+    // The second time there is no copy any more, and everything stays as it is.
+    for works in [true, false] {
+        paste(&instructions, &password, works).await;
+        let now = world.database.fingerprint(&world.name).await.unwrap();
+        assert_eq!(stopped.differences(&now), Vec::<String>::new());
+        let copies = world.copies().await;
+        assert_eq!(copies.len(), 1, "{copies:?}");
+        assert!(world.is_open(&world.name).await);
+    }
+    let kept = format!("{}{}", world.name, world.copies().await[0]);
+    check_failed_copy(&world, &kept, &[]).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The quick copy: complete, closed, and never a reason for the application to stay out.
 
+use adapters::database::DatabaseError;
+
 use super::{PROMOTION, World, client};
 
 #[tokio::test]
@@ -51,6 +53,31 @@ async fn a_snapshot_that_cannot_be_made_leaves_the_database_open() {
     assert!(world.copies().await.is_empty());
     drop(superuser);
     world.database.snapshot(PROMOTION).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_user_who_may_make_no_databases_is_told_so() {
+    let world = World::shop().await;
+    let owner = world.as_owner().await;
+    world.admin("ALTER ROLE {role} NOCREATEDB").await;
+    let error = owner.snapshot(PROMOTION).await.unwrap_err();
+    assert!(matches!(error, DatabaseError::NoCopy { .. }), "{error:?}");
+    assert!(format!("{error:?}").contains("permission denied to create database"), "{error:?}");
+    assert!(world.is_open(&world.name).await);
+    assert!(world.copies().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_snapshot_can_be_read_and_stays_closed() {
+    let world = World::shop().await;
+    let before = world.database.fingerprint(&world.name).await.unwrap();
+    let snapshot = world.database.snapshot(PROMOTION).await.unwrap();
+    world.run("INSERT INTO parent (name) VALUES ('later')").await;
+    let seen = world.database.snapshot_fingerprint(PROMOTION).await.unwrap();
+    assert_eq!(before.differences(&seen), Vec::<String>::new());
+    assert_eq!(seen, before);
+    assert!(!world.is_open(&snapshot.database).await);
+    world.database.snapshot_fingerprint("CP-00000000").await.unwrap_err();
 }
 
 #[tokio::test]

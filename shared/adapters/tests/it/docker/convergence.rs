@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use adapters::runtime::Swap;
 use serde_json::json;
 
 use super::{Site, runtime};
@@ -24,7 +25,9 @@ async fn every_move_can_be_repeated() {
     assert_eq!(live(&site).await, Some((swap.old.clone(), true)));
     for _ in 0..2 {
         runtime.stop_old(&swap).await.expect("stop_old");
-        assert_eq!(live(&site).await, Some((swap.old.clone(), false)));
+        let old = runtime.old(&swap).await.expect("old").expect("old");
+        assert_eq!((&old.id, old.running), (&swap.old, false));
+        assert_eq!(live(&site).await, Some((swap.new.clone(), false)), "the name has passed on");
     }
     assert_eq!(prepare().await, swap, "the first record counts");
     for _ in 0..2 {
@@ -105,41 +108,56 @@ async fn a_candidate_that_fits_is_adopted_and_any_other_replaced() {
     assert!(!site.exists(&format!("/containers/{}/json", again.new)).await);
 }
 
+/// The calls from the park of the restart policy to the start, one by one.
+async fn call(site: &Site, swap: &Swap, call: &str) {
+    let suffix = swap.promotion.to_lowercase();
+    let (path, body) = match call {
+        "park" => (format!("/containers/{}/update", swap.old), json!({ "RestartPolicy": { "Name": "no" } })),
+        "rename old" => {
+            (format!("/containers/{}/rename?name={}--old-{suffix}", swap.old, site.name), json!({}))
+        }
+        "rename new" => (format!("/containers/{}/rename?name={}", swap.new, site.name), json!({})),
+        "stop old" => (format!("/containers/{}/stop?t=3", swap.old), json!({})),
+        "start new" => (format!("/containers/{}/start", swap.new), json!({})),
+        other => panic!("{other}"),
+    };
+    site.post(&path, body).await;
+}
+
 #[tokio::test]
 async fn a_swap_is_taken_up_wherever_it_was_left() {
-    for (name, crash) in [
-        ("started, not renamed", &["start new"][..]),
-        ("one renamed", &["start new", "rename old"]),
-        ("started late", &["rename old"]),
-    ] {
+    let calls = ["park", "rename old", "rename new", "stop old", "start new"];
+    let crashes = (0..=calls.len()).map(|done| &calls[..done]);
+    // As an earlier version of Slipway did it.
+    let earlier = [&["park", "stop old", "start new"][..], &["park", "stop old", "rename old"]];
+    for crash in crashes.chain(earlier) {
         let site =
             Site::running(json!({ "HostConfig": { "RestartPolicy": { "Name": "unless-stopped" } } })).await;
         for goes_forward in [false, true] {
             let number = 1 + u32::from(goes_forward);
             let swap = site.prepared(number, &format!("ENV N={number}")).await;
-            site.runtime.stop_old(&swap).await.expect("stop_old");
-            for call in crash {
-                let old_name = format!("{}--old-{}", site.name, swap.promotion.to_lowercase());
-                let path = match *call {
-                    "start new" => format!("/containers/{}/start", swap.new),
-                    _ => format!("/containers/{}/rename?name={old_name}", swap.old),
-                };
-                site.post(&path, json!({})).await;
+            for it in crash {
+                call(&site, &swap, it).await;
             }
             // Another process takes over: it knows the swap and the folder, nothing else.
             let successor = runtime(&site.host, &site.name, site.dir.path());
             if goes_forward {
+                successor.stop_old(&swap).await.expect("stop_old");
                 successor.start_new(&swap).await.expect("start_new");
                 successor.finish(&swap, 1).await.expect("finish");
-                assert_eq!(successor.live().await.expect("live").expect("live").id, swap.new, "{name}");
+                assert_eq!(successor.live().await.expect("live").expect("live").id, swap.new, "{crash:?}");
             } else {
-                successor.stop_new(&swap).await.expect("stop_new");
+                if crash.contains(&"start new") {
+                    successor.stop_new(&swap).await.expect("stop_new");
+                }
                 successor.start_old(&swap).await.expect("start_old");
                 successor.unprepare(&swap.promotion).await.expect("unprepare");
                 let live = successor.live().await.expect("live").expect("live");
-                assert_eq!((live.id.as_str(), live.running), (swap.old.as_str(), true), "{name}");
+                assert_eq!((live.id.as_str(), live.running), (swap.old.as_str(), true), "{crash:?}");
             }
-            site.assert_alone(name).await;
+            let policy = site.inspect(&site.name).await["HostConfig"]["RestartPolicy"]["Name"].clone();
+            assert_eq!(policy, "unless-stopped", "{crash:?}");
+            site.assert_alone(&format!("{crash:?}")).await;
         }
     }
 }
@@ -149,12 +167,12 @@ async fn a_half_removed_old_container_does_not_stop_the_finish() {
     let site = Site::running(json!({})).await;
     let swap = site.prepared(1, "").await;
     site.runtime.stop_old(&swap).await.expect("stop_old");
-    let refused = site.runtime.finish(&swap, 1).await.expect_err("the old version still bears the name");
-    assert!(refused.to_string().contains("so it stays"), "{refused:#}");
+    let refused = site.runtime.finish(&swap, 1).await.expect_err("the new version does not serve");
+    assert!(refused.to_string().contains("never started"), "{refused:#}");
     site.runtime.start_new(&swap).await.expect("start_new");
     site.delete(&format!("/containers/{}", swap.old)).await;
     site.runtime.finish(&swap, 1).await.expect("finish");
-    assert!(site.runtime.start_old(&swap).await.is_err(), "it cannot come back from nothing");
+    assert!(site.runtime.start_old(&swap).await.is_err(), "it is not made anew beside the new one");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use adapters::runtime::{StartError, Swap};
 use serde_json::{Value, json};
 
-use super::{Site, free_port};
+use super::{Site, eventually, free_port};
 
 async fn assert_restored(name: &str, site: &Site, swap: &Swap) {
     for _ in 0..2 {
@@ -42,7 +42,10 @@ async fn a_version_that_cannot_run_is_told_from_a_machine_that_cannot_start_it()
         site.runtime.stop_old(&swap).await.expect("stop_old");
         for _ in 0..2 {
             match site.runtime.start_new(&swap).await {
-                Err(StartError::Exited(text)) => assert!(text.contains(expected), "{name}: {text}"),
+                Err(StartError::Exited(end)) => {
+                    assert!(end.to_string().contains(expected), "{name}: {end}");
+                    assert!(!end.out_of_memory, "{name}");
+                }
                 other => panic!("{name}: {other:?}"),
             }
         }
@@ -50,6 +53,43 @@ async fn a_version_that_cannot_run_is_told_from_a_machine_that_cannot_start_it()
         assert_eq!((left.running, left.restarts), (false, 0), "{name}: the engine starts it over and over");
         assert_restored(name, &site, &swap).await;
     }
+}
+
+#[tokio::test]
+async fn a_version_that_needs_too_much_memory_is_told_as_such() {
+    let site = Site::running(
+        json!({ "HostConfig": { "Memory": 32 << 20, "MemorySwap": 32 << 20, "RestartPolicy": { "Name": "always" } } }),
+    )
+    .await;
+    let swap = site.prepared(1, r#"CMD ["/probe", "eat"]"#).await;
+    site.runtime.stop_old(&swap).await.expect("stop_old");
+    match site.runtime.start_new(&swap).await {
+        Err(StartError::Exited(end)) => assert!(end.out_of_memory, "{end}"),
+        other => panic!("{other:?}"),
+    }
+    assert_restored("memory", &site, &swap).await;
+}
+
+#[tokio::test]
+async fn the_first_look_ends_with_the_first_good_answer() {
+    let site = Site::running(json!({})).await;
+    let swap = site.prepared(1, "").await;
+    site.runtime.stop_old(&swap).await.expect("stop_old");
+    let (asked, answer) = tokio::sync::oneshot::channel::<()>();
+    let answered = async {
+        answer.await.expect("somebody answers");
+    };
+    let start = site.runtime.start_new_until(&swap, answered);
+    let look = async {
+        eventually(async || {
+            let new = site.runtime.instance(&swap.new).await.expect("instance").expect("new");
+            new.running.then_some(())
+        })
+        .await;
+        asked.send(()).expect("it is being looked at");
+    };
+    let (started, ()) = tokio::join!(start, look);
+    started.expect("start_new");
 }
 
 #[tokio::test]

@@ -139,6 +139,7 @@ pub(super) fn settings(folder: &Path) -> ProcessSettings {
         name: "portal".to_owned(),
         build: Vec::new(),
         run: vec![example("app").to_str().unwrap().to_owned()],
+        migrate: Vec::new(),
         env: BTreeMap::from([("APP_SECRET".to_owned(), "opensesame".to_owned())]),
         stop_timeout_seconds: 20,
         restart: true,

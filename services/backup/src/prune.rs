@@ -1,0 +1,23 @@
+//! An errand: backups that nobody needs any more are removed.
+
+use std::path::Path;
+
+use adapters::database;
+use adapters::installation::Installation;
+use engine::retention::Retention;
+use engine::{JobContext, Report, StepError};
+
+use crate::from_database;
+
+pub(crate) async fn prune(cx: &JobContext, installation: &Installation) -> Result<Report, StepError> {
+    let rule = Retention { backups: installation.backups_keep, releases: installation.keep_releases };
+    let mut pruned = Vec::new();
+    // Decided anew: what was needed when the errand was ordered may have changed.
+    for record in cx.prunable_backups(&rule).await? {
+        let path = record.backup.path;
+        database::discard(Path::new(&path)).map_err(from_database)?;
+        cx.log(format!("removed backup {}, {path}: it is beyond what is kept", record.id));
+        pruned.push(path);
+    }
+    Ok(Report { pruned, ..Report::default() })
+}

@@ -1,0 +1,61 @@
+//! A backup file on its way: hashed while it is written, and nobody else's to read.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+use sha2::{Digest, Sha256};
+use tokio::fs::{File, OpenOptions};
+use tokio::io::AsyncWriteExt;
+
+use super::record::folder_of;
+use super::{DatabaseError, hash};
+use crate::disk;
+
+/// A file that has no name of its own yet.
+pub(super) struct Partial<'p> {
+    file: File,
+    path: PathBuf,
+    hash: Sha256,
+    size_bytes: u64,
+    progress: &'p mut (dyn FnMut(u64) + Send),
+}
+
+impl<'p> Partial<'p> {
+    /// Makes it; `progress` gets the bytes written so far.
+    pub(super) async fn create(
+        path: &Path,
+        progress: &'p mut (dyn FnMut(u64) + Send),
+    ) -> Result<Self, DatabaseError> {
+        // The backup holds every customer's data: nobody else on this machine may read it.
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).await;
+        let file = file.map_err(|error| write_error(error, path))?;
+        Ok(Self { file, path: path.to_owned(), hash: Sha256::new(), size_bytes: 0, progress })
+    }
+
+    /// Appends a piece.
+    pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), DatabaseError> {
+        self.hash.update(bytes);
+        let written = self.file.write_all(bytes).await;
+        written.map_err(|error| write_error(error, &self.path))?;
+        self.size_bytes += bytes.len() as u64;
+        (self.progress)(self.size_bytes);
+        Ok(())
+    }
+
+    /// Flushes it to the disk; returns its size and hash.
+    pub(super) async fn finish(mut self) -> Result<(u64, String), DatabaseError> {
+        // The last write may still be under way, and only a flush tells how it ended.
+        self.file.flush().await.map_err(|error| write_error(error, &self.path))?;
+        let synced = self.file.sync_all().await;
+        synced.map_err(|error| write_error(error, &self.path))?;
+        Ok((self.size_bytes, hash::finish(self.hash)))
+    }
+}
+
+/// A disk that fills up while we write is a trouble of its own: somebody has to free some space.
+pub(super) fn write_error(error: std::io::Error, path: &Path) -> DatabaseError {
+    if disk::is_full_kind(error.kind()) {
+        return DatabaseError::Full { folder: folder_of(path).to_owned() };
+    }
+    anyhow!(error).context("write the backup file").into()
+}
