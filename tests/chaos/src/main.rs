@@ -185,7 +185,7 @@ fn report_path(arguments: &Arguments) -> Option<PathBuf> {
     let (enough, name) = match (arguments.faults, arguments.place()) {
         (Selection::All, Place::Processes) => (1_000, "REPORT.md"),
         (Selection::All, Place::Docker) => (20, "REPORT-DOCKER.md"),
-        (Selection::Kills, Place::Processes) => (200, "REPORT-KILLS.md"),
+        (Selection::Kills, Place::Processes) => (100, "REPORT-KILLS.md"),
         (Selection::Kills, Place::Docker) | (Selection::None, _) => (usize::MAX, ""),
     };
     let of_record = || Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
