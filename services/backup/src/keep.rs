@@ -1,10 +1,10 @@
 //! What is kept of the database at the stop.
 
-use adapters::change_set;
 use adapters::installation::SnapshotPolicy;
 use adapters::runtime::Swap;
 use domain::Job;
 use engine::{JobContext, StepError};
+use protocol::output::Extracted;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -73,8 +73,15 @@ impl Situation {
 /// What this promotion keeps.
 pub(crate) async fn decide(cx: &JobContext, policy: SnapshotPolicy) -> Result<Keep, StepError> {
     let warm = cx.earlier::<Swap>(Job::Prepare).await?.is_some_and(|swap| swap.warm);
-    let migrates = has_hook(&cx.order.installation) || change_set::may_migrate(&cx.change_set_dir());
+    let extracted: Option<Extracted> = cx.earlier(Job::Extract).await?;
+    // A version that comes back may bring anything; and what nobody looked at counts as yes.
+    let told = extracted.and_then(|it| it.changes_schema).filter(|_| cx.order.rolls_back_to.is_none());
+    let migrates = may_migrate(&cx.order.installation, told);
     Ok(Situation { policy, migrates, warm }.keep())
+}
+
+fn may_migrate(description: &Value, changes_schema: Option<bool>) -> bool {
+    has_hook(description) || changes_schema.unwrap_or(true)
 }
 
 fn has_hook(description: &Value) -> bool {
@@ -119,6 +126,14 @@ mod tests {
         ];
         for (description, expected) in cases {
             assert_eq!(has_hook(&description), expected, "{description}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_told_counts_as_yes() {
+        let plain = json!({ "application": { "docker": {} } });
+        for (told, expected) in [(None, true), (Some(true), true), (Some(false), false)] {
+            assert_eq!(may_migrate(&plain, told), expected, "{told:?}");
         }
     }
 }

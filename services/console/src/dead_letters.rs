@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use domain::named::UnknownName;
 use engine::Engine;
 use engine::dead_letters::{self, Settlement};
 use engine::store::dead_letters as records;
@@ -92,9 +93,8 @@ fn unknown(id: &str) -> Failure {
 }
 
 fn known_state(word: &str) -> Result<records::State, Failure> {
-    word.parse().map_err(|_| {
-        let words = records::State::ALL.map(records::State::as_str).join(", ");
-        let field = FieldProblem { field: "state".into(), problem: format!("must be one of: {words}") };
+    word.parse().map_err(|unknown: UnknownName| {
+        let field = FieldProblem { field: "state".into(), problem: unknown.to_string() };
         Failure::wrong_fields("No dead letter can be in such a state.", vec![field])
     })
 }

@@ -30,7 +30,6 @@ mod staging;
 
 pub use context::{Context, LayError, Stamp, carry_over, discard};
 pub use error::{Flaw, TakeError};
-pub use migration::may_migrate;
 
 use std::path::{Path, PathBuf};
 
@@ -195,16 +194,6 @@ impl ChangeSet {
         }
     }
 
-    /// Whether the feature changes how the database is built, as far as file names tell: those of migrations,
-    /// of SQL and of Prisma's schema.
-    pub fn changes_schema(&self) -> bool {
-        let renamed = |change: &Change| match &change.kind {
-            Kind::Renamed { from } => is_of_schema(from),
-            Kind::Added | Kind::Modified | Kind::Deleted => false,
-        };
-        self.changes.iter().any(|change| is_of_schema(&change.path) || renamed(change))
-    }
-
     /// The sealed content with this SHA-256, old or new, verified while it is read.
     pub fn content(&self, sha256: &str) -> anyhow::Result<Vec<u8>> {
         seal::content(&self.folder, sha256)
@@ -215,13 +204,6 @@ impl ChangeSet {
         let bytes = self.content(&self.diff_sha256)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
-}
-
-fn is_of_schema(path: &str) -> bool {
-    let path = Path::new(path);
-    path.extension().is_some_and(|it| it.eq_ignore_ascii_case("sql"))
-        || path.file_name().is_some_and(|it| it == "schema.prisma")
-        || path.components().any(|part| part.as_os_str() == "migrations")
 }
 
 /// Takes the feature out of its sandbox and seals it as the folder `into`.

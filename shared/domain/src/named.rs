@@ -18,6 +18,7 @@ impl fmt::Display for UnknownName {
 impl core::error::Error for UnknownName {}
 
 /// A closed set of values with the name each is stored and shown under.
+#[macro_export]
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident, $admitted:literal { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$doc])*
@@ -54,4 +55,4 @@ macro_rules! named {
     };
 }
 
-pub(crate) use named;
+pub use named;

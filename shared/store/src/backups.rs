@@ -1,8 +1,7 @@
 //! Verified dumps of production databases.
 
-use std::str::FromStr;
-
 use domain::PromotionId;
+use domain::named::named;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -27,42 +26,17 @@ pub struct Backup {
     pub restore_instructions: String,
 }
 
-/// Where a backup stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// Its file is there, and was good when it was last read.
-    Kept,
-    /// Its file is not what was written; it counts as none. Left when it is found good after all.
-    Damaged,
-    /// Its file was removed because nobody needed it any more. Nothing leaves this.
-    Pruned,
-}
-
-impl State {
-    /// Every state.
-    pub const ALL: [State; 3] = [State::Kept, State::Damaged, State::Pruned];
-
-    /// The word it is stored and sent as.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            State::Kept => "kept",
-            State::Damaged => "damaged",
-            State::Pruned => "pruned",
-        }
+named!(
+    /// Where a backup stands.
+    State, "kept, damaged, pruned" {
+        /// Its file is there, and was good when it was last read.
+        Kept = "kept",
+        /// Its file is not what was written; it counts as none. Left when it is found good after all.
+        Damaged = "damaged",
+        /// Its file was removed because nobody needed it any more. Nothing leaves this.
+        Pruned = "pruned",
     }
-}
-
-/// The word names no state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnknownState;
-
-impl FromStr for State {
-    type Err = UnknownState;
-
-    fn from_str(word: &str) -> Result<Self, UnknownState> {
-        Self::ALL.into_iter().find(|state| state.as_str() == word).ok_or(UnknownState)
-    }
-}
+);
 
 /// A backup with all that is on record of it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,7 @@
 //! Dead letters: messages that nobody could handle, kept until somebody redrives or discards them.
 
-use std::str::FromStr;
-
 use domain::PromotionId;
+use domain::named::named;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -16,42 +15,17 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// How many letters a list holds.
 const LIST_MAX: i64 = 200;
 
-/// Where a letter stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// Nobody has decided; left by [`redrive`] or [`discard`].
-    Kept,
-    /// It was sent again. Nothing leaves this.
-    Redriven,
-    /// It will never be sent again. Nothing leaves this.
-    Discarded,
-}
-
-impl State {
-    /// Every state.
-    pub const ALL: [State; 3] = [State::Kept, State::Redriven, State::Discarded];
-
-    /// The word it is stored and sent as.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            State::Kept => "kept",
-            State::Redriven => "redriven",
-            State::Discarded => "discarded",
-        }
+named!(
+    /// Where a letter stands.
+    State, "kept, redriven, discarded" {
+        /// Nobody has decided; left by [`redrive`] or [`discard`].
+        Kept = "kept",
+        /// It was sent again. Nothing leaves this.
+        Redriven = "redriven",
+        /// It will never be sent again. Nothing leaves this.
+        Discarded = "discarded",
     }
-}
-
-/// The word names no state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnknownState;
-
-impl FromStr for State {
-    type Err = UnknownState;
-
-    fn from_str(word: &str) -> Result<Self, UnknownState> {
-        Self::ALL.into_iter().find(|state| state.as_str() == word).ok_or(UnknownState)
-    }
-}
+);
 
 /// A letter to be kept. Its texts must not hold U+0000, which Postgres does not store.
 #[derive(Debug, Clone, PartialEq, Eq)]

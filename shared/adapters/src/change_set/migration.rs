@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::seal;
+use super::{ChangeSet, Kind};
 
 /// The folder in which nearly every tool keeps the changes of a database's structure.
 const FOLDER: &str = "migrations";
@@ -10,10 +10,13 @@ const FOLDER: &str = "migrations";
 /// The file in which one describes the whole structure.
 const SCHEMA: &str = "schema.prisma";
 
-/// Whether the feature sealed there may change the structure of the database, as far as the names of its files
-/// tell. What cannot be told counts as yes.
-pub fn may_migrate(sealed: &Path) -> bool {
-    seal::paths(sealed).map_or(true, |paths| paths.iter().any(|path| is_migration(path)))
+impl ChangeSet {
+    /// Whether the feature may change the structure of the database, as far as the names of its files tell.
+    pub fn changes_schema(&self) -> bool {
+        self.changes.iter().any(|change| {
+            is_migration(&change.path) || matches!(&change.kind, Kind::Renamed { from } if is_migration(from))
+        })
+    }
 }
 
 fn is_migration(path: &str) -> bool {
@@ -47,10 +50,5 @@ mod tests {
         for (path, expected) in cases {
             assert_eq!(is_migration(path), expected, "{path}");
         }
-    }
-
-    #[test]
-    fn what_cannot_be_told_counts_as_yes() {
-        assert!(may_migrate(Path::new("/no such folder")));
     }
 }

@@ -80,17 +80,6 @@ pub(super) fn open(folder: &Path) -> Result<ChangeSet> {
     })
 }
 
-/// Paths that a sealed set touches, before and after, as its manifest names them; its contents are not read.
-pub(super) fn paths(folder: &Path) -> Result<Vec<String>> {
-    let bytes = fs::read(folder.join(MANIFEST)).context("read the manifest")?;
-    let manifest: Manifest = serde_json::from_slice(&bytes).context("parse the manifest")?;
-    let paths = manifest.changes.into_iter().flat_map(|change| match change.kind {
-        Kind::Renamed { from } => vec![from, change.path],
-        Kind::Added | Kind::Modified | Kind::Deleted => vec![change.path],
-    });
-    Ok(paths.collect())
-}
-
 /// Reads a content and verifies it.
 pub(super) fn content(folder: &Path, sha256: &str) -> Result<Vec<u8>> {
     content::read(&folder.join(FILES), sha256)
