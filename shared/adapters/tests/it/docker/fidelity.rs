@@ -1,5 +1,7 @@
 //! The successor and the restored predecessor are like the original.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
@@ -57,23 +59,24 @@ fn assert_alike(name: &str, before: &Value, after: &Value) {
 }
 
 /// Each row is one request's part that a swap and a rollback must not change.
-fn table(site: &Site) -> Vec<(String, Value)> {
+fn table(site: &Site, subnet: &str) -> Vec<(String, Value)> {
     let text = include_str!("../../fixtures/containers.json");
     let text = text.replace("@site", &site.name).replace("@port", &free_port());
-    let text = text.replace("@subnet", &subnet(&site.name));
+    let text = text.replace("@subnet", subnet);
     let rows: serde_json::Map<String, Value> = serde_json::from_str(&text).expect("table");
     rows.into_iter().collect()
 }
 
-/// The site's own subnet, derived from its random name so that tests at once do not collide.
-fn subnet(site: &str) -> String {
-    let byte = |at: usize| u8::from_str_radix(&site[at..at + 2], 16).expect("hex");
-    format!("10.{}.{}", byte(1) | 0x80, byte(3))
+/// A subnet that no other site of this process has, and hardly one that an earlier process left.
+fn free_subnet() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = std::process::id().wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 0x8000;
+    format!("10.{}.{}", 0x80 | (number >> 8), number & 0xff)
 }
 
 /// Starts the application of this request, with the networks that the table speaks of.
-async fn run(site: &Site, mut request: Value) {
-    let range = json!({ "Config": [{ "Subnet": format!("{}.0/24", subnet(&site.name)) }] });
+async fn run(site: &Site, subnet: &str, mut request: Value) {
+    let range = json!({ "Config": [{ "Subnet": format!("{subnet}.0/24") }] });
     let back = json!({ "Name": format!("{}-back", site.name), "IPAM": range });
     site.post("/networks/create", back).await;
     let other = json!({ "Name": format!("{}-side", site.name) });
@@ -92,12 +95,12 @@ async fn run(site: &Site, mut request: Value) {
 
 /// Calls the check with each row's application running, a few at a time.
 async fn each_row(check: impl AsyncFn(&str, &Site)) {
-    let n_rows = table(&Site::new()).len();
+    let n_rows = table(&Site::new(), &free_subnet()).len();
     let rows = stream::iter(0..n_rows);
     rows.for_each_concurrent(4, async |row| {
-        let site = Site::new();
-        let (name, request) = table(&site).swap_remove(row);
-        run(&site, request).await;
+        let (site, subnet) = (Site::new(), free_subnet());
+        let (name, request) = table(&site, &subnet).swap_remove(row);
+        run(&site, &subnet, request).await;
         check(&name, &site).await;
     })
     .await;
