@@ -1,5 +1,6 @@
 //! One round: what was found, and what is told.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use domain::Direction;
@@ -11,8 +12,9 @@ use engine::store::{Store, StoreError, answered, clock, leadership};
 use engine::{Engine, Report, Reporter, advance, relay};
 use uuid::Uuid;
 
-/// A job that nobody took for this long is announced again: its message is probably lost.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(10);
+/// A job that nobody takes is announced again after the first pause, since its message is probably lost or
+/// in the hands of somebody who is gone, and then ever more rarely, since its workers are probably busy.
+const REMINDER_PAUSES: RangeInclusive<Duration> = Duration::from_secs(2)..=Duration::from_mins(1);
 
 /// A message that nobody published for this long is published from here: no scheduler seems to run.
 const STUCK_AFTER: Duration = Duration::from_secs(10);
@@ -46,7 +48,7 @@ impl Found {
         for starved in self.starved {
             tell(engine, term, starved.run, &nobody_came(starved)).await?;
         }
-        for forgotten in remind(engine, FORGOTTEN_AFTER).await? {
+        for forgotten in remind(engine, REMINDER_PAUSES).await? {
             tracing::warn!(run = %forgotten.run, job = %forgotten.job, "announced a job again that nobody took");
         }
         let stuck = relay::sweep(engine, STUCK_AFTER).await?;

@@ -1,5 +1,6 @@
 //! Beginnings: a ship message becomes a promotion, an approved promotion becomes a run.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use domain::run::Run;
@@ -86,17 +87,20 @@ async fn record_refusal(
     Ok(((), vec![message]))
 }
 
-/// Announces again what has been due for `overdue` and nobody took, and says what: the messages seem to
-/// be lost. A repeat is harmless.
-pub async fn remind(engine: &Engine, overdue: Duration) -> Result<Vec<Try>> {
-    engine.recorded(take_forgotten(engine, overdue)).await
+/// Announces again what is due and nobody took, at growing `pauses`, and says what: the messages seem to be
+/// lost. A repeat is harmless.
+pub async fn remind(engine: &Engine, pauses: RangeInclusive<Duration>) -> Result<Vec<Try>> {
+    engine.recorded(take_forgotten(engine, pauses)).await
 }
 
-async fn take_forgotten(engine: &Engine, overdue: Duration) -> Result<(Vec<Try>, Vec<Outgoing>)> {
+async fn take_forgotten(
+    engine: &Engine,
+    pauses: RangeInclusive<Duration>,
+) -> Result<(Vec<Try>, Vec<Outgoing>)> {
     let mut tx = engine.store.begin().await?;
     let mut messages = Vec::new();
     let mut forgotten = Vec::new();
-    for (which, traceparent) in jobs::take_forgotten(&mut tx, overdue).await? {
+    for (which, traceparent) in jobs::take_forgotten(&mut tx, pauses).await? {
         let message = advance::job_message(which, traceparent);
         outbox::insert(&mut tx, &message, advance::RELAY_GRACE).await?;
         messages.push(message);

@@ -1,5 +1,6 @@
 //! Jobs and their leases. A job's row is its inbox entry, its lease and its result in one.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use domain::{Direction, Job};
@@ -154,21 +155,29 @@ pub async fn end(
     Ok(())
 }
 
-/// Takes tries that nobody has begun for `overdue` after they were announced, and that have no message on
-/// its way: the broker lost it, or all workers are busy. They count as announced now, so that each is
-/// announced once in that time whoever looks. Each comes with its run's trace.
-pub async fn take_forgotten(tx: &mut Tx, overdue: Duration) -> Result<Vec<(Try, Option<String>)>> {
+/// Takes tries that nobody has begun since they were announced, and that have no message on its way: the
+/// broker lost it, somebody holds it who is gone, or all workers are busy. They count as announced now.
+///
+/// A try is taken after the first of the `pauses`, then each time when it has waited twice as long, and
+/// at last after the longest pause again and again, whoever looks. Each comes with its run's trace.
+pub async fn take_forgotten(
+    tx: &mut Tx,
+    pauses: RangeInclusive<Duration>,
+) -> Result<Vec<(Try, Option<String>)>> {
     let rows = sqlx::query!(
         "with forgotten as (
              select j.run, j.job, j.attempt, r.traceparent from jobs j join runs r on r.id = j.run
              where j.state = 'queued' and not j.stop_requested
-                   and j.announced_at <= slipway_now() - make_interval(secs => $1)
+                   and slipway_now() >= j.announced_at
+                       + greatest(make_interval(secs => $1),
+                                  least(make_interval(secs => $2), j.announced_at - j.available_at))
                    and not exists (select from outbox o where o.body ->> 'run' = j.run::text)
              order by j.announced_at limit 100 for update of j skip locked)
          update jobs set announced_at = slipway_now() from forgotten
          where jobs.run = forgotten.run and jobs.job = forgotten.job and jobs.attempt = forgotten.attempt
          returning jobs.run, jobs.job, jobs.attempt, forgotten.traceparent",
-        overdue.as_secs_f64(),
+        pauses.start().as_secs_f64(),
+        pauses.end().as_secs_f64(),
     )
     .fetch_all(&mut *tx.0)
     .await?;
