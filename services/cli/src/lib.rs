@@ -15,6 +15,7 @@
 //! The command line holds no credentials for the database or the broker, and decides nothing itself.
 
 mod api;
+mod audit;
 mod backups;
 mod dlq;
 pub mod doctor;
@@ -31,12 +32,14 @@ mod rollback;
 mod ship;
 mod sse;
 mod table;
+mod tokens;
 mod units;
 
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+pub use audit::AuditCommand;
 pub use backups::BackupsCommand;
 pub use dlq::DlqCommand;
 pub use exit::Exit;
@@ -45,6 +48,7 @@ pub use installations::InstallationsCommand;
 pub use output::{Format, Output};
 pub use promotions::PromotionsCommand;
 pub use ship::ShipArgs;
+pub use tokens::TokensCommand;
 
 use api::{Api, Token};
 
@@ -97,6 +101,12 @@ pub enum Command {
     /// See, send again and discard messages that nobody could handle (dead letters)
     #[command(subcommand)]
     Dlq(DlqCommand),
+    /// Let people and programs in, and out again
+    #[command(subcommand)]
+    Tokens(TokensCommand),
+    /// See who decided what, and prove that nobody changed the record of it
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Find out what is wrong with the set-up
     Doctor,
 }
@@ -121,6 +131,8 @@ async fn attempt(command: Command, options: &Options, output: &mut Output) -> Re
         Command::Backups(command) => backups::run(command, &Api::new(options)?, output).await,
         Command::Installations(command) => installations::run(command, &Api::new(options)?, output).await,
         Command::Dlq(command) => dlq::run(command, &Api::new(options)?, output).await,
+        Command::Tokens(command) => tokens::run(command, &Api::new(options)?, output).await,
+        Command::Audit(command) => audit::run(command, &Api::new(options)?, output).await,
         // That the console cannot be asked is what the doctor finds, not a failure.
         Command::Doctor => Ok(doctor::show(&doctor::ask(options).await, output)?),
     }

@@ -26,6 +26,9 @@ pub struct Installation {
     /// Whether promotions may run here.
     #[serde(default = "yes")]
     pub enabled: bool,
+    /// Whether nobody may approve what they asked for themselves.
+    #[serde(default)]
+    pub four_eyes: bool,
     /// How long a promotion may take, from Validate to Record.
     #[serde(default = "time_limit_default")]
     pub time_limit_seconds: i32,

@@ -10,12 +10,14 @@
 
 extern crate alloc;
 
+pub mod access;
 pub mod id;
 pub mod job;
 pub mod named;
 pub mod promotion;
 pub mod run;
 
+pub use access::{Permission, Role};
 pub use id::{BuildId, ChangeRequestId, PromotionId};
 pub use job::{Direction, Job, Plan, Step, Worker};
 pub use promotion::{ChangeType, Risk, Status};

@@ -6,6 +6,7 @@ use domain::run::{Effect, Event, Ignored, Run, Transition};
 use domain::{Direction, Status};
 use protocol::JobMessage;
 use serde_json::json;
+use store::audit::Actor;
 use store::jobs::{self, End, Holder, Try};
 use store::outbox::{self, Outgoing};
 use store::runs::{self, Locked};
@@ -21,7 +22,7 @@ pub(crate) const RELAY_GRACE: Duration = Duration::from_secs(2);
 
 /// Who tells of an event; decides whether they may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reporter {
+pub enum Reporter<'a> {
     /// The worker with this fencing token; heard until its try is declared lost.
     Worker {
         /// The token that the claim granted.
@@ -36,7 +37,7 @@ pub enum Reporter {
     /// Whoever looks after the dead letters; heard on an order that nobody has begun.
     DeadLetters,
     /// A person.
-    Person,
+    Person(&'a Actor),
 }
 
 /// What became of an event.
@@ -57,7 +58,7 @@ pub async fn advance(
     engine: &Engine,
     run: Uuid,
     event: &Event,
-    reporter: Reporter,
+    reporter: Reporter<'_>,
     report: &Report,
 ) -> Result<Advanced> {
     engine.recorded(record(engine, run, event, reporter, report)).await
@@ -68,10 +69,15 @@ async fn record(
     engine: &Engine,
     run: Uuid,
     event: &Event,
-    reporter: Reporter,
+    reporter: Reporter<'_>,
     report: &Report,
 ) -> Result<(Advanced, Vec<Outgoing>)> {
-    let mut tx = engine.store.begin().await?;
+    let mut tx = match reporter {
+        Reporter::Person(by) => engine.store.begin_as(by).await?,
+        Reporter::Worker { .. } | Reporter::Supervisor { .. } | Reporter::DeadLetters => {
+            engine.store.begin().await?
+        }
+    };
     let recorded = record_within(&mut tx, run, event, reporter, report).await?;
     tx.commit().await?;
     Ok(recorded)
@@ -82,7 +88,7 @@ pub(crate) async fn record_within(
     tx: &mut Tx,
     run: Uuid,
     event: &Event,
-    reporter: Reporter,
+    reporter: Reporter<'_>,
     report: &Report,
 ) -> Result<(Advanced, Vec<Outgoing>)> {
     let Some(locked) = runs::lock(tx, run).await? else {
@@ -131,7 +137,7 @@ async fn write_backups(tx: &mut Tx, locked: &Locked, report: &Report) -> Result<
     Ok(())
 }
 
-async fn may_speak(tx: &mut Tx, run: Uuid, event: &Event, reporter: Reporter) -> Result<bool> {
+async fn may_speak(tx: &mut Tx, run: Uuid, event: &Event, reporter: Reporter<'_>) -> Result<bool> {
     if let Reporter::Supervisor { term } = reporter
         && !leadership::holds(tx, term).await?
     {
@@ -154,7 +160,7 @@ async fn may_speak(tx: &mut Tx, run: Uuid, event: &Event, reporter: Reporter) ->
             | Event::ResumeRequested { .. }
             | Event::GiveUpRequested { .. } => false,
         },
-        Reporter::Person => false,
+        Reporter::Person(_) => false,
     })
 }
 

@@ -3,6 +3,7 @@
 use domain::run::Run;
 use domain::{Job, PromotionId};
 use serde_json::Value;
+use store::audit::Actor;
 use store::outbox::Outgoing;
 use store::{Result, Tx, runs};
 use uuid::Uuid;
@@ -24,16 +25,21 @@ pub struct Errand {
 ///
 /// One about the same that is under way is not started twice, unless both are asked for at once: then it is
 /// done twice, which changes nothing.
-pub async fn order(engine: &Engine, promotion: &PromotionId, errand: &Errand) -> Result<Uuid> {
+pub async fn order(engine: &Engine, promotion: &PromotionId, errand: &Errand, by: &Actor) -> Result<Uuid> {
     let known = engine.store.latest_errand(promotion, errand.job, &errand.input).await?;
     if let Some(known) = known.filter(|it| it.outcome.is_none()) {
         return Ok(known.id);
     }
-    engine.recorded(record(engine, promotion, errand)).await
+    engine.recorded(record(engine, promotion, errand, by)).await
 }
 
-async fn record(engine: &Engine, promotion: &PromotionId, errand: &Errand) -> Result<(Uuid, Vec<Outgoing>)> {
-    let mut tx = engine.store.begin().await?;
+async fn record(
+    engine: &Engine,
+    promotion: &PromotionId,
+    errand: &Errand,
+    by: &Actor,
+) -> Result<(Uuid, Vec<Outgoing>)> {
+    let mut tx = engine.store.begin_as(by).await?;
     let span = tracing::info_span!("errand", %promotion, job = %errand.job);
     let begun = begin(&mut tx, promotion, errand, telemetry::traceparent(&span).as_deref()).await?;
     tx.nudge().await?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use domain::run::Run;
 use domain::{PromotionId, Status};
 use protocol::{InvalidMessage, Kind};
+use store::audit::Actor;
 use store::inbox::Answer;
 use store::jobs::{self, Try};
 use store::outbox::Outgoing;
@@ -28,6 +29,8 @@ pub enum Wish {
     Unknown,
     /// The promotion stands where this cannot be; holds its status.
     NotFrom(Status),
+    /// Another person than the one who asked for it must approve it.
+    OwnRequest,
 }
 
 /// Creates a promotion that waits for approval and answers its ship message; a message that was
@@ -111,23 +114,26 @@ async fn take_forgotten(
 }
 
 /// Approves a pending promotion, or asks for an approved one to be started again.
-pub async fn approve(engine: &Engine, id: &PromotionId, by: &str) -> Result<Wish> {
+pub async fn approve(engine: &Engine, id: &PromotionId, by: &Actor) -> Result<Wish> {
     engine.recorded(record_approval(engine, id, by)).await
 }
 
-async fn record_approval(engine: &Engine, id: &PromotionId, by: &str) -> Result<(Wish, Vec<Outgoing>)> {
-    let mut tx = engine.store.begin().await?;
+async fn record_approval(engine: &Engine, id: &PromotionId, by: &Actor) -> Result<(Wish, Vec<Outgoing>)> {
+    let mut tx = engine.store.begin_as(by).await?;
     let status = promotions::lock_status(&mut tx, id).await?;
     let Some(status) = status else { return Ok((Wish::Unknown, Vec::new())) };
     let said = match status {
         Status::Pending => {
-            promotions::approve(&mut tx, id, by).await?;
-            format!("{by} approved the promotion.")
+            if promotions::needs_another_approver(&mut tx, id, &by.name).await? {
+                return Ok((Wish::OwnRequest, Vec::new()));
+            }
+            promotions::approve(&mut tx, id, &by.name).await?;
+            format!("{} approved the promotion.", by.name)
         }
         Status::Approved => {
             // What held it back last time is no longer news.
             promotions::set_status(&mut tx, id, status, None).await?;
-            format!("{by} asked to start the promotion again.")
+            format!("{} asked to start the promotion again.", by.name)
         }
         Status::Scheduled
         | Status::Deploying
@@ -147,23 +153,23 @@ async fn record_approval(engine: &Engine, id: &PromotionId, by: &str) -> Result<
 }
 
 /// Withdraws a promotion of which nothing was done yet.
-pub async fn withdraw(engine: &Engine, id: &PromotionId, by: &str, reason: &str) -> Result<Wish> {
+pub async fn withdraw(engine: &Engine, id: &PromotionId, by: &Actor, reason: &str) -> Result<Wish> {
     engine.recorded(record_withdrawal(engine, id, by, reason)).await
 }
 
 async fn record_withdrawal(
     engine: &Engine,
     id: &PromotionId,
-    by: &str,
+    by: &Actor,
     reason: &str,
 ) -> Result<(Wish, Vec<Outgoing>)> {
-    let mut tx = engine.store.begin().await?;
+    let mut tx = engine.store.begin_as(by).await?;
     let status = promotions::lock_status(&mut tx, id).await?;
     let Some(status) = status else { return Ok((Wish::Unknown, Vec::new())) };
     if status == Status::Deploying || !status.may_become(Status::Cancelled) {
         return Ok((Wish::NotFrom(status), Vec::new()));
     }
-    let said = format!("{by} withdrew the promotion: {reason}");
+    let said = format!("{} withdrew the promotion: {reason}", by.name);
     promotions::set_status(&mut tx, id, Status::Cancelled, Some(&said)).await?;
     promotions::withdraw_start(&mut tx, id).await?;
     let message =

@@ -9,6 +9,7 @@
 
 mod error;
 
+pub mod audit;
 pub mod backups;
 pub mod clock;
 pub mod dead_letters;
@@ -23,11 +24,13 @@ pub mod progress;
 pub mod promotions;
 pub mod rollbacks;
 pub mod runs;
+pub mod tokens;
 
 use std::time::Duration;
 
 pub use error::StoreError;
 pub use nudges::Nudges;
+use sha2::{Digest, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::time::timeout;
@@ -168,6 +171,13 @@ async fn is_alive(connection: &mut PgConnection) -> sqlx::Result<bool> {
 
 async fn promptly<T>(probe: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
     timeout(PROBE_LIMIT, probe).await.unwrap_or_else(|_| Err(silence()))
+}
+
+/// The hash of a text, in hexadecimal digits.
+fn sha256(text: &str) -> String {
+    let digest = Sha256::digest(text);
+    let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
 }
 
 fn silence() -> sqlx::Error {

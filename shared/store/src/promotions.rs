@@ -237,6 +237,21 @@ pub async fn set_status(tx: &mut Tx, id: &PromotionId, status: Status, reason: O
     Ok(())
 }
 
+/// Whether this person asked for the promotion and its installation wants another one to approve it.
+/// Names are compared as people read them: without regard to case and to spaces around them.
+pub async fn needs_another_approver(tx: &mut Tx, id: &PromotionId, by: &str) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"select coalesce((i.description ->> 'four_eyes')::boolean, false)
+                  and lower(trim(c.requested_by)) = lower(trim($2)) as "it!"
+           from promotions p join installations i on i.name = p.installation
+           join change_requests c on c.id = p.change_request where p.id = $1"#,
+        id.as_str(),
+        by,
+    )
+    .fetch_one(&mut *tx.0)
+    .await?)
+}
+
 /// Records who approved the promotion.
 pub async fn approve(tx: &mut Tx, id: &PromotionId, by: &str) -> Result<()> {
     sqlx::query!(

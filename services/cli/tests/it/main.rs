@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
+mod audit;
 mod backups;
 mod console;
 mod display;
@@ -13,3 +14,4 @@ mod report;
 mod rollbacks;
 mod sample;
 mod ship;
+mod tokens;

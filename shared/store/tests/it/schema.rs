@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{ChangeType, Direction, Plan, Risk, Status};
+use domain::{ChangeType, Direction, Plan, Risk, Role, Status};
 use scratch::{Database, with_database};
 use store::Store;
 use store::dead_letters::State;
@@ -27,13 +27,14 @@ async fn every_list_of_words_is_the_one_of_the_program() {
         let store = migrated(database).await;
         let states =
             vec!["queued", "running", "succeeded", "failed", "refused", "released", "lost", "stopped"];
-        let lists: [(&str, &str, Vec<&str>); 12] = [
+        let lists: [(&str, &str, Vec<&str>); 13] = [
             ("promotions", "status", Status::ALL.iter().map(|it| it.as_str()).collect()),
             ("change_requests", "change_type", ChangeType::ALL.iter().map(|it| it.as_str()).collect()),
             ("change_requests", "risk", Risk::ALL.iter().map(|it| it.as_str()).collect()),
             ("jobs", "direction", Direction::ALL.iter().map(|it| it.as_str()).collect()),
             ("dead_letters", "state", State::ALL.iter().map(|it| it.as_str()).collect()),
             ("backups", "state", store::backups::State::ALL.iter().map(|it| it.as_str()).collect()),
+            ("api_tokens", "role", Role::ALL.iter().map(|it| it.as_str()).collect()),
             ("runs", "plan", Plan::ALL.iter().map(|it| it.as_str()).collect()),
             // These have no list in the program; that each is written and read is tested beside the runs.
             ("runs", "phase", vec!["forward", "draining", "compensating", "needs_attention", "finished"]),

@@ -6,7 +6,7 @@ use serde_json::json;
 use store::Store;
 use store::promotions::{self, Facts};
 
-use crate::world::{migrated, promotion, ready, run};
+use crate::world::{actor, migrated, promotion, ready, run};
 
 async fn next(store: &Store) -> Option<PromotionId> {
     let mut tx = store.begin().await.unwrap();
@@ -86,9 +86,12 @@ async fn a_deployment_is_put_on_record_and_another_base_source_forgets_it() {
         assert_eq!(store.deployed_promotions("shop", 5).await.unwrap(), std::slice::from_ref(&id));
         let current = async || store.installation("shop").await.unwrap().unwrap().current_promotion;
         assert_eq!(current().await.as_deref(), Some(id.as_str()));
-        store.apply_installation("shop", &json!({ "base_source": "/base", "more": 1 })).await.unwrap();
+        store
+            .apply_installation("shop", &json!({ "base_source": "/base", "more": 1 }), &actor("Ines"))
+            .await
+            .unwrap();
         assert_eq!(current().await.as_deref(), Some(id.as_str()));
-        store.apply_installation("shop", &json!({ "base_source": "/other" })).await.unwrap();
+        store.apply_installation("shop", &json!({ "base_source": "/other" }), &actor("Ines")).await.unwrap();
         assert_eq!(current().await, None);
         store.close().await;
     })
