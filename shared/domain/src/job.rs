@@ -316,8 +316,8 @@ impl Job {
         }
     }
 
-    /// The pause before the next try after this many failed or were lost: one second, doubling up
-    /// to half a minute. Whoever queues the try adds jitter.
+    /// The pause before the next try of a job that failed, after this many failed or were lost: one second,
+    /// doubling up to half a minute. Whoever queues the try adds jitter.
     pub fn backoff(strikes: u32) -> Duration {
         match strikes {
             0 => Duration::ZERO,
