@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use domain::run::{Effect, Event, Ignored, Run, Transition};
-use domain::{Direction, Status};
+use domain::{Direction, Status, Turn};
 use protocol::JobMessage;
 use serde_json::json;
 use store::jobs::{self, End, Holder, Try};
 use store::outbox::{self, Outgoing};
 use store::runs::{self, Locked};
-use store::{Result, Tx, backups, leadership, promotions};
+use store::{Result, Tx, backups, leadership, promotions, waits};
 use transport::Exchange;
 use uuid::Uuid;
 
@@ -103,13 +103,14 @@ pub(crate) async fn record_within(
     end_try(tx, run, event, report).await?;
     if matches!(event, Event::Succeeded { .. }) {
         promotions::set_facts(tx, &locked.promotion, &report.facts).await?;
-        write_backups(tx, &locked, report).await?;
     }
+    write_backups(tx, &locked, report).await?;
     let mut messages = carry_out(tx, &locked, &next).await?;
     if matches!(event, Event::Succeeded { .. }) {
         for errand in &report.errands {
             let traceparent = locked.traceparent.as_deref();
-            let (_, orders) = errand::begin(tx, &locked.promotion, errand, traceparent).await?;
+            let awaited_by = errand.job.is_awaited().then_some(locked.id);
+            let (_, orders) = errand::begin(tx, &locked.promotion, errand, traceparent, awaited_by).await?;
             messages.extend(orders);
         }
     }
@@ -186,6 +187,10 @@ pub(crate) async fn carry_out(tx: &mut Tx, locked: &Locked, next: &Transition) -
         match effect {
             Effect::Enqueue { job, attempt, delay } => {
                 let which = Try { run: locked.id, job: *job, attempt: *attempt };
+                if !is_its_turn(tx, which).await? {
+                    waits::hold(tx, which).await?;
+                    continue;
+                }
                 let delay = jittered(*delay);
                 jobs::insert(tx, which, job.direction(), delay).await?;
                 let message = job_message(which, locked.traceparent.clone());
@@ -204,6 +209,16 @@ pub(crate) async fn carry_out(tx: &mut Tx, locked: &Locked, next: &Transition) -
         }
     }
     Ok(messages)
+}
+
+/// Whether the job may begin, as far as an errand of its run is concerned. One that ends at this moment is seen
+/// by the supervisor, who releases what was held in vain.
+async fn is_its_turn(tx: &mut Tx, which: Try) -> Result<bool> {
+    if !which.job.waits() {
+        return Ok(true);
+    }
+    let errand = runs::awaited(tx, which.run).await?;
+    Ok(errand.is_none_or(|errand| which.job.turn(&errand) == Turn::Now))
 }
 
 async fn settle(tx: &mut Tx, locked: &Locked, next: &Transition, status: Status) -> Result<()> {

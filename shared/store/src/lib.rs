@@ -23,6 +23,7 @@ pub mod progress;
 pub mod promotions;
 pub mod rollbacks;
 pub mod runs;
+pub mod waits;
 
 use std::time::Duration;
 

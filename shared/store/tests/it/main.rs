@@ -13,4 +13,5 @@ mod run_records;
 mod schema;
 mod turns;
 mod upgrade;
+mod waits;
 mod world;
