@@ -13,8 +13,9 @@ use store::{Result, Tx, backups, leadership, promotions, waits};
 use transport::Exchange;
 use uuid::Uuid;
 
+use crate::errand::{self, Errand};
 use crate::job::Report;
-use crate::{Engine, errand, news};
+use crate::{Engine, news};
 
 /// The relay leaves a fresh message alone for this long: whoever committed it publishes it at once.
 pub(crate) const RELAY_GRACE: Duration = Duration::from_secs(2);
@@ -107,7 +108,9 @@ pub(crate) async fn record_within(
     write_backups(tx, &locked, report).await?;
     let mut messages = carry_out(tx, &locked, &next).await?;
     if matches!(event, Event::Succeeded { .. }) {
-        for errand in &report.errands {
+        // A run that turned back while its job was done orders nothing that it would wait for.
+        let wanted = |errand: &&Errand| !errand.job.is_awaited() || next.run.wants_errand();
+        for errand in report.errands.iter().filter(wanted) {
             let traceparent = locked.traceparent.as_deref();
             let awaited_by = errand.job.is_awaited().then_some(locked.id);
             let (_, orders) = errand::begin(tx, &locked.promotion, errand, traceparent, awaited_by).await?;

@@ -129,7 +129,7 @@ impl Protocol {
             state.rows.remove(&which);
         }
         state.carry_out(&next, self.has(Guard::Hold));
-        if matches!(event, Event::Succeeded { job: Job::Dump, .. }) {
+        if matches!(event, Event::Succeeded { job: Job::Dump, .. }) && next.run.wants_errand() {
             state.order_errand();
         }
         if let Phase::Draining { job, attempt, .. } = state.run.phase

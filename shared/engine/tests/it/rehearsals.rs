@@ -260,3 +260,27 @@ async fn a_backup_that_a_rehearsal_finds_damaged_is_so_on_record() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dump_that_ends_when_its_run_has_turned_back_orders_nothing() {
+    with_database(async |database| {
+        let mut world = World::idle(database, rehearsing()).await;
+        let (_, run) = world.started(1).await;
+        world.start_workers_of(&[domain::Worker::Scheduler]);
+        world.until_stands(database, Job::Dump, "queued").await;
+        let dump = Try { run, job: Job::Dump, attempt: 1 };
+        let lease =
+            world.engine.store.claim(dump, "slow", world.engine.config.lease()).await.unwrap().unwrap();
+        world.person(run, &Event::CancelRequested { by: "Ines".into(), reason: "wrong day".into() }).await;
+        let errands = vec![engine::Errand { job: Job::RehearseBackup, input: serde_json::Value::Null }];
+        let report = engine::Report { errands, ..engine::Report::default() };
+        let event = Event::Succeeded { job: Job::Dump, attempt: 1 };
+        let reporter = engine::Reporter::Worker { token: lease.token };
+        engine::advance(&world.engine, run, &event, reporter, &report).await.unwrap();
+        world.start_workers();
+        assert!(matches!(world.outcome(run).await, Outcome::RolledBack(Cause::Cancelled { .. })));
+        assert_eq!(database.text("select count(*)::text from runs where plan = 'errand'").await, "0");
+        world.end().await;
+    })
+    .await;
+}
