@@ -4,6 +4,7 @@ use protocol::http::{BackupSummary, Promotion, TimelineEntry};
 use serde_json::{Value, json};
 
 use crate::feature::Feature;
+use crate::patience::eventually;
 use crate::shop::{Place, Shop};
 use crate::system::System;
 
@@ -88,6 +89,7 @@ async fn a_promotion_that_is_stopped_during_its_rehearsal_leaves_nothing_of_it()
     let waits = |it: &Promotion| entry(it, "swap.prepare").is_some_and(|entry| entry.state == "held");
     let waiting = system.until(&id, "waits for the rehearsal", waits).await;
     assert!(entry(&waiting, "build.image").is_some_and(|it| it.state == "succeeded"), "the build went on");
+    eventually("the rehearsal hangs", async || system.take_hanging().then_some(())).await;
     // As a rehearsal leaves it that is dropped in the middle.
     let scratch = format!("create database \"{}__rehearsal_{id}\"", shop.database.name());
     shop.database.execute(&scratch).await;
