@@ -127,6 +127,7 @@ async fn record(engine: &Engine, id: &str) -> Result<BackupRecord, Failure> {
         sha256: found.backup.sha256.clone(),
         server_version: found.backup.server_version.clone(),
         restore_instructions: found.backup.restore_instructions.clone(),
+        not_covered: found.backup.not_covered.clone(),
         verification: errand.map(state),
         summary: summary(found),
     })
@@ -161,7 +162,7 @@ fn summary(record: Record) -> BackupSummary {
         taken_at: record.taken_at,
         path: record.backup.path,
         size_bytes: record.backup.size_bytes.unsigned_abs(),
-        rung: record.rung,
+        rung: record.backup.rung,
         verified_at: record.verified_at,
         problem: record.problem,
         pinned: record.pinned,

@@ -74,6 +74,7 @@ pub(crate) async fn show(
             sha256: backup.sha256,
             server_version: backup.server_version,
             restore_instructions: backup.restore_instructions,
+            not_covered: backup.not_covered,
         }),
         kept_database: promotion.facts.kept_database,
         data_note: promotion.facts.data_note,

@@ -1,11 +1,15 @@
 //! One round: what was found, and what is told.
+//!
+//! Of errands that promotions wait for ([`domain::turn`]) this is the only place that sees them end: a held job is
+//! queued or its run fails, and an errand that nobody waits for any more is stopped. Every commit that moves a run
+//! brings the next round at once.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use domain::Direction;
 use domain::run::Event;
-use engine::start::remind;
+use domain::{Direction, Turn};
+use engine::start::{release, remind};
 use engine::store::clock::Jump;
 use engine::store::jobs::Try;
 use engine::store::{Store, StoreError, answered, clock, leadership};
@@ -24,6 +28,8 @@ pub(crate) struct Found {
     late: Vec<Uuid>,
     lost: Vec<Try>,
     starved: Vec<Try>,
+    held: Vec<(Try, Turn)>,
+    unwanted: Vec<Uuid>,
 }
 
 impl Found {
@@ -34,7 +40,13 @@ impl Found {
             Some(waited) => store.starved_tries(Direction::Forward, waited).await?,
             None => Vec::new(),
         };
-        Ok(Self { late: store.runs_past_deadline().await?, lost: store.lost_tries().await?, starved })
+        Ok(Self {
+            late: store.runs_past_deadline().await?,
+            lost: store.lost_tries().await?,
+            starved,
+            held: held(store).await?,
+            unwanted: store.unwanted_errands().await?,
+        })
     }
 
     /// Tells the runs, and sends again what got lost on the way.
@@ -48,6 +60,19 @@ impl Found {
         for starved in self.starved {
             tell(engine, term, starved.run, &nobody_came(starved)).await?;
         }
+        for (which, turn) in self.held {
+            match turn {
+                Turn::Now => release(engine, which).await?,
+                Turn::Later => {}
+                Turn::Never(reason) => {
+                    let Try { run, job, attempt } = which;
+                    tell(engine, term, run, &Event::Failed { job, attempt, reason, retry: false }).await?;
+                }
+            }
+        }
+        for errand in self.unwanted {
+            tell(engine, term, errand, &nobody_waits()).await?;
+        }
         for forgotten in remind(engine, REMINDER_PAUSES).await? {
             tracing::warn!(run = %forgotten.run, job = %forgotten.job, "announced a job again that nobody took");
         }
@@ -57,6 +82,17 @@ impl Found {
         }
         Ok(())
     }
+}
+
+/// Jobs that were held until an errand was over, and what is to be done about each now that it is.
+async fn held(store: &Store) -> Result<Vec<(Try, Turn)>, StoreError> {
+    let mut held = Vec::new();
+    for (which, errand) in store.held_tries().await? {
+        if let Some(errand) = store.run(errand).await? {
+            held.push((which, which.job.turn(&errand)));
+        }
+    }
+    Ok(held)
 }
 
 /// Moves leases, deadlines and delays with the database's clock, which somebody set.
@@ -79,6 +115,13 @@ fn nobody_came(Try { job, attempt, .. }: Try) -> Event {
         job.worker(),
     );
     Event::Failed { job, attempt, reason, retry: false }
+}
+
+fn nobody_waits() -> Event {
+    Event::CancelRequested {
+        by: "Slipway".into(),
+        reason: "the deployment that waited for it is undone.".into(),
+    }
 }
 
 async fn tell(engine: &Engine, term: i64, run: Uuid, event: &Event) -> Result<(), StoreError> {

@@ -11,7 +11,7 @@ use store::inbox::Answer;
 use store::jobs::{self, Try};
 use store::outbox::Outgoing;
 use store::runs::Locked;
-use store::{Result, StoreError, inbox, outbox, promotions, runs};
+use store::{Result, StoreError, inbox, outbox, promotions, runs, waits};
 use uuid::Uuid;
 
 use crate::news::News;
@@ -111,6 +111,23 @@ async fn take_forgotten(
     }
     tx.commit().await?;
     Ok((forgotten, messages))
+}
+
+/// Queues a held try, whose errand is over; nothing if that was done already.
+pub async fn release(engine: &Engine, which: Try) -> Result<()> {
+    engine.recorded(record_release(engine, which)).await
+}
+
+async fn record_release(engine: &Engine, which: Try) -> Result<((), Vec<Outgoing>)> {
+    let mut tx = engine.store.begin().await?;
+    let Some(locked) = runs::lock(&mut tx, which.run).await? else { return Ok(((), Vec::new())) };
+    if !waits::release(&mut tx, which).await? {
+        return Ok(((), Vec::new()));
+    }
+    let message = advance::job_message(which, locked.traceparent);
+    outbox::insert(&mut tx, &message, advance::RELAY_GRACE).await?;
+    tx.commit().await?;
+    Ok(((), vec![message]))
 }
 
 /// Approves a pending promotion, or asks for an approved one to be started again.

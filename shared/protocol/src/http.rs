@@ -165,7 +165,7 @@ pub struct TimelineEntry {
     pub direction: String,
     /// Which try, from 1.
     pub attempt: u32,
-    /// `queued`, `running`, `succeeded`, `failed`, `refused`, `released`, `lost`, `stopped`.
+    /// `held`, `queued`, `running`, `succeeded`, `failed`, `refused`, `released`, `lost`, `stopped`.
     pub state: String,
     /// When a worker took it.
     pub started_at: Option<Timestamp>,
@@ -188,6 +188,9 @@ pub struct Backup {
     pub server_version: String,
     /// How to restore it by hand, to be pasted.
     pub restore_instructions: String,
+    /// What it does not hold, for people; absent where nobody looked.
+    #[serde(default)]
+    pub not_covered: Option<String>,
 }
 
 /// A version that was deployed, and whether it could be brought back.
@@ -286,6 +289,9 @@ pub struct BackupRecord {
     pub server_version: String,
     /// How to restore it by hand, to be pasted.
     pub restore_instructions: String,
+    /// What it does not hold, for people; absent where nobody looked.
+    #[serde(default)]
+    pub not_covered: Option<String>,
     /// The last time that somebody had it read again; absent where nobody had.
     pub verification: Option<ErrandState>,
 }

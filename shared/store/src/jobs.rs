@@ -110,7 +110,7 @@ pub async fn holder(tx: &mut Tx, which: Try) -> Result<Holder> {
     .fetch_optional(&mut *tx.0)
     .await?;
     Ok(match row {
-        Some(row) if row.state == "queued" => Holder::Nobody,
+        Some(row) if row.state == "queued" || row.state == "held" => Holder::Nobody,
         Some(row) if row.state == "running" => match row.token {
             Some(token) => Holder::Worker { token, lasts: row.lasts },
             None => Holder::Nobody,
@@ -243,7 +243,8 @@ impl Store {
     pub async fn lost_tries(&self) -> Result<Vec<Try>> {
         let rows = sqlx::query!(
             "select run, job, attempt from jobs
-             where (state = 'running' and lease_until <= slipway_now()) or (state = 'queued' and stop_requested)
+             where (state = 'running' and lease_until <= slipway_now())
+                   or (state in ('held', 'queued') and stop_requested)
              order by lease_until limit 100"
         )
         .fetch_all(&self.pool)
@@ -292,7 +293,7 @@ impl Store {
 }
 
 /// `None` for a job of a newer plan: the version that queued it looks after it.
-fn to_try(run: Uuid, job: &str, attempt: i32) -> Option<Try> {
+pub(crate) fn to_try(run: Uuid, job: &str, attempt: i32) -> Option<Try> {
     let Ok(job) = job.parse() else {
         tracing::warn!(%run, job, "leaving a job alone that this version does not know");
         return None;

@@ -25,6 +25,7 @@ pub mod promotions;
 pub mod rollbacks;
 pub mod runs;
 pub mod tokens;
+pub mod waits;
 
 use std::time::Duration;
 

@@ -105,7 +105,7 @@ pub struct TryRecord {
     pub job: Job,
     /// Which try.
     pub attempt: u32,
-    /// queued, running, succeeded, failed, refused, released, lost, stopped.
+    /// held, queued, running, succeeded, failed, refused, released, lost, stopped.
     pub state: String,
     /// When a worker took it.
     pub started_at: Option<Timestamp>,
@@ -459,13 +459,13 @@ impl Store {
         }))
     }
 
-    /// What the run did, try by try, oldest first.
+    /// What the run did, and the errand that it waited for, try by try, oldest first.
     pub async fn timeline(&self, run: Uuid) -> Result<Vec<TryRecord>> {
         let rows = sqlx::query!(
             r#"select job, attempt, state, started_at as "started_at: jiff_sqlx::Timestamp", reason,
                       (extract(epoch from coalesce(finished_at, slipway_now()) - started_at) * 1000)::bigint
                           as duration_ms
-               from jobs where run = $1 order by sequence"#,
+               from jobs where run = $1 or run = (select id from runs where awaited_by = $1) order by sequence"#,
             run
         )
         .fetch_all(&self.pool)

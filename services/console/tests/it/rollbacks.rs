@@ -29,6 +29,8 @@ async fn deployed(console: &Console<'_>, number: u32) -> PromotionId {
             sha256: "ab".repeat(32),
             server_version: "15.8".to_owned(),
             restore_instructions: "pg_restore".to_owned(),
+            rung: "read_back".to_owned(),
+            not_covered: None,
         });
         let report = Report { backup, ..Report::default() };
         let reporter = Reporter::Worker { token: lease.token };

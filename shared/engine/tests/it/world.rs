@@ -17,6 +17,7 @@ use engine::{
 use scratch::Database;
 use serde_json::json;
 use store::audit::Actor;
+use store::backups::Checked;
 use store::jobs::{self, Try};
 use store::{Store, outbox};
 use tokio::task::JoinHandle;
@@ -48,6 +49,8 @@ pub(crate) enum Act {
     Hang,
     /// Waits until the test opens the gate, then reports success.
     Wait,
+    /// Reports that the backup with this file is damaged, for this reason.
+    FindDamaged(&'static str, &'static str),
     /// Reports success and that this errand is to be done.
     Order(Job),
 }
@@ -119,6 +122,11 @@ impl JobHandler for Workers {
                 pending::<()>().await;
             }
             Act::Wait => self.gate.cancelled().await,
+            Act::FindDamaged(path, why) => {
+                let (path, rung) = (path.to_owned(), "written".to_owned());
+                let checked = Checked { path, problem: Some(why.to_owned()), rung };
+                return Err(StepError::damaged(checked, std::io::Error::other("as the test says")));
+            }
             Act::Order(job) => {
                 let errands = vec![Errand { job, input: json!({ "after": cx.order.run }) }];
                 return Ok(Report { errands, ..Report::default() });

@@ -14,4 +14,5 @@ mod run_records;
 mod schema;
 mod turns;
 mod upgrade;
+mod waits;
 mod world;

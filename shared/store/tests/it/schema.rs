@@ -25,8 +25,17 @@ async fn admitted(database: &Database, table: &str, column: &str) -> BTreeSet<St
 async fn every_list_of_words_is_the_one_of_the_program() {
     with_database(async |database| {
         let store = migrated(database).await;
-        let states =
-            vec!["queued", "running", "succeeded", "failed", "refused", "released", "lost", "stopped"];
+        let states = vec![
+            "held",
+            "queued",
+            "running",
+            "succeeded",
+            "failed",
+            "refused",
+            "released",
+            "lost",
+            "stopped",
+        ];
         let lists: [(&str, &str, Vec<&str>); 13] = [
             ("promotions", "status", Status::ALL.iter().map(|it| it.as_str()).collect()),
             ("change_requests", "change_type", ChangeType::ALL.iter().map(|it| it.as_str()).collect()),
@@ -77,6 +86,7 @@ async fn what_cannot_be_true_is_refused() {
             ("update runs set phase = 'needs_attention'", "runs_undo_check"),
             ("update runs set plan = 'errand'", "runs_time_limit_check"),
             ("update runs set time_limit_seconds = null", "runs_time_limit_check"),
+            ("update runs set awaited_by = id", "runs_awaited_check"),
             (
                 "insert into jobs (run, job, attempt, direction, state, available_at, announced_at)
                  select id, 'backup.dump', 1, 'forward', 'running', now(), now() from runs",
