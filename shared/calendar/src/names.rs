@@ -1,19 +1,18 @@
 //! Lists of the domain's names, as JSON: `["standard", "normal"]`.
 
 use std::fmt::Display;
-use std::marker::PhantomData;
 use std::str::FromStr;
 
 use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::Serializer;
 
 /// A value under its name.
-struct Named<T>(T, PhantomData<T>);
+struct Named<T>(T);
 
 impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Named<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let name = String::deserialize(from)?;
-        name.parse().map(|value| Named(value, PhantomData)).map_err(D::Error::custom)
+        name.parse().map(Named).map_err(D::Error::custom)
     }
 }
 

@@ -42,6 +42,17 @@ impl Invalid {
         Invalid { field: field.into(), problem: problem.into() }
     }
 
+    /// What is missing is named itself, not what it is missing in.
+    fn unreadable(path: &str, problem: &str) -> Self {
+        let missing = problem.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+        match (path, missing) {
+            (".", Some(field)) => Invalid::new(field, "is missing"),
+            (_, Some(field)) => Invalid::new(format!("{path}.{field}"), "is missing"),
+            (".", None) => Invalid::new("profile", problem),
+            (_, None) => Invalid::new(path, problem),
+        }
+    }
+
     fn inside(self, parent: &str) -> Self {
         Invalid { field: format!("{parent}.{}", self.field), ..self }
     }
@@ -54,7 +65,7 @@ impl Profile {
     /// What is unknown, missing, of the wrong kind or contradicts itself, by its field.
     pub fn parse(value: &Value) -> Result<Self, Invalid> {
         let profile: Self = serde_path_to_error::deserialize(value)
-            .map_err(|error| Invalid::new(error.path().to_string(), error.inner().to_string()))?;
+            .map_err(|error| Invalid::unreadable(&error.path().to_string(), &error.inner().to_string()))?;
         profile.check()?;
         Ok(profile)
     }
@@ -85,6 +96,21 @@ impl Profile {
     /// # Errors
     /// The later one of the first two that do.
     pub fn check_overlaps(&self) -> Result<(), Invalid> {
+        for (index, later) in self.windows.iter().enumerate() {
+            for earlier in &self.windows[..index] {
+                if earlier.name == later.name {
+                    return Err(Invalid::new(
+                        format!("windows[{index}].name"),
+                        "another window has this name",
+                    ));
+                }
+                if earlier.shares_changes(later) && earlier.overlaps(later) {
+                    let problem =
+                        format!("overlaps the window “{}”, which admits the same changes", earlier.name);
+                    return Err(Invalid::new(format!("windows[{index}].start"), problem));
+                }
+            }
+        }
         Ok(())
     }
 }
@@ -96,8 +122,8 @@ impl Window {
     /// The first field that does not.
     pub fn check(&self) -> Result<(), Invalid> {
         let wrong = |field, problem| Err(Invalid::new(field, problem));
-        if self.name.trim().is_empty() {
-            return wrong("name", "must not be empty");
+        if !is_title(&self.name) {
+            return wrong("name", TITLE);
         }
         if self.days.is_empty() {
             return wrong("days", "must name at least one day");
@@ -127,12 +153,19 @@ impl Blackout {
     /// # Errors
     /// The first field that does not.
     pub fn check(&self) -> Result<(), Invalid> {
-        if self.reason.trim().is_empty() {
-            return Err(Invalid::new("reason", "must not be empty"));
+        if !is_title(&self.reason) {
+            return Err(Invalid::new("reason", TITLE));
         }
         if self.end < self.start {
             return Err(Invalid::new("end", "must not be before the start"));
         }
         Ok(())
     }
+}
+
+const TITLE: &str = "must be a text of 1 to 200 characters on one line";
+
+/// Whether people can be told it within a sentence.
+fn is_title(text: &str) -> bool {
+    !text.trim().is_empty() && text.chars().count() <= 200 && !text.chars().any(char::is_control)
 }

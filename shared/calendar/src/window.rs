@@ -8,6 +8,7 @@ use domain::{ChangeType, Risk};
 use jiff::civil::Weekday;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::decision::Change;
 use crate::names;
 
 /// A time of the week at which changes may go into production. It belongs to the day that it starts on:
@@ -39,6 +40,43 @@ pub struct Window {
     #[serde(default)]
     pub allow_overrun: bool,
 }
+
+impl Window {
+    /// Whether it is meant for this change, at whatever time.
+    pub fn admits(&self, change: Change) -> bool {
+        self.change_types.contains(&change.change_type) && self.risks.contains(&change.risk)
+    }
+
+    /// Whether some change is admitted by both.
+    pub(crate) fn shares_changes(&self, other: &Window) -> bool {
+        self.change_types.iter().any(|it| other.change_types.contains(it))
+            && self.risks.iter().any(|it| other.risks.contains(it))
+    }
+
+    /// Whether both are open at some time of a week without changes of the clock.
+    pub(crate) fn overlaps(&self, other: &Window) -> bool {
+        let is_within = |at: i32, start: i32, length: i32| (at - start).rem_euclid(7 * DAY_MINUTES) < length;
+        let (length, its_length) = (self.length_minutes(), other.length_minutes());
+        self.starts_minutes().any(|start| {
+            let meets = |its: i32| is_within(its, start, length) || is_within(start, its, its_length);
+            other.starts_minutes().any(meets)
+        })
+    }
+
+    /// When it opens, in minutes since the week began.
+    fn starts_minutes(&self) -> impl Iterator<Item = i32> {
+        self.days.iter().map(|day| day as i32 * DAY_MINUTES + i32::from(self.start.minutes))
+    }
+
+    fn length_minutes(&self) -> i32 {
+        match (i32::from(self.end.minutes) - i32::from(self.start.minutes)).rem_euclid(DAY_MINUTES) {
+            0 => DAY_MINUTES,
+            minutes => minutes,
+        }
+    }
+}
+
+const DAY_MINUTES: i32 = 24 * 60;
 
 fn usual_change_types() -> Vec<ChangeType> {
     vec![ChangeType::Standard, ChangeType::Normal]
