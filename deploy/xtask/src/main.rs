@@ -44,7 +44,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Measures what a swap or a backup costs, side by side with the usual ways: `swap` or `backup`, `--quick`.
+    /// Measures what a swap or a backup costs, side by side with the usual ways, or how long the calendar takes to
+    /// decide: `swap`, `backup` or `calendar`, `--quick`.
     Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,

@@ -1,4 +1,5 @@
-//! The command line: everything that people and scripts ask of Slipway's console, over HTTP only.
+//! The command line: everything that people and scripts ask of Slipway's console, over HTTP only; and what a
+//! business profile says, from its file.
 //!
 //! ```text
 //! argv ─clap─▶ Command ─▶ Api (one HTTP client) ─▶ console   /api/v1/…
@@ -12,11 +13,13 @@
 //! - A console that restarts is waited for; one that never answered is a failure at once.
 //! - [`progress::Display`] and [`report::render`] need no HTTP: the demo feeds them directly.
 //!
-//! The command line holds no credentials for the database or the broker, and decides nothing itself.
+//! The command line holds no credentials for the database or the broker, and decides nothing that counts: whether
+//! a change may start now, it tells by the same pure crate as the scheduler.
 
 mod api;
 mod audit;
 mod backups;
+mod calendar;
 mod dlq;
 pub mod doctor;
 mod exit;
@@ -39,6 +42,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+pub use self::calendar::CalendarCommand;
 pub use audit::AuditCommand;
 pub use backups::BackupsCommand;
 pub use dlq::DlqCommand;
@@ -107,6 +111,9 @@ pub enum Command {
     /// See who decided what, and prove that nobody changed the record of it
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Ask a business profile when changes may go into production; needs no console
+    #[command(subcommand)]
+    Calendar(CalendarCommand),
     /// Find out what is wrong with the set-up
     Doctor,
 }
@@ -133,6 +140,7 @@ async fn attempt(command: Command, options: &Options, output: &mut Output) -> Re
         Command::Dlq(command) => dlq::run(command, &Api::new(options)?, output).await,
         Command::Tokens(command) => tokens::run(command, &Api::new(options)?, output).await,
         Command::Audit(command) => audit::run(command, &Api::new(options)?, output).await,
+        Command::Calendar(command) => calendar::run(command, output),
         // That the console cannot be asked is what the doctor finds, not a failure.
         Command::Doctor => Ok(doctor::show(&doctor::ask(options).await, output)?),
     }

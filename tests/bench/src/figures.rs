@@ -38,6 +38,11 @@ pub(crate) fn millis(span: Duration) -> String {
     format!("{:.0}", span.as_secs_f64() * 1_000.0)
 }
 
+/// In microseconds, for tables that say so.
+pub(crate) fn micros(span: Duration) -> String {
+    format!("{:.1}", span.as_secs_f64() * 1_000_000.0)
+}
+
 /// In seconds, for tables that say so.
 pub(crate) fn seconds(span: Duration) -> String {
     format!("{:.2}", span.as_secs_f64())

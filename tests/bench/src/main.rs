@@ -1,9 +1,11 @@
-//! Benchmarks: what a swap and a backup cost, side by side with the usual ways of doing the same.
+//! Benchmarks: what a swap and a backup cost, side by side with the usual ways of doing the same; and how long the
+//! calendar takes to decide.
 //!
 //! Started by `cargo xtask bench`. Each takes its rounds in turn (A, B, C, A, B, C …) on private servers, prints its
 //! section of the report, and, unless it is a quick one, writes it into `REPORT.md`.
 
 mod backup;
+mod calendar;
 mod command;
 mod figures;
 mod machine;
@@ -21,7 +23,11 @@ use servers::interrupt::Interrupt;
 const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
 
 #[derive(Parser)]
-#[command(name = "bench", bin_name = "cargo xtask bench", about = "Measures what a swap and a backup cost")]
+#[command(
+    name = "bench",
+    bin_name = "cargo xtask bench",
+    about = "Measures what a swap, a backup and a decision of the calendar cost"
+)]
 struct Arguments {
     #[command(subcommand)]
     what: What,
@@ -49,6 +55,12 @@ enum What {
         /// The size of the large databases.
         #[arg(long, default_value_t = 512)]
         megabytes: u64,
+    },
+    /// How long the calendar takes to decide.
+    Calendar {
+        /// How often each profile is asked.
+        #[arg(long, default_value_t = 2_000)]
+        rounds: usize,
     },
 }
 
@@ -79,6 +91,8 @@ async fn run(arguments: &Arguments) -> Result<()> {
         What::Swap { rounds } => swap::run(rounds, &interrupt).await?,
         What::Backup { .. } if arguments.quick => backup::run(2, 32, &interrupt).await?,
         What::Backup { rounds, megabytes } => backup::run(rounds, megabytes, &interrupt).await?,
+        What::Calendar { .. } if arguments.quick => calendar::run(50)?,
+        What::Calendar { rounds } => calendar::run(rounds)?,
     };
     println!("{section}");
     if let Some(path) = arguments.report_path() {

@@ -4,6 +4,7 @@
 
 mod audit;
 mod backups;
+mod calendar;
 mod console;
 mod display;
 mod dlq;

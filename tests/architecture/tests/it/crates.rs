@@ -27,8 +27,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("health", SERVICE),
     ("cleanup", SERVICE),
     ("console", SERVICE),
-    // It speaks HTTP only and has no credentials of any other kind.
-    ("cli", &["protocol"]),
+    // It speaks HTTP only and has no credentials of any other kind; the calendar is pure.
+    ("cli", &["calendar", "protocol"]),
     (
         "slipway",
         &[
@@ -77,8 +77,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     // Its check knows nothing of Slipway; it needs the shops opened, and a way to the broker.
     ("chaos", &["adapters", "scratch", "servers", "transport"]),
-    // It measures what the workers do, and what others do in the same place.
-    ("bench", &["adapters", "servers"]),
+    // It measures what the workers do, what others do in the same place, and how long a decision takes.
+    ("bench", &["adapters", "calendar", "servers"]),
     ("scratch", &[]),
 ];
 
