@@ -21,7 +21,8 @@ pub(crate) async fn rehearse(cx: &JobContext, installation: &Installation) -> Re
             Err(StepError::damaged(checked(path, Rung::Written, Some(error.to_string())), error))
         }
         Err(DatabaseError::Failed(error)) => Err(StepError::retry(
-            "The backup can be read, but restoring it did not work; the log says what was in the way.",
+            "The backup can be read, but restoring it did not work; the log says what was in the way. Mend that, \
+             then ship the feature again.",
             error,
         )),
         Err(error) => Err(from_database(error)),
