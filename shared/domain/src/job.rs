@@ -291,8 +291,9 @@ impl Job {
             // A start includes the installation's migrate command.
             Job::Dump | Job::Image | Job::StartNew => 10 * MINUTE,
             Job::Extract | Job::Snapshot | Job::CheckNew | Job::CheckOld => 5 * MINUTE,
-            Job::Prepare
-            | Job::StopOld
+            // A version that takes over running is proven here, and the old one in comparison if it is not well.
+            Job::Prepare => 5 * MINUTE,
+            Job::StopOld
             | Job::Unprepare
             | Job::StartOld
             | Job::StopNew

@@ -1,5 +1,7 @@
 //! A container as the engine describes it.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -76,6 +78,19 @@ impl Container {
             return Map::new();
         }
         self.document["NetworkSettings"]["Networks"].as_object().cloned().unwrap_or_default()
+    }
+
+    /// Its address on the network, while it runs there.
+    pub(super) fn address(&self, network: &str) -> Option<IpAddr> {
+        self.networks().get(network)?["IPAddress"].as_str()?.parse().ok()
+    }
+
+    /// Every port that it is to publish is published.
+    pub(super) fn publishes_its_ports(&self) -> bool {
+        let wanted = self.host_config()["PortBindings"].as_object().into_iter().flatten();
+        let mut wanted = wanted.filter(|(_, bindings)| !list(bindings).is_empty());
+        let published = &self.document["NetworkSettings"]["Ports"];
+        wanted.all(|(port, _)| !list(&published[port]).is_empty())
     }
 
     pub(super) fn network_mode(&self) -> &str {
