@@ -5,7 +5,7 @@ mod watched;
 
 use adapters::disk;
 use adapters::installation::Installation;
-use adapters::runtime::{Release, Runtime, Swap, Unfit};
+use adapters::runtime::{Release, Runtime, Unfit};
 use anyhow::Result;
 use domain::{Job, Worker};
 use engine::{Engine, JobContext, JobHandler, Report, StepError, worker};

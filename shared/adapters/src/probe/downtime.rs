@@ -133,7 +133,7 @@ mod tests {
     fn a_move_tells_all_of_the_outage() {
         let begun = Instant::now();
         let at = |ms: u64| begun + Duration::from_millis(ms);
-        let clock = SinceStop::new(begun, Duration::from_millis(1_000));
+        let clock = SinceStop::new(begun, Duration::from_secs(1));
         let seen = |service, refused: Option<u64>| Seen {
             service: Some(service),
             has_answered: true,

@@ -85,11 +85,13 @@ impl Container {
         (text(&seen["Id"]), text(&seen["State"]["StartedAt"]))
     }
 
-    /// Networks that were made for the shop, its own included.
-    pub(crate) async fn networks(&self) -> Vec<String> {
+    /// Networks that were made for the shop and that it is not on.
+    pub(crate) async fn stray_networks(&self) -> Vec<String> {
         let all = self.engine.get("/networks").await;
+        let seen = self.engine.get(&format!("/containers/{}/json", self.name)).await;
+        let own = seen["NetworkSettings"]["Networks"].as_object().unwrap();
         let names = all.as_array().unwrap().iter().map(|it| it["Name"].as_str().unwrap());
-        names.filter(|it| it.starts_with(&self.name)).map(str::to_owned).collect()
+        names.filter(|it| it.starts_with(&self.name) && !own.contains_key(*it)).map(str::to_owned).collect()
     }
 
     /// What must stay as it was, whichever version runs.
@@ -163,7 +165,12 @@ impl Drop for Container {
                 let volume = mount["name"].as_str().context("read a volume's name")?;
                 engine.call(Method::DELETE, &format!("/volumes/{volume}?force=1"), Value::Null).await?;
             }
-            engine.call(Method::DELETE, &format!("/networks/{name}"), Value::Null).await.map(drop)
+            let networks = engine.call(Method::GET, "/networks", Value::Null).await?;
+            let names = networks.as_array().into_iter().flatten().filter_map(|it| it["Name"].as_str());
+            for network in names.filter(|it| it.starts_with(name.as_str())) {
+                engine.call(Method::DELETE, &format!("/networks/{network}"), Value::Null).await?;
+            }
+            Ok(())
         });
     }
 }

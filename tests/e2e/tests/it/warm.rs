@@ -32,7 +32,7 @@ async fn a_version_takes_over_running_and_one_that_changes_the_data_does_not() {
     system.apply(&shop).await;
     let page = Feature::write(&shop, "about", &[], &PAGE).await;
     let id = deploy(&system, &page).await;
-    let log = log(&system, &id).await;
+    let log = logged(&system, &id).await;
     assert!(log.contains("it will take over running"), "{log}");
     let note = system.promotion(&id).await.data_note.unwrap_or_default();
     assert!(note.contains("served until the new one did"), "{note}");
@@ -40,7 +40,7 @@ async fn a_version_takes_over_running_and_one_that_changes_the_data_does_not() {
 
     let points = Feature::develop(&shop, "good").await;
     let id = deploy(&system, &points).await;
-    let log = log(&system, &id).await;
+    let log = logged(&system, &id).await;
     assert!(log.contains("the new version changes the structure of the database"), "{log}");
     assert_is_alone(&shop).await;
     container.assert_same_traits().await;
@@ -54,20 +54,33 @@ async fn a_version_gives_its_place_back_to_one_that_never_stopped() {
     system.apply(&shop).await;
     let before = container.start().await;
     for (job, fault) in FAULTS {
-        let what = format!("{job} {fault}");
-        let page = Feature::write(&shop, "about", &[], &PAGE).await;
-        let id = system.ship(&page).await;
-        system.strike(job, fault);
-        system.approve(&id).await;
-        let promotion = until_over(&mut system, &id).await;
-        let reason = promotion.summary.reason.as_deref().unwrap_or_default();
-        assert_eq!(promotion.summary.status, "rolled_back", "{what}: {reason}");
-        assert_eq!(container.start().await, before, "{what}: the old version never stopped");
-        assert_eq!(shop.serving().await.as_deref(), Some("base"), "{what}");
-        let told_downtime = promotion.downtime_ms.is_some();
-        assert_eq!(told_downtime, job != "swap.stop_old", "{what}: a move was made or was not");
-        assert_is_alone(&shop).await;
+        assert_gives_back(&mut system, &shop, (job, fault), "base").await;
+        assert_eq!(container.start().await, before, "{job} {fault}: the old version never stopped");
     }
+    // One that took over running itself has connections of both networks to lose.
+    let page = Feature::write(&shop, "about", &[], &PAGE).await;
+    system.strike("none", "fails_before");
+    deploy(&system, &page).await;
+    let before = container.start().await;
+    assert_gives_back(&mut system, &shop, ("health.check_new", "fails_after"), &page.build).await;
+    assert_eq!(container.start().await, before, "the old version never stopped");
+}
+
+/// A promotion is undone because of this fault, and `serving` serves as before.
+async fn assert_gives_back(system: &mut System, shop: &Shop, (job, fault): (&str, &str), serving: &str) {
+    let what = format!("{job} {fault}");
+    let other = [("pages/team.html", Some("{{title: Team}}\n<p>Ada and Noor.</p>\n"))];
+    let page = Feature::write(shop, "team", &[], &other).await;
+    let id = system.ship(&page).await;
+    system.strike(job, fault);
+    system.approve(&id).await;
+    let promotion = until_over(system, &id).await;
+    let reason = promotion.summary.reason.as_deref().unwrap_or_default();
+    assert_eq!(promotion.summary.status, "rolled_back", "{what}: {reason}");
+    assert!(!reason.contains("health check"), "{what}: {reason}");
+    assert_eq!(shop.serving().await.as_deref(), Some(serving), "{what}");
+    assert_eq!(promotion.downtime_ms.is_some(), job != "swap.stop_old", "{what}: a move was made or was not");
+    assert_is_alone(shop).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,7 +108,7 @@ async fn deploy(system: &System, feature: &Feature) -> String {
     id
 }
 
-async fn log(system: &System, id: &str) -> String {
+async fn logged(system: &System, id: &str) -> String {
     format!("{:?}", system.say(&["promotions", "log", id]).await.results)
 }
 
@@ -112,6 +125,6 @@ async fn until_over(system: &mut System, id: &str) -> Promotion {
 async fn assert_is_alone(shop: &Shop) {
     let container = shop.container().unwrap();
     assert_eq!(container.siblings().await, [shop.name()]);
-    assert_eq!(container.networks().await, [shop.name()]);
+    assert_eq!(container.stray_networks().await, [""; 0]);
     container.assert_same_traits().await;
 }

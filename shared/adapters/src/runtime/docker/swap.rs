@@ -45,7 +45,7 @@ impl Docker {
         }
         self.refuse_what_cannot_return(&live).await?;
         self.remove_leftovers(promotion, &live).await?;
-        self.close_leftovers(promotion).await?;
+        self.close_leftovers(promotion, &live).await?;
         // The first record counts: a later look may see what stopping has changed already.
         let mut record = match recorded.filter(|it| it.container.id() == live.id()) {
             Some(record) => record,
@@ -85,6 +85,9 @@ impl Docker {
             self.discard(&candidate).await?;
         }
         self.end_warm_up(promotion).await?;
+        if let Some(live) = self.named(&self.settings.container).await? {
+            self.close_leftovers(promotion, &live).await?;
+        }
         if let Some(record) = self.records.load(promotion).await? {
             self.put_tag_back(&record).await?;
         }

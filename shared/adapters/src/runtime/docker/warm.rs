@@ -12,7 +12,11 @@
 //! A version that is not well on the internal network may only miss something there. So a second container of the old
 //! version is asked as well: the new one is at fault if that is well.
 //!
-//! A container leaves the internal network before any other: the engine would publish its ports there once more. And a
+//! The new version stays on the internal network as long as it lives, and so do its neighbors: connections that it made
+//! there would hang for minutes otherwise. A version that gets its place back gets its addresses back for the same reason,
+//! or another start.
+//!
+//! A container leaves an internal network before any other: the engine would publish its ports there once more. And a
 //! network is never joined while somebody holds the port: the engine is left with half an endpoint, which only another
 //! start of the container mends.
 
@@ -119,10 +123,9 @@ impl Docker {
         if let Some(new) = self.container(&swap.new).await? {
             self.set_restart_policy(&new, &never()).await?;
             self.hand_back_name(swap, &new).await?;
-            self.leave(new.id(), &self.warm_name(&swap.promotion)).await?;
             self.leave_all(&new, &places).await?;
         }
-        if self.move_in(&old, &places).await? {
+        if self.move_in(&old, &places).await? && self.is_as_before(&old, &record.container).await? {
             return self.set_restart_policy(&old, record.container.restart_policy()).await;
         }
         self.notes.tell("the old version is started once more, to get its ports back");
@@ -251,9 +254,23 @@ impl Docker {
         if let Some(old) = old {
             self.leave_all(old, places).await?;
         }
-        let is_in = new.is_up() && self.move_in(new, places).await?;
-        self.leave(new.id(), &self.warm_name(&swap.promotion)).await?;
-        Ok(is_in)
+        Ok(new.is_up() && self.move_in(new, places).await?)
+    }
+
+    /// Lets the old version back onto Slipway's networks that it was on; returns whether it has all its addresses again:
+    /// its connections live on then, and hang otherwise.
+    async fn is_as_before(&self, old: &Container, before: &Container) -> Result<bool> {
+        for network in before.hidden_networks() {
+            if !old.all_networks().contains_key(&network)
+                && let Err(error) = self.join(old.id(), &network, &Value::Null).await
+            {
+                tracing::warn!(error = format!("{error:#}"), "a network cannot be joined again");
+            }
+        }
+        let after = self.container(old.id()).await?.context("the old version's container is gone")?;
+        let is_same =
+            |network: &String| before.address(network).is_none_or(|it| after.address(network) == Some(it));
+        Ok(before.all_networks().keys().all(is_same))
     }
 
     /// Connects a running container to the application's networks; returns whether its ports are published then.

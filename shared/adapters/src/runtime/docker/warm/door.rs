@@ -113,7 +113,7 @@ mod tests {
             match door(&Container::from(document), &networks, HEALTH) {
                 Ok(_) => assert_eq!(expected, "", "{pointer} {value}"),
                 Err(why) => {
-                    assert!(!expected.is_empty() && why.contains(expected), "{pointer} {value}: {why}")
+                    assert!(!expected.is_empty() && why.contains(expected), "{pointer} {value}: {why}");
                 }
             }
         }

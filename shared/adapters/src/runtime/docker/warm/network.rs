@@ -55,15 +55,20 @@ impl Docker {
         gone(removed).context("removing a network")
     }
 
-    /// Removes the networks that earlier promotions have left.
-    pub(in crate::runtime::docker) async fn close_leftovers(&self, promotion: &str) -> Result<()> {
+    /// Removes the networks that earlier promotions have left; those stay that the running version needs.
+    pub(in crate::runtime::docker) async fn close_leftovers(
+        &self,
+        promotion: &str,
+        live: &Container,
+    ) -> Result<()> {
         let filter = format!("{}={}", label::INSTALLATION, self.settings.container);
         let options = ListNetworksOptionsBuilder::new().filters(&[("label", vec![filter])].into()).build();
         let found = within(CALL_LIMIT, self.engine.client()?.list_networks(Some(options))).await;
         for network in found.context("listing networks")? {
             let is_own =
                 network.labels.is_some_and(|it| it.get(label::PROMOTION).is_some_and(|it| it == promotion));
-            if let Some(name) = network.name.filter(|_| !is_own) {
+            let needed = live.all_networks();
+            if let Some(name) = network.name.filter(|it| !is_own && !needed.contains_key(it)) {
                 self.close(&name).await?;
             }
         }
@@ -75,7 +80,7 @@ impl Docker {
     pub(super) async fn invite(&self, network: &str, swap: &Swap, old: &Container) -> Result<()> {
         for (id, names) in self.neighbors(swap, old).await? {
             let Some(neighbor) = self.container(&id).await? else { continue };
-            if !neighbor.networks().contains_key(network) {
+            if !neighbor.all_networks().contains_key(network) {
                 self.join(&id, network, &json!({ "Aliases": names })).await?;
             }
         }
@@ -105,8 +110,11 @@ impl Docker {
         }
     }
 
-    /// Takes the container off those of the networks that it is on.
+    /// Takes the container off those of the networks that it is on, Slipway's own before any other.
     pub(super) async fn leave_all(&self, container: &Container, networks: &Map<String, Value>) -> Result<()> {
+        for network in container.hidden_networks() {
+            self.leave(container.id(), &network).await?;
+        }
         for network in container.networks().keys().filter(|it| networks.contains_key(*it)) {
             self.leave(container.id(), network).await?;
         }
