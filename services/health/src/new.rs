@@ -33,7 +33,7 @@ pub(crate) async fn check(cx: &JobContext, installation: &Installation) -> Resul
     };
     match verdict {
         Ok(healthy) => {
-            let down = outage::length(cx, Job::StartNew, begun, &healthy).await?;
+            let down = outage::length(cx, (Job::StopOld, Job::StartNew), begun, &healthy).await?;
             cx.log(format!("healthy; nobody was served for {} ms", down.as_millis()));
             Ok(Report { facts: outage::facts(down), ..Report::default() })
         }

@@ -14,14 +14,20 @@ use crate::outage;
 
 pub(crate) async fn check(cx: &JobContext, installation: &Installation) -> Result<Report, StepError> {
     let baseline: Baseline = cx.required(Job::Validate).await?;
-    if let Some(swap) = cx.earlier::<Swap>(Job::Prepare).await? {
-        old_is_live(cx, installation, &swap).await?;
+    let swap: Option<Swap> = cx.earlier(Job::Prepare).await?;
+    if let Some(swap) = &swap {
+        old_is_live(cx, installation, swap).await?;
     }
     if !baseline.healthy {
         cx.log("the old version runs; it was not healthy before either");
         return Ok(Report::default());
     }
-    let was_stopped = cx.since(Job::StopOld).await?.is_some();
+    // Where the new version took over running, the outages are those of the moves forth and back.
+    let moves = match swap {
+        Some(swap) if swap.warm => (Job::StartNew, Job::StopNew),
+        Some(_) | None => (Job::StopOld, Job::StartOld),
+    };
+    let was_stopped = cx.since(moves.0).await?.is_some();
     let begun = Instant::now();
     let rule = &installation.health;
     let probe = Probe::new(rule.clone())?;
@@ -31,7 +37,7 @@ pub(crate) async fn check(cx: &JobContext, installation: &Installation) -> Resul
             if !was_stopped {
                 return Ok(Report::default());
             }
-            let down = outage::length(cx, Job::StartOld, begun, &healthy).await?;
+            let down = outage::length(cx, moves, begun, &healthy).await?;
             cx.log(format!("nobody was served for {} ms", down.as_millis()));
             Ok(Report { facts: outage::facts(down), ..Report::default() })
         }

@@ -7,11 +7,11 @@ use domain::Job;
 use engine::store::promotions::Facts;
 use engine::{JobContext, StepError};
 
-/// How long the outage lasted that ended before or during this health check, which began to ask at `begun`; `start`
-/// is the job that started the version which was checked.
+/// How long the outage lasted that ended before or during this health check, which began to ask at `begun`; it began
+/// during the job `stop`, and `start` is the job that put the version in its place which was checked.
 pub(crate) async fn length(
     cx: &JobContext,
-    start: Job,
+    (stop, start): (Job, Job),
     begun: Instant,
     healthy: &Healthy,
 ) -> Result<Duration, StepError> {
@@ -22,7 +22,7 @@ pub(crate) async fn length(
         refused_ms: healthy.was_refused.then(|| clock.at(begun)),
         answered_ms: Some(clock.at(begun + healthy.first_answer_after)),
     };
-    Ok(downtime(cx.earlier(Job::StopOld).await?, cx.earlier(start).await?, check))
+    Ok(downtime(cx.earlier(stop).await?, cx.earlier(start).await?, check))
 }
 
 /// For the promotion's record.

@@ -19,6 +19,10 @@ pub(crate) async fn stop_old(
     runtime: &Runtime,
 ) -> Result<Report, StepError> {
     let swap: Swap = cx.required(Job::Prepare).await?;
+    if swap.warm {
+        cx.log("the old version serves until the new one takes over");
+        return Report::with_output(&Sight::default());
+    }
     let probe = Probe::new(installation.health.clone())?;
     let watch = Watch::new(&probe, None);
     let (stopped, seen, clock) = watched(cx, &watch, runtime.stop_old(&swap)).await?;
@@ -34,12 +38,37 @@ pub(crate) async fn start_new(
 ) -> Result<Report, StepError> {
     let swap: Swap = cx.required(Job::Prepare).await?;
     let probe = Probe::new(installation.health.clone())?;
-    let watch = Watch::new(&probe, Some(cx.order.build.as_str()));
+    // Whoever answers during a move is one of two versions that are well.
+    let watch = Watch::new(&probe, (!swap.warm).then_some(cx.order.build.as_str()));
     let start = runtime.start_new_until(&swap, watch.answered());
     let (started, seen, clock) = watched(cx, &watch, start).await?;
     started.map_err(to_step_error)?;
+    if swap.warm {
+        cx.log("the new version has taken over");
+        return Report::with_output(&Sight::of_move(seen, clock));
+    }
     cx.log("the new version is started");
     Report::with_output(&Sight::of_start(seen, clock))
+}
+
+pub(crate) async fn stop_new(
+    cx: &JobContext,
+    installation: &Installation,
+    runtime: &Runtime,
+) -> Result<Report, StepError> {
+    let swap: Swap = cx.required(Job::Prepare).await?;
+    let refused = |error| StepError::retry("The new version could not be stopped.", error);
+    if !swap.warm {
+        runtime.stop_new(&swap).await.map_err(refused)?;
+        cx.log("the new version is stopped and removed");
+        return Ok(Report::default());
+    }
+    let probe = Probe::new(installation.health.clone())?;
+    let watch = Watch::new(&probe, None);
+    let (stopped, seen, clock) = watched(cx, &watch, runtime.stop_new(&swap)).await?;
+    stopped.map_err(refused)?;
+    cx.log("the old version has its place back; the new one is stopped and removed");
+    Report::with_output(&Sight::of_move(seen, clock))
 }
 
 pub(crate) async fn start_old(

@@ -56,6 +56,9 @@ pub enum SwapMode {
     /// The old version is stopped, then the new one started.
     #[default]
     StopFirst,
+    /// The new version is proven while the old one serves, and takes over from it running, where that can be done;
+    /// elsewhere the old one is stopped first. For a while both work with the same data.
+    Warm,
 }
 
 /// Where the application runs.
@@ -269,6 +272,11 @@ impl Installation {
             "database.docker.container",
             "must not be empty",
         );
+        expect(
+            self.swap == SwapMode::StopFirst || matches!(self.application, Application::Docker(_)),
+            "swap",
+            "must be stop_first for an application that runs as a process",
+        );
         match &self.application {
             Application::Docker(docker) => {
                 expect(!docker.container.is_empty(), "application.docker.container", "must not be empty");
@@ -297,6 +305,7 @@ impl Installation {
                 image: docker.image.clone(),
                 stop_timeout_seconds: docker.stop_timeout_seconds,
                 migrate: docker.migrate.clone(),
+                warm: (self.swap == SwapMode::Warm).then(|| self.health.clone()),
                 state_dir: state_dir.to_owned(),
                 build_memory_bytes: docker.build_memory_bytes,
                 build_millicpus: docker.build_millicpus,
@@ -435,6 +444,17 @@ mod tests {
             assert_eq!(problems[0].field, field, "{problems:?}");
             assert!(!problems[0].problem.contains("canary"), "a secret in the wrong place is not repeated");
         }
+    }
+
+    #[test]
+    fn only_a_container_can_take_over_running() {
+        let mut shop = description();
+        shop["swap"] = json!("warm");
+        assert_eq!(Installation::parse(&shop).unwrap().swap, SwapMode::Warm);
+        shop["application"] = json!({ "process": { "root": "/srv/shop", "run": ["./serve"] } });
+        assert_eq!(Installation::parse(&shop).unwrap_err().0[0].field, "swap");
+        shop["swap"] = json!("hot");
+        assert_eq!(Installation::parse(&shop).unwrap_err().0[0].field, "swap");
     }
 
     #[test]

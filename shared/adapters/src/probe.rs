@@ -6,9 +6,12 @@ mod watch;
 pub use downtime::{Sight, SinceStop, downtime};
 pub use watch::{Seen, Service, Watch};
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use reqwest::Url;
+use reqwest::header::HOST;
 use reqwest::redirect::Policy;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -55,7 +58,7 @@ fn within_default() -> u64 {
 impl HealthRule {
     /// Whether the address is one that can be asked.
     pub fn is_http(&self) -> bool {
-        reqwest::Url::parse(&self.url).is_ok_and(|url| url.scheme() == "http" && url.has_host())
+        Url::parse(&self.url).is_ok_and(|url| url.scheme() == "http" && url.has_host())
     }
 
     /// The pause between two questions.
@@ -91,6 +94,8 @@ const EXCERPT_BYTES_MAX: usize = 300;
 pub struct Probe {
     client: reqwest::Client,
     rule: HealthRule,
+    /// The name that the application is to see, where it is asked at another address.
+    host: Option<String>,
 }
 
 impl Probe {
@@ -103,7 +108,19 @@ impl Probe {
             .no_proxy()
             .build()
             .context("set up the health probe")?;
-        Ok(Self { client, rule })
+        Ok(Self { client, rule, host: None })
+    }
+
+    /// Asks the same at another address; whoever is asked there sees the usual one.
+    pub fn at(mut self, address: SocketAddr) -> Result<Self> {
+        let mut url = Url::parse(&self.rule.url).context("read the health address")?;
+        let host = url.host_str().context("the health address names no host")?;
+        self.host = Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")));
+        let is_moved =
+            url.set_ip_host(address.ip()).and_then(|()| url.set_port(Some(address.port()))).is_ok();
+        ensure!(is_moved, "the health address cannot be asked at {address}");
+        self.rule.url = url.into();
+        Ok(self)
     }
 
     /// The rule it asks by.
@@ -114,7 +131,11 @@ impl Probe {
     /// Asks once.
     pub async fn ask(&self) -> Answer {
         let answer = async {
-            let response = self.client.get(&self.rule.url).send().await?;
+            let mut question = self.client.get(&self.rule.url);
+            if let Some(host) = &self.host {
+                question = question.header(HOST, host);
+            }
+            let response = question.send().await?;
             Ok::<_, reqwest::Error>((response.status(), response.text().await?))
         };
         match answer.await {

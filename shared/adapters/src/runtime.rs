@@ -81,8 +81,8 @@ pub struct Swap {
     pub new: String,
     /// Image of the new instance, by id.
     pub new_image: String,
-    /// Whether the new version is proven while the old one serves, and takes over from it running; nothing is ever
-    /// quiet in between. Otherwise the old one is stopped first.
+    /// Whether the new version runs already, proven, and takes over from the old one running; nothing is ever quiet in
+    /// between. Otherwise the old one is stopped first.
     #[serde(default)]
     pub warm: bool,
 }
@@ -127,6 +127,17 @@ pub enum BuildError {
     Unavailable(#[source] anyhow::Error),
 }
 
+/// The new version was tried beside the old one, which was well where this one was not: another try gives the same,
+/// and nobody has noticed anything.
+#[derive(Debug, thiserror::Error)]
+#[error("the new version is not well beside the old one: {problem}")]
+pub struct Unfit {
+    /// What was wrong with it, for people.
+    pub problem: String,
+    /// The last lines that it wrote.
+    pub output: String,
+}
+
 /// Why the new version did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -159,6 +170,16 @@ impl Runtime {
         match self {
             Runtime::Docker(docker) => Runtime::Docker(docker.telling(notes)),
             Runtime::Process(process) => Runtime::Process(process.telling(notes)),
+        }
+    }
+
+    /// The same runtime, which stops the old version before it starts the new one whatever its settings say; `why` is
+    /// for people.
+    #[must_use]
+    pub fn stopping_first(self, why: &str) -> Self {
+        match self {
+            Runtime::Docker(docker) => Runtime::Docker(docker.stopping_first(why)),
+            Runtime::Process(process) => Runtime::Process(process),
         }
     }
 
@@ -219,6 +240,12 @@ impl Runtime {
     /// Marks the running image so that nothing prunes it, saves the running instance's whole
     /// specification, and creates the new instance beside it without starting it. What earlier
     /// promotions have left beside it is removed.
+    ///
+    /// Where the new version is to take over running, and can, it is started out of its users' sight and proven; where
+    /// it cannot, the log says why, and it waits like any other.
+    ///
+    /// # Errors
+    /// [`Unfit`] is final; any other is worth another try.
     pub async fn prepare(&self, release: &Release, image: &str) -> Result<Swap> {
         either!(self, it => it.prepare(release, image).await)
     }
@@ -229,7 +256,7 @@ impl Runtime {
     }
 
     /// Stops the old instance gracefully and makes sure that nothing revives it; the application's name
-    /// may pass on to the new instance already.
+    /// may pass on to the new instance already. One that the new instance takes over from running serves on.
     pub async fn stop_old(&self, swap: &Swap) -> Result<()> {
         either!(self, it => it.stop_old(swap).await)
     }
@@ -241,7 +268,7 @@ impl Runtime {
     }
 
     /// Runs the new version's migrate command to its end, where there is one; then starts the new instance, gives it
-    /// the application's name, and watches it for a moment.
+    /// the application's name, and watches it for a moment. One that runs already gets the old one's place.
     ///
     /// # Idempotency
     /// A migrate command that succeeded is not run again.
@@ -259,11 +286,12 @@ impl Runtime {
     }
 
     /// Ends a migrate command that still runs, stops and removes the new instance, and frees the application's name.
+    /// An old instance that still runs gets its place back before that.
     pub async fn stop_new(&self, swap: &Swap) -> Result<()> {
         either!(self, it => it.stop_new(swap).await)
     }
 
-    /// Removes the old instance (never its volumes) and what is beyond `keep` earlier releases.
+    /// Stops and removes the old instance (never its volumes) and what is beyond `keep` earlier releases.
     pub async fn finish(&self, swap: &Swap, keep: usize) -> Result<()> {
         either!(self, it => it.finish(swap, keep).await)
     }

@@ -297,9 +297,9 @@ impl Job {
             Job::Validate | Job::CheckWindow | Job::Record => 30 * SECOND,
             // A start includes the installation's migrate command.
             Job::Dump | Job::Image | Job::StartNew => 10 * MINUTE,
-            Job::Extract | Job::Snapshot | Job::CheckNew | Job::CheckOld => 5 * MINUTE,
-            Job::Prepare
-            | Job::StopOld
+            // A preparation includes the proof of a version that takes over running, and of the old one in comparison.
+            Job::Extract | Job::Prepare | Job::Snapshot | Job::CheckNew | Job::CheckOld => 5 * MINUTE,
+            Job::StopOld
             | Job::Unprepare
             | Job::StartOld
             | Job::StopNew

@@ -101,12 +101,8 @@ async fn rows(engine: &Engine, boot: Duration, folder: &Folder) -> Result<Vec<Ro
     let mut add =
         |way, application: Application| rows.push(Row { way, port: application.port, gaps: Vec::new() });
     for (mode, forth, back) in [(Mode::StopFirst, stop_first, stopped_back), (Mode::Warm, warm, warm_back)] {
-        if let Some(slipway) = Slipway::start(engine, forth, &image, mode, "forth", folder).await? {
-            add(Way::Slipway(slipway), forth);
-        }
-        if let Some(slipway) = Slipway::start(engine, back, &image, mode, "back", folder).await? {
-            add(Way::Rollback(slipway), back);
-        }
+        add(Way::Slipway(Slipway::start(engine, forth, &image, mode, "forth", folder).await?), forth);
+        add(Way::Rollback(Slipway::start(engine, back, &image, mode, "back", folder).await?), back);
     }
     add(Way::Precreated(Precreated::start(engine.clone(), precreated, &image).await?), precreated);
     add(Way::Plain(Plain::start(engine.clone(), plain, &image).await?), plain);
@@ -138,7 +134,7 @@ async fn beginning(engine: &Engine, rounds: usize) -> Result<String> {
          the longest stretch in which nobody had a good answer within {} ms, slow connections counted. Slipway's rows are the moves\n\
          of its workers, `stop_old` and `start_new`, for a rollback `stop_new` and `start_old`, without queue, database or copy of\n\
          the data between them; what they need to go back was on disk before. The new container is made beforehand in Slipway's\n\
-         rows and where the name says so.\n",
+         rows and where the name says so; where it takes over running (*warm*), it was started and found well beforehand, too.\n",
         machine::description(),
         engine.version().await?,
         compose::version().await?,

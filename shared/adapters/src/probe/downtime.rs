@@ -55,6 +55,15 @@ impl Sight {
         Self { refused_ms: Some(refused), answered_ms: None }
     }
 
+    /// What the watch saw of a move from one running version to another: it holds the whole outage.
+    pub fn of_move(seen: Seen, clock: SinceStop) -> Self {
+        let answered = match seen.service {
+            Some(Service::Answering { since }) => Some(clock.at(since)),
+            Some(Service::Refused { .. }) | None => None,
+        };
+        Self { refused_ms: seen.refused_first.map(|since| clock.at(since)), answered_ms: answered }
+    }
+
     /// What the watch saw of a start.
     pub fn of_start(seen: Seen, clock: SinceStop) -> Self {
         match seen.service {
@@ -110,9 +119,37 @@ mod tests {
             ("neither left a word", None, None, answered(700), 700),
             ("it never went", Some(Sight::default()), Some(answered(300)), answered(400), 0),
             ("it went later", Some(Sight::default()), Some(refused(100)), answered(400), 300),
+            ("a move", Some(Sight::default()), Some(both(100, 240)), answered(400), 140),
+            ("a move that broke off", Some(Sight::default()), Some(both(100, 240)), both(500, 700), 600),
+            ("a move forth and back", Some(both(100, 240)), Some(both(900, 1000)), answered(1100), 900),
+            ("back from nowhere", None, Some(answered(900)), answered(950), 0),
         ];
         for (name, stop, start, check, expected) in cases {
             assert_eq!(downtime(stop, start, check), Duration::from_millis(expected), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_move_tells_all_of_the_outage() {
+        let begun = Instant::now();
+        let at = |ms: u64| begun + Duration::from_millis(ms);
+        let clock = SinceStop::new(begun, Duration::from_secs(1));
+        let seen = |service, refused: Option<u64>| Seen {
+            service: Some(service),
+            has_answered: true,
+            waiting_since: None,
+            refused_first: refused.map(at),
+        };
+        let both = |refused_ms, answered_ms| Sight { refused_ms, answered_ms };
+        let there = Service::Answering { since: at(140) };
+        let gone = Service::Refused { since: at(60) };
+        for (name, seen, expected) in [
+            ("there and back", seen(there, Some(20)), both(Some(1_020), Some(1_140))),
+            ("nobody noticed", seen(there, None), both(None, Some(1_140))),
+            ("not back", seen(gone, Some(20)), both(Some(1_020), None)),
+            ("nobody asked", Seen::default(), both(None, None)),
+        ] {
+            assert_eq!(Sight::of_move(seen, clock), expected, "{name}");
         }
     }
 
@@ -124,6 +161,7 @@ mod tests {
             service: Some(service),
             has_answered,
             waiting_since: waiting.map(at),
+            refused_first: None,
         };
         let gone = Service::Refused { since: at(30) };
         let there = Service::Answering { since: at(2) };

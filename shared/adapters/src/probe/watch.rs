@@ -37,6 +37,8 @@ pub struct Seen {
     pub has_answered: bool,
     /// When the oldest question was asked that waits for its answer still.
     pub waiting_since: Option<Instant>,
+    /// When the first question was asked that was not answered well, whatever came after it.
+    pub refused_first: Option<Instant>,
 }
 
 /// Whether visitors are served.
@@ -114,6 +116,9 @@ impl Seen {
     /// Takes one answer; they may come in another order than they were asked for.
     fn take(&mut self, asked: Instant, answered: Instant, is_good: bool) {
         self.has_answered |= is_good;
+        if !is_good {
+            self.refused_first = Some(self.refused_first.map_or(asked, |first| first.min(asked)));
+        }
         self.service = Some(match (self.service, is_good) {
             (Some(Service::Refused { since }), true) if asked < since => Service::Refused { since },
             (Some(Service::Answering { since }), true) => Service::Answering { since },
@@ -164,6 +169,8 @@ mod tests {
             }
             assert_eq!(seen.service, Some(expected), "{name}");
             assert_eq!(seen.has_answered, answers.iter().any(|it| it.2), "{name}");
+            let first = answers.iter().filter(|it| !it.2).map(|it| at(it.0)).min();
+            assert_eq!(seen.refused_first, first, "{name}");
         }
     }
 }

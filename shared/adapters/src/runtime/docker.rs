@@ -9,6 +9,9 @@
 //!    done there; a migrate command runs in a container of its own between the two;
 //! 4. `finish` removes the predecessor, or `stop_new`, `start_old` bring it back.
 //!
+//! Where a release is to take over running (`warm`), `prepare` starts and proves the successor out of sight,
+//! `start_new` moves networks and ports from one to the other, and `stop_new` moves them back.
+//!
 //! Containers are addressed by id, since names move. State is what the engine says: every move
 //! inspects, then does what is missing. Volumes of the application are never removed.
 
@@ -28,6 +31,7 @@ mod revival;
 mod room;
 mod specification;
 mod swap;
+mod warm;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -42,6 +46,7 @@ use self::container::Container;
 use self::record::Records;
 use super::Instance;
 use super::notes::Notes;
+use crate::probe::HealthRule;
 
 /// Labels that Slipway puts on images and containers, all under one prefix.
 mod label {
@@ -73,6 +78,10 @@ pub struct DockerSettings {
     /// Program and arguments that bring the data up to date, run once in the new image before it is started.
     #[serde(default)]
     pub migrate: Vec<String>,
+    /// When a new version is well that is proven while the old one serves and takes over from it running; without it
+    /// the old one is stopped first.
+    #[serde(default)]
+    pub warm: Option<HealthRule>,
     /// Folder for saved specifications; they hold secrets and are readable by the owner alone.
     pub state_dir: PathBuf,
     /// Most memory that one step of a build may use.
@@ -95,6 +104,8 @@ pub struct Docker {
     records: Records,
     settings: Arc<DockerSettings>,
     notes: Notes,
+    /// Why this release cannot take over running, whatever the settings say.
+    stops_first: Option<String>,
 }
 
 impl Docker {
@@ -103,11 +114,15 @@ impl Docker {
     pub fn connect(settings: DockerSettings) -> Result<Self> {
         let engine = Engine::at(settings.host.as_deref())?;
         let records = Records::new(&settings.state_dir);
-        Ok(Self { engine, records, settings: Arc::new(settings), notes: Notes::default() })
+        Ok(Self { engine, records, settings: Arc::new(settings), notes: Notes::default(), stops_first: None })
     }
 
     pub(super) fn telling(self, notes: Notes) -> Self {
         Self { notes, ..self }
+    }
+
+    pub(super) fn stopping_first(self, why: &str) -> Self {
+        Self { stops_first: Some(why.to_owned()), ..self }
     }
 
     pub(super) async fn version(&self) -> Result<String> {
@@ -161,6 +176,16 @@ impl Docker {
     /// Name of the container that runs the migrate command.
     fn migrate_name(&self, promotion: &str) -> String {
         format!("{}--migrate-{}", self.settings.container, promotion.to_lowercase())
+    }
+
+    /// Name of the internal network on which the successor is proven.
+    fn warm_name(&self, promotion: &str) -> String {
+        format!("{}--warm-{}", self.settings.container, promotion.to_lowercase())
+    }
+
+    /// Name of what a trial needs for a moment.
+    fn trial_name(&self, promotion: &str) -> String {
+        format!("{}--trial-{}", self.settings.container, promotion.to_lowercase())
     }
 
     /// Tag of the image built for the promotion.

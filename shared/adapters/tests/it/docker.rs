@@ -14,6 +14,7 @@ mod output;
 mod retention;
 mod revival;
 mod room;
+mod warm;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -281,6 +282,7 @@ fn settings(host: &str, name: &str, dir: &Path) -> DockerSettings {
         image: name.to_owned(),
         stop_timeout_seconds: 3,
         migrate: Vec::new(),
+        warm: None,
         state_dir: dir.join("state"),
         build_memory_bytes: Some(3 << 30),
         build_millicpus: Some(1500),

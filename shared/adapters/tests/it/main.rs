@@ -5,5 +5,6 @@
 mod change_set;
 mod database;
 mod docker;
+mod probe;
 mod process;
 mod watch;

@@ -33,7 +33,7 @@ impl Mode {
 }
 
 impl Slipway {
-    /// Runs the first version in a container whose name ends so. Nothing where Slipway does not know this mode.
+    /// Runs the first version in a container whose name ends so.
     pub(crate) async fn start(
         engine: &Engine,
         application: Application,
@@ -41,7 +41,7 @@ impl Slipway {
         mode: Mode,
         purpose: &str,
         folder: &Folder,
-    ) -> Result<Option<Self>> {
+    ) -> Result<Self> {
         let name = format!("bench-{}-{purpose}", mode.name().replace('_', "-"));
         let description = json!({
             "name": name,
@@ -53,16 +53,11 @@ impl Slipway {
             "database": { "url": { "env": "BENCH_DATABASE_URL" } },
             "health": { "url": format!("http://127.0.0.1:{}/", application.port), "interval_ms": 10 },
         });
-        let installation = match Installation::parse(&description) {
-            Err(error) if mode == Mode::Warm && error.0.iter().all(|it| it.field == "swap") => {
-                return Ok(None);
-            }
-            parsed => parsed?,
-        };
+        let installation = Installation::parse(&description)?;
         engine.create(&name, image, application).await?;
         engine.start(&name).await?;
         let runtime = installation.runtime(&folder.join(&format!("{name}-{}", application.boot_millis)))?;
-        Ok(Some(Self { runtime, mode, promotions: 0, swap: None }))
+        Ok(Self { runtime, mode, promotions: 0, swap: None })
     }
 
     pub(crate) const fn mode(&self) -> Mode {

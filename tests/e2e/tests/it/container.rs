@@ -8,7 +8,17 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::database::{Database, cluster};
+use crate::program::succeed;
 use crate::{removal, servers};
+
+/// How the application reaches its database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// At this machine's own address on the container's network.
+    Machine,
+    /// Through a container beside it, as if the database ran there.
+    Neighbor,
+}
 
 /// A running container; it goes with its images, volumes and network when dropped.
 pub(crate) struct Container {
@@ -20,7 +30,7 @@ pub(crate) struct Container {
 
 impl Container {
     /// Builds the image from the source and runs it under `name`, published on `port` of this machine.
-    pub(crate) async fn run(name: &str, source: &Path, database: &Database, port: u16) -> Self {
+    pub(crate) async fn run(name: &str, source: &Path, database: &Database, port: u16, reach: Reach) -> Self {
         let engine = Engine::connect();
         // From here on everything goes again when this value goes.
         let mut container = Self { engine, name: name.to_owned(), original: Value::Null };
@@ -33,9 +43,16 @@ impl Container {
         let network = engine.get(&format!("/networks/{name}")).await;
         let gateway = network["IPAM"]["Config"][0]["Gateway"].as_str().unwrap();
         let database_port = forward(gateway).await;
+        let database_url = match reach {
+            Reach::Machine => database.url_at(gateway, database_port),
+            Reach::Neighbor => {
+                engine.run_forwarder(name, &format!("{gateway}:{database_port}")).await;
+                database.url_at("data", 5432)
+            }
+        };
         let request = json!({
             "Image": format!("{name}:base"),
-            "Env": [format!("DATABASE_URL={}", database.url_at(gateway, database_port)), "GREETING=Good morning"],
+            "Env": [format!("DATABASE_URL={database_url}"), "GREETING=Good morning"],
             "Labels": { "shop.owner": "e2e" },
             "User": "1234:1234",
             "ExposedPorts": { "8080/tcp": {} },
@@ -59,6 +76,22 @@ impl Container {
     /// How an installation describes it.
     pub(crate) fn description(&self) -> Value {
         json!({ "docker": { "host": servers::docker(), "container": self.name, "image": self.name, "stop_timeout_seconds": 5 } })
+    }
+
+    /// Its id, and when it was started last.
+    pub(crate) async fn start(&self) -> (String, String) {
+        let seen = self.engine.get(&format!("/containers/{}/json", self.name)).await;
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        (text(&seen["Id"]), text(&seen["State"]["StartedAt"]))
+    }
+
+    /// Networks that were made for the shop and that it is not on.
+    pub(crate) async fn stray_networks(&self) -> Vec<String> {
+        let all = self.engine.get("/networks").await;
+        let seen = self.engine.get(&format!("/containers/{}/json", self.name)).await;
+        let own = seen["NetworkSettings"]["Networks"].as_object().unwrap();
+        let names = all.as_array().unwrap().iter().map(|it| it["Name"].as_str().unwrap());
+        names.filter(|it| it.starts_with(&self.name) && !own.contains_key(*it)).map(str::to_owned).collect()
     }
 
     /// What must stay as it was, whichever version runs.
@@ -119,10 +152,12 @@ impl Drop for Container {
         removal::complete(async move {
             // A client belongs to the runtime that it was made in.
             let engine = Engine::connect();
-            for (id, _) in engine.containers(name).await? {
+            let neighbor = engine.containers(&forwarder(name)).await?;
+            for (id, _) in engine.containers(name).await?.into_iter().chain(neighbor) {
                 engine.call(Method::DELETE, &format!("/containers/{id}?force=1&v=1"), Value::Null).await?;
             }
-            for tag in engine.tags(name).await? {
+            let forwarders = engine.tags(&forwarder(name)).await?;
+            for tag in engine.tags(name).await?.into_iter().chain(forwarders) {
                 engine.call(Method::DELETE, &format!("/images/{tag}?force=1"), Value::Null).await?;
             }
             // Slipway mounts the unnamed volume by its name, so it does not go with the container.
@@ -130,7 +165,12 @@ impl Drop for Container {
                 let volume = mount["name"].as_str().context("read a volume's name")?;
                 engine.call(Method::DELETE, &format!("/volumes/{volume}?force=1"), Value::Null).await?;
             }
-            engine.call(Method::DELETE, &format!("/networks/{name}"), Value::Null).await.map(drop)
+            let networks = engine.call(Method::GET, "/networks", Value::Null).await?;
+            let names = networks.as_array().into_iter().flatten().filter_map(|it| it["Name"].as_str());
+            for network in names.filter(|it| it.starts_with(name.as_str())) {
+                engine.call(Method::DELETE, &format!("/networks/{network}"), Value::Null).await?;
+            }
+            Ok(())
         });
     }
 }
@@ -159,6 +199,28 @@ impl Engine {
         let text = answer.text().await?;
         anyhow::ensure!(status.is_success(), "{path}: {status} {text}");
         Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    /// Runs a container on the network of this name, called `data` there, that leads to the address.
+    async fn run_forwarder(&self, network: &str, address: &str) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut rustc = tokio::process::Command::new("rustc");
+        rustc
+            .args(["--edition=2024", "-Ctarget-feature=+crt-static", "-o"])
+            .arg(folder.path().join("forward"));
+        succeed(rustc.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/forward.rs"))).await;
+        let dockerfile = "FROM scratch\nCOPY forward /forward\n";
+        std::fs::write(folder.path().join("Dockerfile"), dockerfile).unwrap();
+        let name = forwarder(network);
+        self.build(&format!("{name}:base"), folder.path()).await;
+        let request = json!({
+            "Image": format!("{name}:base"),
+            "Cmd": ["/forward", address],
+            "HostConfig": { "NetworkMode": network },
+            "NetworkingConfig": { "EndpointsConfig": { network: { "Aliases": ["data"] } } },
+        });
+        self.call(Method::POST, &format!("/containers/create?name={name}"), request).await.unwrap();
+        self.call(Method::POST, &format!("/containers/{name}/start"), Value::Null).await.unwrap();
     }
 
     async fn build(&self, tag: &str, source: &Path) {
@@ -202,6 +264,11 @@ impl Engine {
         tags.sort();
         Ok(tags)
     }
+}
+
+/// The container through which a shop of this name reaches its database.
+fn forwarder(name: &str) -> String {
+    format!("data-{name}")
 }
 
 /// Lets containers reach the database cluster, which listens on this machine only.

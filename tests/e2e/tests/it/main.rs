@@ -39,3 +39,4 @@ mod rehearsals;
 mod restarts;
 mod rollbacks;
 mod secrets;
+mod warm;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::container::Container;
+use crate::container::{Container, Reach};
 use crate::database::Database;
 use crate::patience::eventually;
 use crate::program::{portal, succeed};
@@ -23,6 +23,8 @@ const CUSTOMERS: &str = "30";
 pub(crate) enum Place {
     Processes,
     Docker,
+    /// The same with the database in a container beside it.
+    DockerWithData,
 }
 
 /// A running shop; everything of it is gone when it is dropped.
@@ -52,9 +54,14 @@ impl Shop {
 
         let name = database.name().replace('_', "-");
         let port = free_port();
-        let container = match place {
+        let reach = match place {
             Place::Processes => None,
-            Place::Docker => Some(Container::run(&name, &source, &database, port).await),
+            Place::Docker => Some(Reach::Machine),
+            Place::DockerWithData => Some(Reach::Neighbor),
+        };
+        let container = match reach {
+            Some(reach) => Some(Container::run(&name, &source, &database, port, reach).await),
+            None => None,
         };
         let application = container.as_ref().map_or_else(
             || {

@@ -89,6 +89,12 @@ impl Engine {
         self.exchange(self.request(Method::POST, path).json(document)).await
     }
 
+    /// Puts an archive there.
+    pub(super) async fn put(&self, path: &str, archive: Vec<u8>) -> Result<(), Error> {
+        let request = self.request(Method::PUT, path).header("Content-Type", "application/x-tar");
+        self.exchange(request.body(archive)).await.map(drop)
+    }
+
     async fn exchange(&self, request: RequestBuilder) -> Result<Value, Error> {
         within(CALL_LIMIT, async {
             let response = accepted(request.send().await.map_err(transport)?).await?;

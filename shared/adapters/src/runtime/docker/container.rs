@@ -1,5 +1,7 @@
 //! A container as the engine describes it.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -69,13 +71,36 @@ impl Container {
         self.host_config()["AutoRemove"] == true
     }
 
-    /// Network names with their endpoints; none if the container shares another's network.
+    /// The application's network names with their endpoints; none if the container shares another's network.
     pub(super) fn networks(&self) -> Map<String, Value> {
+        self.all_networks().into_iter().filter(|(name, _)| !is_slipways(name)).collect()
+    }
+
+    /// Names of the networks that the container is on because Slipway made them for it.
+    pub(super) fn hidden_networks(&self) -> Vec<String> {
+        self.all_networks().into_iter().map(|(name, _)| name).filter(|it| is_slipways(it)).collect()
+    }
+
+    /// Both together.
+    pub(super) fn all_networks(&self) -> Map<String, Value> {
         let mode = self.network_mode();
         if mode == "host" || mode == "none" || mode.starts_with("container:") {
             return Map::new();
         }
         self.document["NetworkSettings"]["Networks"].as_object().cloned().unwrap_or_default()
+    }
+
+    /// Its address on the network, while it runs there.
+    pub(super) fn address(&self, network: &str) -> Option<IpAddr> {
+        self.all_networks().get(network)?["IPAddress"].as_str()?.parse().ok()
+    }
+
+    /// Every port that it is to publish is published.
+    pub(super) fn publishes_its_ports(&self) -> bool {
+        let wanted = self.host_config()["PortBindings"].as_object().into_iter().flatten();
+        let mut wanted = wanted.filter(|(_, bindings)| !list(bindings).is_empty());
+        let published = &self.document["NetworkSettings"]["Ports"];
+        wanted.all(|(port, _)| !list(&published[port]).is_empty())
     }
 
     pub(super) fn network_mode(&self) -> &str {
@@ -143,6 +168,11 @@ impl Container {
 
 fn list(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// A network on which a successor was proven.
+fn is_slipways(network: &str) -> bool {
+    network.contains("--warm-cp-")
 }
 
 /// Names that the engine makes up are 64 hex digits; people's names are never touched.

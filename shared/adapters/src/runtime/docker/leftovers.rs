@@ -29,6 +29,9 @@ impl Docker {
 
     async fn remove_leftover(&self, found: &Container) -> Result<()> {
         let name = found.name();
+        if self.is_throw_away(found) {
+            return self.discard(found).await;
+        }
         if found.is_up() || !self.is_expendable(found).await? {
             self.notes.tell(format!("{name} stands beside the application and is left alone"));
             return Ok(());
@@ -47,9 +50,19 @@ impl Docker {
     }
 
     fn is_successor(&self, found: &Container) -> bool {
+        self.is_named(found, &["--next-", "--migrate-"])
+    }
+
+    /// Made to try something out; running or not, nobody needs it after that.
+    fn is_throw_away(&self, found: &Container) -> bool {
+        self.is_named(found, &["--control-", "--trial-"])
+    }
+
+    /// Made by Slipway for this installation, under a name that goes on like one of these.
+    fn is_named(&self, found: &Container, beginnings: &[&str]) -> bool {
         let name = found.name().strip_prefix(self.settings.container.as_str()).unwrap_or_default();
         let is_ours = found.label(label::INSTALLATION) == Some(&self.settings.container);
-        is_ours && (name.starts_with("--next-") || name.starts_with("--migrate-"))
+        is_ours && beginnings.iter().any(|it| name.starts_with(it))
     }
 
     /// Whether the container belongs to this promotion, whose moves look after it.

@@ -169,7 +169,7 @@ fn specification(new: &Container, command: &[String]) -> Value {
     document.into()
 }
 
-fn host_without_ports(new: &Container) -> Value {
+pub(super) fn host_without_ports(new: &Container) -> Value {
     let mut host = host_config(new);
     host["PortBindings"] = json!({});
     host["PublishAllPorts"] = json!(false);

@@ -21,7 +21,9 @@ impl Docker {
         self.end_migration(&swap.promotion).await?;
         // A stopped container with the same Compose labels makes a later `docker compose up`
         // remove the good one and revive this one: only its image and specification remain.
+        self.halt(&swap.old).await?;
         self.remove(&swap.old).await?;
+        self.close_leftovers(&swap.promotion, &live).await?;
         let records = self.records.of(&self.settings.container).await?;
         // What a later promotion has put there meanwhile is its own affair. Without a record of
         // this swap nobody can tell what is later, so nothing goes.

@@ -45,6 +45,7 @@ impl Docker {
         }
         self.refuse_what_cannot_return(&live).await?;
         self.remove_leftovers(promotion, &live).await?;
+        self.close_leftovers(promotion, &live).await?;
         // The first record counts: a later look may see what stopping has changed already.
         let mut record = match recorded.filter(|it| it.container.id() == live.id()) {
             Some(record) => record,
@@ -53,9 +54,14 @@ impl Docker {
         self.keep_image(record.container.image(), promotion).await?;
         let new_image = self.image(image).await?.with_context(|| format!("the image {image} is gone"))?;
         let new_image = new_image["Id"].as_str().context("an image without an id")?.to_owned();
+        if let Some(swap) = record.swap.as_ref().filter(|it| it.new_image == new_image)
+            && self.is_warm(swap).await?
+        {
+            return Ok(swap.clone());
+        }
         let wanted = self.successor(release, &mut record, &new_image).await?;
         let old = &record.container;
-        let swap = Swap {
+        let mut swap = Swap {
             promotion: promotion.clone(),
             old: old.id().to_owned(),
             old_image: old.image().to_owned(),
@@ -63,6 +69,11 @@ impl Docker {
             new_image,
             warm: false,
         };
+        swap.warm = self.warm_up(&swap, &release.build, &record).await?;
+        if !swap.warm {
+            // One that was started in vain is made again.
+            swap.new = self.candidate(promotion, &swap.new_image, &wanted).await?;
+        }
         record.swap = Some(swap.clone());
         self.records.save(&record).await?;
         Ok(swap)
@@ -70,7 +81,12 @@ impl Docker {
 
     pub(in crate::runtime) async fn unprepare(&self, promotion: &str) -> Result<()> {
         if let Some(candidate) = self.named(&self.next_name(promotion)).await? {
+            self.halt(candidate.id()).await?;
             self.discard(&candidate).await?;
+        }
+        self.end_warm_up(promotion).await?;
+        if let Some(live) = self.named(&self.settings.container).await? {
+            self.close_leftovers(promotion, &live).await?;
         }
         if let Some(record) = self.records.load(promotion).await? {
             self.put_tag_back(&record).await?;
@@ -80,6 +96,9 @@ impl Docker {
     }
 
     pub(in crate::runtime) async fn stop_old(&self, swap: &Swap) -> Result<()> {
+        if swap.warm {
+            return Ok(());
+        }
         let Some(old) = self.container(&swap.old).await? else {
             return Ok(());
         };
@@ -98,20 +117,33 @@ impl Docker {
         swap: &Swap,
         answered: impl Future<Output = ()> + Send,
     ) -> Result<(), StartError> {
-        self.migrate(swap).await?;
-        // Before the start: others find it by name from its first moment, and the engine fails
-        // to rename a container that ends at the same time.
-        self.hand_over_name(swap).await.map_err(StartError::Unavailable)?;
-        self.start_or_tell(&swap.new).await?.map_err(StartError::Exited)?;
-        self.announce(&swap.new).await;
+        if swap.warm {
+            self.take_over(swap).await?;
+        } else {
+            self.start_stopped(swap).await?;
+        }
         self.first_look(&swap.new, answered).await?;
         self.let_restart(swap).await.map_err(StartError::Unavailable)?;
         self.prove_identity(swap).await;
         Ok(())
     }
 
+    /// Starts the new version where the old one does not run any more.
+    async fn start_stopped(&self, swap: &Swap) -> Result<(), StartError> {
+        self.migrate(swap).await?;
+        // Before the start: others find it by name from its first moment, and the engine fails
+        // to rename a container that ends at the same time.
+        self.hand_over_name(swap).await.map_err(StartError::Unavailable)?;
+        self.start_or_tell(&swap.new).await?.map_err(StartError::Exited)?;
+        self.announce(&swap.new).await;
+        Ok(())
+    }
+
     pub(in crate::runtime) async fn stop_new(&self, swap: &Swap) -> Result<()> {
         self.end_migration(&swap.promotion).await?;
+        if swap.warm {
+            self.give_back(swap).await?;
+        }
         if let Some(new) = self.container(&swap.new).await? {
             self.set_restart_policy(&new, &never()).await?;
             self.halt(&swap.new).await?;
@@ -255,15 +287,13 @@ impl Docker {
     ) -> Result<()> {
         let current = container.networks();
         for (network, endpoint) in wanted.iter().filter(|(name, _)| !current.contains_key(*name)) {
-            let request = json!({ "Container": container.id(), "EndpointConfig": endpoint });
-            let connected = self.engine.post(&format!("/networks/{network}/connect"), &request).await;
-            connected.with_context(|| format!("connecting the network {network}"))?;
+            self.join(container.id(), network, endpoint).await?;
         }
         Ok(())
     }
 
     /// Gives the application's name to the new container.
-    async fn hand_over_name(&self, swap: &Swap) -> Result<()> {
+    pub(super) async fn hand_over_name(&self, swap: &Swap) -> Result<()> {
         let name = &self.settings.container;
         let bearer = self.named(name).await?;
         if bearer.as_ref().is_some_and(|it| it.id() == swap.new) {
@@ -273,6 +303,18 @@ impl Docker {
             self.rename(&swap.old, &self.old_name(&swap.promotion)).await?;
         }
         self.rename(&swap.new, name).await
+    }
+
+    /// Takes it back for the old one, which runs.
+    pub(super) async fn hand_back_name(&self, swap: &Swap, new: &Container) -> Result<()> {
+        let name = &self.settings.container;
+        if new.name() == name {
+            self.rename(&swap.new, &self.next_name(&swap.promotion)).await?;
+        }
+        match self.named(name).await? {
+            Some(_) => Ok(()),
+            None => self.rename(&swap.old, name).await,
+        }
     }
 
     /// Watches the first moments, at most until it has `answered`: most of what cannot run ends within them.

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use adapters::runtime::{Runtime, Swap};
+use adapters::runtime::{DockerSettings, Runtime, Swap};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::{Site, heard};
+use super::{Site, free_port, heard, warm};
 
 /// A project of one service, brought up by Compose.
 struct Project {
@@ -20,6 +20,11 @@ struct Project {
 
 impl Project {
     async fn up() -> Self {
+        Self::up_with("", |_| {}).await
+    }
+
+    /// The same with further lines for the service, and other settings for Slipway.
+    async fn up_with(lines: &str, adjust: impl FnOnce(&mut DockerSettings)) -> Self {
         let site = Site::new();
         let folder = site.dir.path().join("project");
         std::fs::create_dir(&folder).expect("folder");
@@ -27,12 +32,15 @@ impl Project {
         site.image("live", "").await;
         let text = format!(
             "version: '3'\nservices:\n  portal:\n    image: {image}\n    restart: unless-stopped\n    \
-             environment:\n      GREETING: hello\n    labels:\n      test.site: {}\n",
+             environment:\n      GREETING: hello\n    labels:\n      test.site: {}\n{lines}",
             site.name
         );
         std::fs::write(folder.join("docker-compose.yml"), text).expect("description");
         let container = format!("{}_portal_1", site.name);
-        let (runtime, told) = site.with(|settings| settings.container.clone_from(&container));
+        let (runtime, told) = site.with(|settings| {
+            settings.container.clone_from(&container);
+            adjust(settings);
+        });
         let project = Self { site, folder, container, runtime, told };
         let said = project.compose_up();
         assert!(said.contains("Creating"), "{said}");
@@ -97,6 +105,28 @@ async fn compose_leaves_a_deployed_version_alone_and_the_one_after_it() {
         let told = heard(&mut project.told);
         assert!(told.contains("your next `docker-compose up -d` will leave this version alone"), "{told}");
         project.assert_is_left_alone(&swap.new).await;
+    }
+}
+
+#[tokio::test]
+async fn compose_leaves_a_version_alone_that_took_over_running_or_gave_its_place_back() {
+    let port = free_port();
+    let lines = format!("    ports:\n      - 127.0.0.1:{port}:8080\n");
+    let mut project = Project::up_with(&lines, |settings| settings.warm = Some(warm::rule(&port))).await;
+    for (number, is_kept) in [(1, false), (2, true), (3, true)] {
+        let swap = project.prepared(number).await;
+        assert!(swap.warm, "{}", heard(&mut project.told));
+        project.runtime.stop_old(&swap).await.expect("stop_old");
+        project.runtime.start_new(&swap).await.expect("start_new");
+        if is_kept {
+            project.runtime.finish(&swap, 1).await.expect("finish");
+            let told = heard(&mut project.told);
+            assert!(told.contains("will leave this version alone"), "{told}");
+            project.assert_is_left_alone(&swap.new).await;
+        } else {
+            project.roll_back(&swap).await;
+            project.assert_is_left_alone(&swap.old).await;
+        }
     }
 }
 
