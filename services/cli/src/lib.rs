@@ -18,6 +18,7 @@
 
 mod api;
 mod backups;
+mod blackouts;
 mod calendar;
 mod dlq;
 pub mod doctor;
@@ -35,6 +36,7 @@ mod ship;
 mod sse;
 mod table;
 mod units;
+mod windows;
 
 use std::time::Duration;
 
@@ -42,6 +44,7 @@ use clap::{Args, Subcommand};
 
 pub use self::calendar::CalendarCommand;
 pub use backups::BackupsCommand;
+pub use blackouts::BlackoutsCommand;
 pub use dlq::DlqCommand;
 pub use exit::Exit;
 pub use failure::Failure;
@@ -49,6 +52,7 @@ pub use installations::InstallationsCommand;
 pub use output::{Format, Output};
 pub use promotions::PromotionsCommand;
 pub use ship::ShipArgs;
+pub use windows::WindowsCommand;
 
 use api::{Api, Token};
 
@@ -95,13 +99,19 @@ pub enum Command {
     /// See, verify, restore and remove backups
     #[command(subcommand)]
     Backups(BackupsCommand),
+    /// See and change when changes may be deployed, and ask whether one may now
+    #[command(subcommand)]
+    Windows(WindowsCommand),
+    /// See and change when nothing is deployed but emergencies
+    #[command(subcommand)]
+    Blackouts(BlackoutsCommand),
     /// Describe, see and check installations
     #[command(subcommand)]
     Installations(InstallationsCommand),
     /// See, send again and discard messages that nobody could handle (dead letters)
     #[command(subcommand)]
     Dlq(DlqCommand),
-    /// Ask a business profile when changes may go into production; needs no console
+    /// Ask a business profile when changes may go into production, or export the windows as a calendar
     #[command(subcommand)]
     Calendar(CalendarCommand),
     /// Find out what is wrong with the set-up
@@ -126,9 +136,11 @@ async fn attempt(command: Command, options: &Options, output: &mut Output) -> Re
         Command::Ship(args) => ship::run(&args, &Api::new(options)?, output).await,
         Command::Promotions(command) => promotions::run(command, &Api::new(options)?, output).await,
         Command::Backups(command) => backups::run(command, &Api::new(options)?, output).await,
+        Command::Windows(command) => windows::run(command, &Api::new(options)?, output).await,
+        Command::Blackouts(command) => blackouts::run(command, &Api::new(options)?, output).await,
         Command::Installations(command) => installations::run(command, &Api::new(options)?, output).await,
         Command::Dlq(command) => dlq::run(command, &Api::new(options)?, output).await,
-        Command::Calendar(command) => calendar::run(command, output),
+        Command::Calendar(command) => calendar::run(command, options, output).await,
         // That the console cannot be asked is what the doctor finds, not a failure.
         Command::Doctor => Ok(doctor::show(&doctor::ask(options).await, output)?),
     }

@@ -14,6 +14,7 @@ mod request;
 mod rollbacks;
 mod ships;
 mod stream;
+mod windows;
 
 use anyhow::{Context, Result};
 use engine::Engine;

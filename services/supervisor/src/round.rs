@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::Direction;
 use domain::run::Event;
+use engine::schedule::{Moved, follow_opening, moved_openings};
 use engine::start::remind;
 use engine::store::clock::Jump;
 use engine::store::jobs::Try;
@@ -22,6 +23,7 @@ pub(crate) struct Found {
     late: Vec<Uuid>,
     lost: Vec<Try>,
     starved: Vec<Try>,
+    openings: Vec<Moved>,
 }
 
 impl Found {
@@ -32,7 +34,16 @@ impl Found {
             Some(waited) => store.starved_tries(Direction::Forward, waited).await?,
             None => Vec::new(),
         };
-        Ok(Self { late: store.runs_past_deadline().await?, lost: store.lost_tries().await?, starved })
+        // Windows that cannot be read keep no run from its deadline.
+        let openings = match moved_openings(store).await {
+            Err(error) if !error.is_passing() => {
+                tracing::error!(%error, "the deployment windows cannot be read: nothing scheduled starts");
+                Vec::new()
+            }
+            found => found?,
+        };
+        let (late, lost) = (store.runs_past_deadline().await?, store.lost_tries().await?);
+        Ok(Self { late, lost, starved, openings })
     }
 
     /// Tells the runs, and sends again what got lost on the way.
@@ -45,6 +56,16 @@ impl Found {
         }
         for starved in self.starved {
             tell(engine, term, starved.run, &nobody_came(starved)).await?;
+        }
+        for moved in &self.openings {
+            let followed = follow_opening(engine, term, moved).await;
+            if let Err(error) = &followed
+                && !error.is_passing()
+            {
+                tracing::error!(?moved, %error, "an opening could not be moved");
+                continue;
+            }
+            followed?;
         }
         for forgotten in remind(engine, FORGOTTEN_AFTER).await? {
             tracing::warn!(run = %forgotten.run, job = %forgotten.job, "announced a job again that nobody took");

@@ -1,6 +1,7 @@
 //! The swap worker: stops, starts and names application instances.
 
 mod watched;
+mod window;
 
 use adapters::disk;
 use adapters::installation::Installation;
@@ -26,7 +27,10 @@ impl JobHandler for Moves {
         let runtime = installation.runtime(&cx.state_dir())?.telling(cx.log_sender());
         match job {
             Job::Prepare => prepare(cx, &installation, &runtime).await,
-            Job::StopOld => watched::stop_old(cx, &installation, &runtime).await,
+            Job::StopOld => {
+                window::still_open(cx).await?;
+                watched::stop_old(cx, &installation, &runtime).await
+            }
             Job::StartNew => watched::start_new(cx, &installation, &runtime).await,
             Job::StopNew => stop_new(cx, &runtime).await,
             Job::StartOld => watched::start_old(cx, &installation, &runtime).await,

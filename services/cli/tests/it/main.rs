@@ -14,3 +14,4 @@ mod report;
 mod rollbacks;
 mod sample;
 mod ship;
+mod windows;

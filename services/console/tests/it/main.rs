@@ -8,4 +8,5 @@ mod problems;
 mod progress;
 mod ready;
 mod rollbacks;
+mod windows;
 mod world;

@@ -38,3 +38,4 @@ mod records;
 mod restarts;
 mod rollbacks;
 mod secrets;
+mod windows;
