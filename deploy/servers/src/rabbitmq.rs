@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
@@ -17,6 +18,8 @@ const SCRIPT: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 const CONTROL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 /// The packages make this account; a broker has no business running as root.
 const ACCOUNT: &str = "rabbitmq";
+/// Far more than the kernel needs to close the sockets of a killed node.
+const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 
 /// A running node with one user, `guest`, and a port mapper of its own.
 pub struct RabbitMq {
@@ -64,9 +67,14 @@ impl RabbitMq {
         self.node.stop()
     }
 
-    /// Ends it as a crash would.
+    /// Ends it as a crash would, and waits until nobody answers at its port any more.
     pub fn kill(&mut self) -> Result<()> {
-        self.node.kill()
+        self.node.kill()?;
+        // The node is a child of the process that was waited for, and outlives it by some milliseconds.
+        let port = self.port;
+        Interrupt::never().poll("the killed node's port is closed", CLOSE_LIMIT, || {
+            Ok((!port::is_open(port)).then_some(()))
+        })
     }
 
     /// Starts it after [`RabbitMq::stop`] or [`RabbitMq::kill`]: same port, same queues. Returns before it is ready.

@@ -11,6 +11,7 @@ mod bench;
 mod cargo;
 mod chaos;
 mod demo;
+mod second_try;
 mod sqlx;
 mod test;
 mod test_servers;

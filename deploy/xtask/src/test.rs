@@ -8,7 +8,7 @@ use servers::interrupt::Interrupt;
 use servers::packages;
 
 use crate::test_servers::{NEEDS, TestServers};
-use crate::{cargo, chaos, sqlx};
+use crate::{cargo, chaos, second_try, sqlx};
 
 /// The short chaos run; the long one is made by hand, and its report is in the repository.
 const CHAOS: [&str; 4] = ["--promotions", "50", "--seed", "1"];
@@ -118,17 +118,21 @@ impl Stages<'_> {
         let slipway =
             self.run("slipway", |interrupt| cargo::build_slipway(interrupt, cargo::WITH_CRASH_POINTS))?;
         self.run("tests", |interrupt| {
-            let mut command = cargo::command(&["test", "--workspace", "--no-fail-fast"]);
-            command.args(cargo::WITH_CRASH_POINTS);
-            if !filters.is_empty() {
-                command.args(["--all-targets", "--"]).args(filters);
-            }
-            command
-                .env("RUST_TEST_THREADS", TEST_THREADS)
-                .env("SLIPWAY_TEST_PORTAL", portal)
-                .env("SLIPWAY_TEST_BINARY", slipway)
-                .envs(servers.variables());
-            succeed(interrupt, &mut command)
+            let command = |arguments: &[&str]| {
+                let mut command = cargo::command(&["test", "--workspace", "--no-fail-fast"]);
+                command.args(cargo::WITH_CRASH_POINTS);
+                if !arguments.is_empty() {
+                    command.args(["--all-targets", "--"]).args(arguments);
+                }
+                command
+                    .env("RUST_TEST_THREADS", TEST_THREADS)
+                    .env("SLIPWAY_TEST_PORTAL", &portal)
+                    .env("SLIPWAY_TEST_BINARY", &slipway)
+                    .envs(servers.variables());
+                command
+            };
+            let filters: Vec<&str> = filters.iter().map(String::as_str).collect();
+            second_try::run(interrupt, command, &filters)
         })
     }
 

@@ -8,13 +8,15 @@ use adapters::installation::Installation;
 use anyhow::Context;
 use domain::Job;
 use engine::store::backups::Backup;
-use engine::{JobContext, Report, StepError};
+use engine::{Errand, JobContext, Report, StepError};
 use jiff::Timestamp;
+use protocol::output::AboutBackup;
+use serde_json::json;
 
 use crate::progress::Progress;
 use crate::restore::let_go;
 use crate::snapshot::AtStop;
-use crate::{from_database, room};
+use crate::{from_database, put_back, room};
 
 pub(crate) async fn dump(cx: &JobContext, installation: &Installation) -> Result<Report, StepError> {
     let target = target(cx, installation)?;
@@ -23,23 +25,51 @@ pub(crate) async fn dump(cx: &JobContext, installation: &Installation) -> Result
         .map_err(|error| StepError::retry("The backup folder could not be made.", error))?;
     let database = installation.database().await.map_err(from_database)?;
     if Database::recorded(&target).is_none() {
-        room::check(cx, installation, &database).await?;
+        let bytes = beside_bytes(cx, installation, &database).await?;
+        room::check(cx, installation, &database, bytes).await?;
     }
     let dump = write(cx, &database, &target).await?;
     let size = i64::try_from(dump.size_bytes).context("read the size of the backup")?;
+    let not_covered = database.not_covered().await.map_err(from_database)?;
+    cx.log(not_covered.as_str());
     let backup = Backup {
         path: dump.path.display().to_string(),
         size_bytes: size,
         sha256: dump.sha256.clone(),
         server_version: dump.server_version.text.clone(),
         restore_instructions: database.restore_instructions(&dump).map_err(from_database)?,
+        rung: dump.rung.as_str().to_owned(),
+        not_covered: Some(not_covered),
     };
     cx.log(format!(
         "to restore it by hand (`slipway promotions show {}` prints it to be pasted):",
         cx.order.promotion
     ));
     backup.restore_instructions.lines().for_each(|line| cx.log(line));
-    Ok(Report { backup: Some(backup), ..Report::with_output(&dump)? })
+    let errands = if installation.database.rehearse { vec![rehearsal(&backup.path)] } else { Vec::new() };
+    Ok(Report { backup: Some(backup), errands, ..Report::with_output(&dump)? })
+}
+
+/// Goes on beside the next steps; the promotion waits for it before it touches the old version.
+fn rehearsal(backup: &str) -> Errand {
+    Errand { job: Job::RehearseBackup, input: json!(AboutBackup { backup: backup.to_owned() }) }
+}
+
+/// What will lie beside the production database at the same time: first a rehearsal and then the copy at the stop,
+/// or a rehearsal and the backup that is put back instead.
+async fn beside_bytes(
+    cx: &JobContext,
+    installation: &Installation,
+    database: &Database,
+) -> Result<u64, StepError> {
+    let size = database.size_bytes().await.map_err(from_database)?;
+    let Some(path) = &cx.order.restore_from else { return Ok(size) };
+    let put_back = match put_back::wanted(cx, path).await?.database_bytes {
+        0 => size,
+        recorded => recorded,
+    };
+    let rehearsal = if installation.database.rehearse { size } else { 0 };
+    Ok(put_back.saturating_add(rehearsal))
 }
 
 /// Writes a backup; the log tells how far it is.
@@ -71,6 +101,11 @@ pub(crate) async fn discard_partial(
         let database = installation.database().await.map_err(from_database)?;
         let_go(cx, &database).await?;
         cx.log("what was kept of the database at the stop is removed");
+    }
+    if cx.awaits_errand().await? {
+        let database = installation.database().await.map_err(from_database)?;
+        database.drop_rehearsals().await.map_err(from_database)?;
+        cx.log("nothing of the backup's rehearsal is left");
     }
     let target = target(cx, installation)?;
     match cx.earlier::<Dump>(Job::Dump).await? {

@@ -5,6 +5,7 @@ mod keep;
 mod progress;
 mod prune;
 mod put_back;
+mod rehearse;
 mod restore;
 mod room;
 mod snapshot;
@@ -47,6 +48,7 @@ impl JobHandler for Backups {
             Job::DiscardPartial => dump::discard_partial(cx, &installation).await,
             Job::Snapshot => snapshot::snapshot(cx, &installation).await,
             Job::Restore => restore::restore(cx, &installation).await,
+            Job::RehearseBackup => rehearse::rehearse(cx, &installation).await,
             Job::VerifyBackup => verify::verify(cx, &installation).await,
             Job::PruneBackups => prune::prune(cx, &installation).await,
             other => Err(StepError::not_ours(other)),

@@ -1,9 +1,11 @@
-//! An errand: backups that nobody needs any more are removed.
+//! An errand: backups that nobody needs any more are removed, and what was taken at the stop of a promotion that is
+//! over.
 
 use std::path::Path;
 
-use adapters::database;
+use adapters::database::{self, Dump};
 use adapters::installation::Installation;
+use domain::Job;
 use engine::retention::Retention;
 use engine::{JobContext, Report, StepError};
 
@@ -18,6 +20,9 @@ pub(crate) async fn prune(cx: &JobContext, installation: &Installation) -> Resul
         database::discard(Path::new(&path)).map_err(from_database)?;
         cx.log(format!("removed backup {}, {path}: it is beyond what is kept", record.id));
         pruned.push(path);
+    }
+    if let Some(first) = cx.left_by::<Dump>(&cx.order.promotion, Job::Dump).await? {
+        database::discard(&database::at_stop(&first.path)).map_err(from_database)?;
     }
     Ok(Report { pruned, ..Report::default() })
 }

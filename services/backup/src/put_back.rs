@@ -27,7 +27,7 @@ pub(crate) async fn discard_ready(cx: &JobContext, installation: &Installation) 
     database.drop_ready(cx.order.promotion.as_str()).await.map_err(from_database)
 }
 
-async fn wanted(cx: &JobContext, path: &str) -> Result<Dump, StepError> {
+pub(crate) async fn wanted(cx: &JobContext, path: &str) -> Result<Dump, StepError> {
     cx.backup_output(path).await?.ok_or_else(|| {
         StepError::fail_plainly(format!(
             "Slipway's records of the backup {path} are gone, so it cannot be put back."

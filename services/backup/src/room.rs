@@ -7,7 +7,8 @@ use engine::{JobContext, StepError};
 
 use crate::from_database;
 
-/// Looks at the disks of the production database and of the images; the backup's own looks at the backup folder.
+/// Looks at the disks of the production database, for so many bytes beside it, and of the images; the backup's own
+/// looks at the backup folder.
 ///
 /// # Errors
 /// A refusal with the numbers where there is not enough. What cannot be seen from here is said in the log.
@@ -15,10 +16,11 @@ pub(crate) async fn check(
     cx: &JobContext,
     installation: &Installation,
     database: &Database,
+    beside_bytes: u64,
 ) -> Result<(), StepError> {
-    match database.check_room_for_copy().await.map_err(from_database)? {
+    match database.check_room_for_copies(beside_bytes).await.map_err(from_database)? {
         Some(room) => cx.log(format!(
-            "the database's disk ({}) has {} free; a second copy of the database takes {}",
+            "the database's disk ({}) has {} free; what is made beside the database takes {}",
             room.folder,
             Bytes(room.free_bytes),
             Bytes(room.needed_bytes)

@@ -69,10 +69,13 @@ async fn drop_failed_databases(cx: &JobContext, database: &Database) -> Result<(
     Ok(())
 }
 
-/// Backups are for those to remove who have their folder.
+/// Backups are for those to remove who have their folder: the one taken at the stop, which nothing needs any more,
+/// and those beyond what is kept.
 async fn prune_backups(cx: &JobContext, installation: &Installation) -> Result<Vec<Errand>, StepError> {
     let rule = Retention { backups: installation.backups_keep, releases: installation.keep_releases };
-    let prunable = cx.prunable_backups(&rule).await?;
-    let errand = (!prunable.is_empty()).then_some(Errand { job: Job::PruneBackups, input: Value::Null });
+    let at_stop: Option<Value> = cx.earlier(Job::Snapshot).await?;
+    let was_dumped = at_stop.is_some_and(|it| !it["dump"].is_null());
+    let is_needed = was_dumped || !cx.prunable_backups(&rule).await?.is_empty();
+    let errand = is_needed.then_some(Errand { job: Job::PruneBackups, input: Value::Null });
     Ok(errand.into_iter().collect())
 }

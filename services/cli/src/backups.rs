@@ -167,17 +167,30 @@ fn show(backup: &BackupRecord) -> String {
         ("Installation", it.installation.clone()),
         ("Taken", format!("{}, before {} ({})", units::instant(it.taken_at), it.promotion, it.title)),
         ("Verified", it.verified_at.map_or_else(|| "never".to_owned(), units::instant)),
+        ("Proven", proven(&it.rung).to_owned()),
         ("File", format!("{} ({})", it.path, units::size(it.size_bytes))),
         ("SHA-256", backup.sha256.clone()),
         ("Server", format!("PostgreSQL {}", backup.server_version)),
     ];
+    let not_covered = backup.not_covered.clone().map(|it| ("Contents", it));
     let mut lines = vec![format!("Backup {}", it.id)];
     lines.extend(it.problem.clone());
     lines.push(String::new());
-    lines.extend(facts.map(|(label, value)| format!("  {label:<13} {value}")));
+    lines.extend(facts.into_iter().chain(not_covered).map(|(label, value)| format!("  {label:<13} {value}")));
     if it.state == "kept" {
         let instructions = backup.restore_instructions.trim_end();
         lines.push(format!("\nHow to restore it by hand:\n{instructions}"));
     }
     lines.join("\n")
+}
+
+/// How far it was proven, for people.
+fn proven(rung: &str) -> &str {
+    match rung {
+        "written" => "it was written, no more",
+        "hashed" => "compared with its hash",
+        "read_back" => "read back whole",
+        "rehearsed" => "restored beside the production database and compared",
+        newer => newer,
+    }
 }

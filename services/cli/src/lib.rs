@@ -17,6 +17,7 @@
 //! a change may start now, it tells by the same pure crate as the scheduler.
 
 mod api;
+mod audit;
 mod backups;
 mod blackouts;
 mod calendar;
@@ -35,6 +36,7 @@ mod rollback;
 mod ship;
 mod sse;
 mod table;
+mod tokens;
 mod units;
 mod windows;
 
@@ -43,6 +45,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 pub use self::calendar::CalendarCommand;
+pub use audit::AuditCommand;
 pub use backups::BackupsCommand;
 pub use blackouts::BlackoutsCommand;
 pub use dlq::DlqCommand;
@@ -52,6 +55,7 @@ pub use installations::InstallationsCommand;
 pub use output::{Format, Output};
 pub use promotions::PromotionsCommand;
 pub use ship::ShipArgs;
+pub use tokens::TokensCommand;
 pub use windows::WindowsCommand;
 
 use api::{Api, Token};
@@ -111,6 +115,12 @@ pub enum Command {
     /// See, send again and discard messages that nobody could handle (dead letters)
     #[command(subcommand)]
     Dlq(DlqCommand),
+    /// Let people and programs in, and out again
+    #[command(subcommand)]
+    Tokens(TokensCommand),
+    /// See who decided what, and prove that nobody changed the record of it
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Ask a business profile when changes may go into production, or export the windows as a calendar
     #[command(subcommand)]
     Calendar(CalendarCommand),
@@ -140,6 +150,8 @@ async fn attempt(command: Command, options: &Options, output: &mut Output) -> Re
         Command::Blackouts(command) => blackouts::run(command, &Api::new(options)?, output).await,
         Command::Installations(command) => installations::run(command, &Api::new(options)?, output).await,
         Command::Dlq(command) => dlq::run(command, &Api::new(options)?, output).await,
+        Command::Tokens(command) => tokens::run(command, &Api::new(options)?, output).await,
+        Command::Audit(command) => audit::run(command, &Api::new(options)?, output).await,
         Command::Calendar(command) => calendar::run(command, options, output).await,
         // That the console cannot be asked is what the doctor finds, not a failure.
         Command::Doctor => Ok(doctor::show(&doctor::ask(options).await, output)?),

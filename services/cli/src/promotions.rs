@@ -152,8 +152,16 @@ pub(crate) async fn run(command: PromotionsCommand, api: &Api, output: &mut Outp
         }
         PromotionsCommand::Show { id } => output.result(&api.promotion(&id).await?, show)?,
         PromotionsCommand::Approve { id, by, emergency, reason, follow } => {
-            let decision = if emergency { "emergency" } else { "approve" };
-            return set_going(api, &id, decision, &Decision { by, reason }, follow, output).await;
+            let body = Decision { by, reason };
+            if emergency {
+                // Two decisions, of two permissions: who has only the first leaves the second to others.
+                let urgent: PromotionSummary = api.post(&["promotions", &id, "emergency"], &body).await?;
+                if urgent.status != "pending" {
+                    say(&urgent, output)?;
+                    return stay(api, &id, follow, output).await;
+                }
+            }
+            return set_going(api, &id, "approve", &body, follow, output).await;
         }
         PromotionsCommand::Schedule { id, by, follow } => {
             return set_going(api, &id, "schedule", &Decision { by, reason: None }, follow, output).await;
@@ -199,6 +207,10 @@ async fn set_going(
     output: &mut Output,
 ) -> Result<Exit, Failure> {
     decide(api, id, decision, body, output).await?;
+    stay(api, id, follow, output).await
+}
+
+async fn stay(api: &Api, id: &str, follow: bool, output: &mut Output) -> Result<Exit, Failure> {
     if follow {
         return follow::run(api, id, output).await;
     }
@@ -219,8 +231,12 @@ async fn decide(
     body: &Decision,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let decided: PromotionSummary = api.post(&["promotions", id, decision], body).await?;
-    output.result(&decided, |it| {
+    say(&api.post(&["promotions", id, decision], body).await?, output)
+}
+
+/// How it stands after a decision.
+fn say(decided: &PromotionSummary, output: &mut Output) -> Result<(), Failure> {
+    output.result(decided, |it| {
         let reason = it.reason.as_ref().map_or_else(String::new, |reason| format!(" {reason}"));
         format!("{} ({} → {}): {}.{reason}", it.id, it.title, it.installation, it.status_title)
     })?;

@@ -114,6 +114,7 @@ fn facts(promotion: &Promotion) -> Vec<(&'static str, String)> {
             .as_ref()
             .map(|backup| format!("{} ({})", backup.path, units::size(backup.size_bytes))),
     );
+    add("Backup contents", promotion.backup.as_ref().and_then(|backup| backup.not_covered.clone()));
     add("Image", promotion.image.clone());
     let span = promotion.started_at.zip(promotion.finished_at);
     add("Took", span.map(|(start, end)| units::between(start, end)));

@@ -1,10 +1,10 @@
-//! Routes, and who may call them.
+//! Routes; who may call them stands in [`access`](crate::access).
 
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
@@ -12,7 +12,10 @@ use engine::Engine;
 use engine::store::answered;
 
 use crate::problem::Failure;
-use crate::{backups, checks, dead_letters, installations, promotions, rollbacks, ships, stream, windows};
+use crate::{
+    access, audit, backups, checks, dead_letters, installations, promotions, rollbacks, ships, stream,
+    tokens, windows,
+};
 
 /// Largest body that is taken, in bytes; a ship message has its own, smaller limit.
 const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -57,9 +60,13 @@ pub(crate) fn router(engine: Engine) -> Router {
         .route("/dead-letters/{id}", get(dead_letters::show))
         .route("/dead-letters/{id}/redrive", post(dead_letters::redrive))
         .route("/dead-letters/{id}/discard", post(dead_letters::discard))
+        .route("/tokens", get(tokens::list).post(tokens::create))
+        .route("/tokens/{id}/revoke", post(tokens::revoke))
+        .route("/audit", get(audit::list))
+        .route("/audit/verify", get(audit::verify))
         .route("/doctor", get(checks::doctor))
         .route_layer(middleware::from_fn(within_limit))
-        .route_layer(middleware::from_fn_with_state(engine.clone(), only_with_token));
+        .route_layer(middleware::from_fn_with_state(engine.clone(), access::check));
     Router::new()
         .nest("/api/v1", api)
         .route("/healthz", get(|| async { "ok" }))
@@ -72,25 +79,10 @@ pub(crate) fn router(engine: Engine) -> Router {
         .with_state(engine)
 }
 
-async fn only_with_token(State(engine): State<Engine>, request: Request, next: Next) -> Response {
-    let Some(expected) = engine.config.console_token.as_deref() else { return next.run(request).await };
-    let presented = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    match presented.and_then(|value| value.strip_prefix("Bearer ")) {
-        Some(token) if same(token.as_bytes(), expected.as_bytes()) => next.run(request).await,
-        Some(_) | None => Failure::unauthorized().into_response(),
-    }
-}
-
 /// Nobody waits for ever for a database that the network cut off; a stream has begun by then.
 async fn within_limit(request: Request, next: Next) -> Response {
     let answer = tokio::time::timeout(REQUEST_LIMIT, next.run(request)).await;
     answer.unwrap_or_else(|_| Failure::silence().into_response())
-}
-
-/// Compares without telling by its duration how much was right.
-fn same(presented: &[u8], expected: &[u8]) -> bool {
-    presented.len() == expected.len()
-        && presented.iter().zip(expected).fold(0, |different, (a, b)| different | (a ^ b)) == 0
 }
 
 /// Ready to take traffic: the database answers and the broker takes messages.

@@ -17,9 +17,10 @@ use protocol::http::{
 use protocol::output::AboutBackup;
 use serde_json::{Value, json};
 
+use crate::access::{Caller, Signed};
 use crate::installations;
 use crate::problem::Failure;
-use crate::promotions::{Filter, person, required_reason};
+use crate::promotions::{Filter, required_reason};
 use crate::request::{Asked, Body};
 use crate::rollbacks::{ordered, plan_to_wire, planned};
 
@@ -42,15 +43,14 @@ pub(crate) async fn show(
 pub(crate) async fn verify(
     State(engine): State<Engine>,
     Path(id): Path<String>,
-    Body(decision): Body<Decision>,
+    Signed(_, by): Signed<Decision>,
 ) -> Result<Json<BackupRecord>, Failure> {
-    person(&decision)?;
     let backup = find(&engine, &id).await?;
     if backup.state == BackupState::Pruned {
         return Err(Failure::new(StatusCode::CONFLICT, format!("Backup {id} is no longer kept.")));
     }
     let errand = Errand { job: Job::VerifyBackup, input: about(&backup) };
-    errand::order(&engine, &backup.promotion, &errand).await?;
+    errand::order(&engine, &backup.promotion, &errand, &by).await?;
     Ok(Json(record(&engine, &id).await?))
 }
 
@@ -65,13 +65,12 @@ pub(crate) async fn restore_plan(
 pub(crate) async fn restore(
     State(engine): State<Engine>,
     Path(id): Path<String>,
-    Body(decision): Body<Decision>,
+    Signed(decision, by): Signed<Decision>,
 ) -> Result<Json<PromotionSummary>, Failure> {
-    person(&decision)?;
     let reason = required_reason(decision.reason, "Say why it is to be restored.")?;
     let backup = find(&engine, &id).await?;
     let plan = planned_restore(&engine, &backup).await?;
-    ordered(&engine, &plan, &decision.by, &reason).await
+    ordered(&engine, &plan, &by, &reason).await
 }
 
 /// The version that serves now, with the backup's data.
@@ -91,12 +90,14 @@ async fn planned_restore(engine: &Engine, backup: &Record) -> Result<Plan, Failu
 /// Has backups removed that nobody needs any more, and says which.
 pub(crate) async fn prune(
     State(engine): State<Engine>,
+    caller: Caller,
     Body(request): Body<PruneRequest>,
 ) -> Result<Json<Vec<BackupSummary>>, Failure> {
     let known = match &request.installation {
         Some(name) => vec![installations::find(&engine, name).await?],
         None => engine.store.installations().await?,
     };
+    let by = caller.unnamed();
     let mut gone = Vec::new();
     for installation in known {
         let Ok(described) = Installation::parse(&installation.description) else { continue };
@@ -104,7 +105,7 @@ pub(crate) async fn prune(
         let prunable = retention::prunable(&engine.store, &installation.name, &rule).await?;
         if let Some(newest) = prunable.first().filter(|_| !request.dry_run) {
             let errand = Errand { job: Job::PruneBackups, input: Value::Null };
-            errand::order(&engine, &newest.promotion, &errand).await?;
+            errand::order(&engine, &newest.promotion, &errand, &by).await?;
         }
         gone.extend(prunable.into_iter().map(summary));
     }
@@ -126,6 +127,7 @@ async fn record(engine: &Engine, id: &str) -> Result<BackupRecord, Failure> {
         sha256: found.backup.sha256.clone(),
         server_version: found.backup.server_version.clone(),
         restore_instructions: found.backup.restore_instructions.clone(),
+        not_covered: found.backup.not_covered.clone(),
         verification: errand.map(state),
         summary: summary(found),
     })
@@ -160,7 +162,7 @@ fn summary(record: Record) -> BackupSummary {
         taken_at: record.taken_at,
         path: record.backup.path,
         size_bytes: record.backup.size_bytes.unsigned_abs(),
-        rung: record.rung,
+        rung: record.backup.rung,
         verified_at: record.verified_at,
         problem: record.problem,
         pinned: record.pinned,

@@ -52,7 +52,7 @@ async fn check(engine: &Engine, description: &serde_json::Value) -> Vec<Check> {
         folder("backup folder", &installation.backup_dir).await,
         health(&installation).await,
     ];
-    checks.extend(production_database(&installation).await);
+    checks.extend(production_database(engine, &installation).await);
     checks
 }
 
@@ -159,7 +159,7 @@ async fn health(installation: &Installation) -> Check {
     }
 }
 
-async fn production_database(installation: &Installation) -> Vec<Check> {
+async fn production_database(engine: &Engine, installation: &Installation) -> Vec<Check> {
     let name = "production database";
     let as_check = |error: DatabaseError| wrong(name, error.to_string(), "See the sentence itself.");
     let database = match installation.database().await {
@@ -172,6 +172,15 @@ async fn production_database(installation: &Installation) -> Vec<Check> {
     };
     let tools = match database.tools().await {
         Ok(tools) => fine("backup tools", format!("pg_dump and pg_restore {}", tools.pg_dump.version.text)),
+        // As with the application: they are in a container, to which only the workers need a way.
+        Err(DatabaseError::Failed(_))
+            if installation.database.docker.is_some() && engine.config.amqp_url.is_some() =>
+        {
+            fine(
+                "backup tools",
+                "the console has no way to the container that has them; the workers do".into(),
+            )
+        }
         Err(error) => Check { name: "backup tools".into(), ..as_check(error) },
     };
     vec![version, tools]

@@ -10,9 +10,10 @@ use engine::store::dead_letters as records;
 use protocol::http::{DeadLetter, DeadLetterSummary, Decision, FieldProblem, LetterBody, Settled};
 use serde::Deserialize;
 
+use crate::access::Signed;
 use crate::problem::Failure;
-use crate::promotions::{person, required_reason};
-use crate::request::{Asked, Body};
+use crate::promotions::required_reason;
+use crate::request::Asked;
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Filter {
@@ -48,23 +49,21 @@ pub(crate) async fn show(
 pub(crate) async fn redrive(
     State(engine): State<Engine>,
     Path(id): Path<String>,
-    Body(decision): Body<Decision>,
+    Signed(_, by): Signed<Decision>,
 ) -> Result<Json<DeadLetterSummary>, Failure> {
     let id = find(&engine, &id).await?.summary.id;
-    person(&decision)?;
-    let settlement = dead_letters::redrive(&engine, id, &decision.by).await?;
+    let settlement = dead_letters::redrive(&engine, id, &by).await?;
     settled(&engine, id, settlement, "cannot be sent again").await
 }
 
 pub(crate) async fn discard(
     State(engine): State<Engine>,
     Path(id): Path<String>,
-    Body(decision): Body<Decision>,
+    Signed(decision, by): Signed<Decision>,
 ) -> Result<Json<DeadLetterSummary>, Failure> {
     let id = find(&engine, &id).await?.summary.id;
-    person(&decision)?;
     let reason = required_reason(decision.reason, "Say why it is to be discarded.")?;
-    let settlement = dead_letters::discard(&engine, id, &decision.by, &reason).await?;
+    let settlement = dead_letters::discard(&engine, id, &by, &reason).await?;
     settled(&engine, id, settlement, "cannot be discarded").await
 }
 

@@ -7,6 +7,7 @@ use engine::Engine;
 use protocol::http::{FieldProblem, Installation};
 use serde_json::Value;
 
+use crate::access::Caller;
 use crate::problem::Failure;
 use crate::request::Body;
 
@@ -26,6 +27,7 @@ pub(crate) async fn show(
 pub(crate) async fn apply(
     State(engine): State<Engine>,
     Path(name): Path<String>,
+    caller: Caller,
     Body(description): Body<Value>,
 ) -> Result<Json<Installation>, Failure> {
     let parsed = installation::Installation::parse(&description).map_err(|invalid| {
@@ -38,7 +40,7 @@ pub(crate) async fn apply(
             FieldProblem { field: "name".into(), problem: format!("must be {name:?}, as in the address") };
         return Err(Failure::wrong_fields("The installation was not saved.", vec![field]));
     }
-    engine.store.apply_installation(&name, &description).await?;
+    engine.store.apply_installation(&name, &description, &caller.unnamed()).await?;
     Ok(Json(to_wire(find(&engine, &name).await?)))
 }
 

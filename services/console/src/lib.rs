@@ -3,7 +3,9 @@
 //! It has no state of its own: it reads the records, puts ship messages on the broker, and passes
 //! people's decisions to the engine. The bodies are `protocol::http`.
 
+mod access;
 mod api;
+mod audit;
 mod backups;
 mod checks;
 mod dead_letters;
@@ -14,7 +16,10 @@ mod request;
 mod rollbacks;
 mod ships;
 mod stream;
+mod tokens;
 mod windows;
+
+use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
 use engine::Engine;
@@ -31,8 +36,11 @@ pub async fn run(engine: &Engine) -> Result<()> {
 /// is abandoned.
 pub async fn serve(engine: &Engine, listener: TcpListener) -> Result<()> {
     tracing::info!(address = %listener.local_addr()?, "the console answers");
-    let serving = axum::serve(listener, api::router(engine.clone()))
-        .with_graceful_shutdown(engine.shutdown.draining().cancelled_owned());
+    let serving = axum::serve(
+        listener,
+        api::router(engine.clone()).into_make_service_with_connect_info::<SocketAddr>(),
+    )
+    .with_graceful_shutdown(engine.shutdown.draining().cancelled_owned());
     tokio::select! {
         served = serving => served.context("serve the console"),
         () = engine.shutdown.abandoned().cancelled_owned() => Ok(()),

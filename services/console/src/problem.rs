@@ -3,7 +3,9 @@
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use domain::Permission;
 use engine::store::StoreError;
+use engine::store::tokens::Holder;
 use protocol::http::{FieldProblem, Problem};
 
 /// Why a request was not done.
@@ -35,7 +37,21 @@ impl Failure {
     pub(crate) fn unauthorized() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
-            "This console asks for a token. Set SLIPWAY_API_TOKEN and try again.",
+            "This console asks for a token, and knows no such one, or no longer. Set SLIPWAY_API_TOKEN and try again.",
+        )
+    }
+
+    /// The caller is known, and may not.
+    pub(crate) fn forbidden(holder: &Holder, what: Permission) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            format!(
+                "{} may not {}: the token is for the role “{}”. Nothing was changed. Ask an admin for another token, \
+                 or somebody who may.",
+                holder.name,
+                what.phrase(),
+                holder.role,
+            ),
         )
     }
 

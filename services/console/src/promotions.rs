@@ -8,13 +8,15 @@ use domain::{PromotionId, Status};
 use engine::attention::to_do;
 use engine::schedule;
 use engine::start::{Wish, approve as grant, withdraw};
+use engine::store::audit::Actor;
 use engine::store::promotions::{self as records, TryRecord};
 use engine::{Advanced, Engine, Report, Reporter, advance};
 use protocol::http::{Backup, Decision, LogLine, Promotion, PromotionSummary, TimelineEntry};
 use serde::Deserialize;
 
+use crate::access::Signed;
 use crate::problem::Failure;
-use crate::request::{Asked, Body};
+use crate::request::Asked;
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Filter {
@@ -73,6 +75,7 @@ pub(crate) async fn show(
             sha256: backup.sha256,
             server_version: backup.server_version,
             restore_instructions: backup.restore_instructions,
+            not_covered: backup.not_covered,
         }),
         kept_database: promotion.facts.kept_database,
         data_note: promotion.facts.data_note,
@@ -84,11 +87,10 @@ pub(crate) async fn show(
 pub(crate) async fn approve(
     State(engine): State<Engine>,
     Path(id): Path<String>,
-    Body(decision): Body<Decision>,
+    Signed(_, by): Signed<Decision>,
 ) -> Result<Json<PromotionSummary>, Failure> {
     let promotion = find(&engine, &id).await?;
-    person(&decision)?;
-    granted(&grant(&engine, &promotion.id, &decision.by).await?, "approved")?;
+    granted(&grant(&engine, &promotion.id, &by).await?, "approved")?;
     Ok(Json(summary(&find(&engine, &id).await?)))
 }
 
@@ -96,12 +98,11 @@ pub(crate) async fn approve(
 pub(crate) async fn make_emergency(
     State(engine): State<Engine>,
     Path(id): Path<String>,
-    Body(decision): Body<Decision>,
+    Signed(decision, by): Signed<Decision>,
 ) -> Result<Json<PromotionSummary>, Failure> {
     let promotion = find(&engine, &id).await?;
-    person(&decision)?;
     let reason = required_reason(decision.reason, "Say why it cannot wait for a deployment window.")?;
-    let wish = schedule::make_emergency(&engine, &promotion.id, &decision.by, &reason).await?;
+    let wish = schedule::make_emergency(&engine, &promotion.id, &by, &reason).await?;
     granted(&wish, "made an emergency")?;
     Ok(Json(summary(&find(&engine, &id).await?)))
 }
@@ -110,11 +111,10 @@ pub(crate) async fn make_emergency(
 pub(crate) async fn schedule(
     State(engine): State<Engine>,
     Path(id): Path<String>,
-    Body(decision): Body<Decision>,
+    Signed(_, by): Signed<Decision>,
 ) -> Result<Json<PromotionSummary>, Failure> {
     let promotion = find(&engine, &id).await?;
-    person(&decision)?;
-    granted(&schedule::schedule(&engine, &promotion.id, &decision.by).await?, "scheduled")?;
+    granted(&schedule::schedule(&engine, &promotion.id, &by).await?, "scheduled")?;
     Ok(Json(summary(&find(&engine, &id).await?)))
 }
 
@@ -122,17 +122,16 @@ pub(crate) async fn schedule(
 pub(crate) async fn cancel(
     State(engine): State<Engine>,
     Path(id): Path<String>,
-    Body(decision): Body<Decision>,
+    Signed(decision, by): Signed<Decision>,
 ) -> Result<Json<PromotionSummary>, Failure> {
     let promotion = find(&engine, &id).await?;
-    person(&decision)?;
     let reason = required_reason(decision.reason, "Say why it is to be stopped.")?;
     match engine.store.open_run(&promotion.id).await? {
         Some(run) => {
-            let event = Event::CancelRequested { by: decision.by, reason };
-            tell(&engine, run, &event, "It cannot be stopped any more").await?;
+            let event = Event::CancelRequested { by: by.name.clone(), reason };
+            tell(&engine, run, &event, &by, "It cannot be stopped any more").await?;
         }
-        None => granted(&withdraw(&engine, &promotion.id, &decision.by, &reason).await?, "withdrawn")?,
+        None => granted(&withdraw(&engine, &promotion.id, &by, &reason).await?, "withdrawn")?,
     }
     Ok(Json(summary(&find(&engine, &id).await?)))
 }
@@ -141,42 +140,47 @@ pub(crate) async fn cancel(
 pub(crate) async fn resume(
     State(engine): State<Engine>,
     Path(id): Path<String>,
-    Body(decision): Body<Decision>,
+    Signed(_, by): Signed<Decision>,
 ) -> Result<Json<PromotionSummary>, Failure> {
-    person(&decision)?;
-    let event = Event::ResumeRequested { by: decision.by };
-    take_over(&engine, &id, &event, "There is nothing to go on with").await
+    let event = Event::ResumeRequested { by: by.name.clone() };
+    take_over(&engine, &id, &event, &by, "There is nothing to go on with").await
 }
 
 /// Ends what could not be put back; a person looks after it.
 pub(crate) async fn give_up(
     State(engine): State<Engine>,
     Path(id): Path<String>,
-    Body(decision): Body<Decision>,
+    Signed(decision, by): Signed<Decision>,
 ) -> Result<Json<PromotionSummary>, Failure> {
-    person(&decision)?;
     let reason = required_reason(decision.reason, "Say what was done instead of putting it back.")?;
-    let event = Event::GiveUpRequested { by: decision.by, reason };
-    take_over(&engine, &id, &event, "There is nothing to give up").await
+    let event = Event::GiveUpRequested { by: by.name.clone(), reason };
+    take_over(&engine, &id, &event, &by, "There is nothing to give up").await
 }
 
 async fn take_over(
     engine: &Engine,
     id: &str,
     event: &Event,
+    by: &Actor,
     otherwise: &str,
 ) -> Result<Json<PromotionSummary>, Failure> {
     let promotion = find(engine, id).await?;
     let Some(run) = engine.store.open_run(&promotion.id).await? else {
         return Err(Failure::new(StatusCode::CONFLICT, format!("{otherwise}: nothing is under way.")));
     };
-    tell(engine, run, event, otherwise).await?;
+    tell(engine, run, event, by, otherwise).await?;
     Ok(Json(summary(&find(engine, id).await?)))
 }
 
 /// Tells the run what a person wants, or the person why not.
-async fn tell(engine: &Engine, run: uuid::Uuid, event: &Event, otherwise: &str) -> Result<(), Failure> {
-    match advance(engine, run, event, Reporter::Person, &Report::default()).await? {
+async fn tell(
+    engine: &Engine,
+    run: uuid::Uuid,
+    event: &Event,
+    by: &Actor,
+    otherwise: &str,
+) -> Result<(), Failure> {
+    match advance(engine, run, event, Reporter::Person(by), &Report::default()).await? {
         Advanced::Moved(_) => Ok(()),
         Advanced::Ignored(why) => Err(Failure::new(StatusCode::CONFLICT, format!("{otherwise}: {why}."))),
     }
@@ -204,17 +208,6 @@ pub(crate) async fn find(engine: &Engine, id: &str) -> Result<records::Promotion
     engine.store.promotion(&id).await?.ok_or_else(unknown)
 }
 
-pub(crate) fn person(decision: &Decision) -> Result<(), Failure> {
-    required_person(&decision.by)
-}
-
-pub(crate) fn required_person(by: &str) -> Result<(), Failure> {
-    if by.trim().is_empty() || by.contains(char::is_control) {
-        return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "Say who decides."));
-    }
-    Ok(())
-}
-
 pub(crate) fn required_reason(reason: Option<String>, request: &str) -> Result<String, Failure> {
     reason
         .filter(|reason| !reason.trim().is_empty() && !reason.contains('\0'))
@@ -228,6 +221,11 @@ fn granted(wish: &Wish, verb: &str) -> Result<(), Failure> {
         Wish::NotFrom(status) => Err(Failure::new(
             StatusCode::CONFLICT,
             format!("It cannot be {verb}: it is {}.", status.title().to_lowercase()),
+        )),
+        Wish::OwnRequest => Err(Failure::new(
+            StatusCode::CONFLICT,
+            "It cannot be approved by the person who asked for it: this installation wants a second one to look at \
+             it. Ask somebody else to approve it.",
         )),
         Wish::Refused(sentence) => Err(Failure::new(StatusCode::CONFLICT, sentence.clone())),
     }

@@ -10,15 +10,17 @@ use domain::PromotionId;
 use engine::Engine;
 use engine::job::context_dir;
 use engine::rollback::{self, Data, Ordered, Plan, Refusal};
+use engine::store::audit::Actor;
 use engine::store::backups::State as BackupState;
 use engine::store::rollbacks::Deployment;
 use protocol::http::{PromotionSummary, Restorable, RollbackPlan, RollbackRequest};
 use serde::Deserialize;
 
+use crate::access::Signed;
 use crate::installations;
 use crate::problem::Failure;
-use crate::promotions::{Filter, find, required_person, required_reason, summary};
-use crate::request::{Asked, Body};
+use crate::promotions::{Filter, find, required_reason, summary};
+use crate::request::Asked;
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Wish {
@@ -63,14 +65,13 @@ pub(crate) async fn plan(
 pub(crate) async fn order(
     State(engine): State<Engine>,
     Path(id): Path<String>,
-    Body(request): Body<RollbackRequest>,
+    Signed(request, by): Signed<RollbackRequest>,
 ) -> Result<Json<PromotionSummary>, Failure> {
     let promotion = find(&engine, &id).await?;
-    required_person(&request.by)?;
     let reason = required_reason(Some(request.reason), "Say why it is to be brought back.")?;
     let wish = Wish { restore_data: request.restore_data };
     let plan = planned(&engine, &promotion.installation, &promotion.id, wish.data()).await?;
-    ordered(&engine, &plan, &request.by, &reason).await
+    ordered(&engine, &plan, &by, &reason).await
 }
 
 /// What bringing the version back would do.
@@ -107,7 +108,7 @@ pub(crate) async fn planned(
 pub(crate) async fn ordered(
     engine: &Engine,
     plan: &Plan,
-    by: &str,
+    by: &Actor,
     reason: &str,
 ) -> Result<Json<PromotionSummary>, Failure> {
     match rollback::order(engine, plan, by, reason).await? {

@@ -19,8 +19,8 @@ use protocol::window::{
 };
 use serde::Deserialize;
 
+use crate::access::{Caller, Signed};
 use crate::problem::Failure;
-use crate::promotions::required_person;
 use crate::request::{Asked, Body};
 
 /// What a calendar program shows as the calendar's name.
@@ -42,25 +42,31 @@ pub(crate) async fn list(State(engine): State<Engine>) -> Result<Json<Windows>, 
 
 pub(crate) async fn add(
     State(engine): State<Engine>,
-    Body(new): Body<NewWindow>,
+    Signed(new, by): Signed<NewWindow>,
 ) -> Result<Json<Window>, Failure> {
-    required_person(&new.by)?;
-    let id = windows::add(&engine, new.window, &new.by).await?.map_err(|wrong| not_saved("window", wrong))?;
+    let id = windows::add(&engine, new.window, &by).await?.map_err(|wrong| not_saved("window", wrong))?;
     let known = engine.store.profile().await?.windows;
     let added = known.into_iter().find(|it| it.id == id);
     added.map(|it| Json(window(it))).ok_or_else(|| gone("window", id))
 }
 
-pub(crate) async fn remove(State(engine): State<Engine>, Path(id): Path<i64>) -> Result<StatusCode, Failure> {
-    let was_there = windows::remove(&engine, id).await?;
+pub(crate) async fn remove(
+    State(engine): State<Engine>,
+    Path(id): Path<i64>,
+    caller: Caller,
+) -> Result<StatusCode, Failure> {
+    let was_there = windows::remove(&engine, id, &caller.unnamed()).await?;
     if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(gone("window", id)) }
 }
 
 pub(crate) async fn set_zone(
     State(engine): State<Engine>,
+    caller: Caller,
     Body(new): Body<NewZone>,
 ) -> Result<Json<Windows>, Failure> {
-    windows::set_zone(&engine, &new.zone).await?.map_err(|wrong| not_saved("time zone", wrong))?;
+    windows::set_zone(&engine, &new.zone, &caller.unnamed())
+        .await?
+        .map_err(|wrong| not_saved("time zone", wrong))?;
     list(State(engine)).await
 }
 
@@ -98,29 +104,26 @@ pub(crate) async fn blackouts(State(engine): State<Engine>) -> Result<Json<Vec<B
 
 pub(crate) async fn add_blackout(
     State(engine): State<Engine>,
-    Body(new): Body<NewBlackout>,
+    Signed(new, by): Signed<NewBlackout>,
 ) -> Result<Json<Vec<Blackout>>, Failure> {
-    required_person(&new.by)?;
-    windows::add_blackout(&engine, new.blackout, &new.by)
-        .await?
-        .map_err(|wrong| not_saved("blackout", wrong))?;
+    windows::add_blackout(&engine, new.blackout, &by).await?.map_err(|wrong| not_saved("blackout", wrong))?;
     blackouts(State(engine)).await
 }
 
 pub(crate) async fn import_blackouts(
     State(engine): State<Engine>,
-    Body(feed): Body<BlackoutFeed>,
+    Signed(feed, by): Signed<BlackoutFeed>,
 ) -> Result<Json<BlackoutsImported>, Failure> {
-    required_person(&feed.by)?;
-    let imported = windows::import(&engine, &feed.ics, &feed.by).await?.map_err(unreadable)?;
+    let imported = windows::import(&engine, &feed.ics, &by).await?.map_err(unreadable)?;
     Ok(Json(BlackoutsImported { added: imported.added, known: imported.known }))
 }
 
 pub(crate) async fn remove_blackout(
     State(engine): State<Engine>,
     Path(id): Path<i64>,
+    caller: Caller,
 ) -> Result<StatusCode, Failure> {
-    let was_there = windows::remove_blackout(&engine, id).await?;
+    let was_there = windows::remove_blackout(&engine, id, &caller.unnamed()).await?;
     if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(gone("blackout", id)) }
 }
 

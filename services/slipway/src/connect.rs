@@ -8,7 +8,7 @@ use backon::{ConstantBuilder, Retryable};
 use engine::config::Config;
 use engine::{Engine, Shutdown};
 use store::{Store, StoreError};
-use transport::{Broker, ConnectError, Names};
+use transport::{Broker, ConnectError, Names, TopologyError};
 
 /// Connections to Slipway's database for one process: its jobs, their heartbeats, relay and console.
 const CONNECTIONS_MAX: u32 = 12;
@@ -59,9 +59,14 @@ pub(crate) async fn broker(config: &Config, role: &str) -> Result<Broker> {
         .map_err(|error| anyhow!(error).context("the message broker does not let us in (SLIPWAY_AMQP_URL)"))
 }
 
-/// Refuses to start with queues missing: messages would have nowhere to go.
+/// Refuses to start with queues missing: messages would have nowhere to go. Waits for a broker that starts, too.
 pub(crate) async fn check_topology(broker: &Broker) -> Result<()> {
-    let missing = broker.topology_check().await.context("look for the queues on the message broker")?;
+    let check = || broker.topology_check();
+    let missing = check
+        .retry(patience())
+        .when(|error| matches!(error, TopologyError::Unavailable(_)))
+        .await
+        .context("look for the queues on the message broker")?;
     if !missing.is_empty() {
         bail!("{}", missing.join("\n"));
     }

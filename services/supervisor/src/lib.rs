@@ -28,7 +28,7 @@ use crate::round::Found;
 const ROUND_EVERY: Duration = Duration::from_millis(500);
 
 /// How long a leader that is not heard of keeps the lead.
-const TERM_LENGTH: Duration = Duration::from_secs(2);
+const TERM_LENGTH: Duration = Duration::from_secs(1);
 
 /// Makes rounds and listens until the process drains.
 pub async fn run(engine: &Engine) -> Result<()> {

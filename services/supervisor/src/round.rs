@@ -1,19 +1,25 @@
 //! One round: what was found, and what is told.
+//!
+//! Of errands that promotions wait for ([`domain::turn`]) this is the only place that sees them end: a held job is
+//! queued or its run fails, and an errand that nobody waits for any more is stopped. Every commit that moves a run
+//! brings the next round at once.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use domain::Direction;
 use domain::run::Event;
+use domain::{Direction, Turn};
 use engine::schedule::{Moved, follow_opening, moved_openings};
-use engine::start::remind;
+use engine::start::{release, remind};
 use engine::store::clock::Jump;
 use engine::store::jobs::Try;
 use engine::store::{Store, StoreError, answered, clock, leadership};
 use engine::{Engine, Report, Reporter, advance, relay};
 use uuid::Uuid;
 
-/// A job that nobody took for this long is announced again: its message is probably lost.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(10);
+/// A job that nobody takes is announced again after the first pause, since its message is probably lost or
+/// in the hands of somebody who is gone, and then ever more rarely, since its workers are probably busy.
+const REMINDER_PAUSES: RangeInclusive<Duration> = Duration::from_secs(2)..=Duration::from_mins(1);
 
 /// A message that nobody published for this long is published from here: no scheduler seems to run.
 const STUCK_AFTER: Duration = Duration::from_secs(10);
@@ -23,6 +29,8 @@ pub(crate) struct Found {
     late: Vec<Uuid>,
     lost: Vec<Try>,
     starved: Vec<Try>,
+    held: Vec<(Try, Turn)>,
+    unwanted: Vec<Uuid>,
     openings: Vec<Moved>,
 }
 
@@ -42,8 +50,14 @@ impl Found {
             }
             found => found?,
         };
-        let (late, lost) = (store.runs_past_deadline().await?, store.lost_tries().await?);
-        Ok(Self { late, lost, starved, openings })
+        Ok(Self {
+            late: store.runs_past_deadline().await?,
+            lost: store.lost_tries().await?,
+            starved,
+            held: held(store).await?,
+            openings,
+            unwanted: store.unwanted_errands().await?,
+        })
     }
 
     /// Tells the runs, and sends again what got lost on the way.
@@ -67,7 +81,20 @@ impl Found {
             }
             followed?;
         }
-        for forgotten in remind(engine, FORGOTTEN_AFTER).await? {
+        for (which, turn) in self.held {
+            match turn {
+                Turn::Now => release(engine, which).await?,
+                Turn::Later => {}
+                Turn::Never(reason) => {
+                    let Try { run, job, attempt } = which;
+                    tell(engine, term, run, &Event::Failed { job, attempt, reason, retry: false }).await?;
+                }
+            }
+        }
+        for errand in self.unwanted {
+            tell(engine, term, errand, &nobody_waits()).await?;
+        }
+        for forgotten in remind(engine, REMINDER_PAUSES).await? {
             tracing::warn!(run = %forgotten.run, job = %forgotten.job, "announced a job again that nobody took");
         }
         let stuck = relay::sweep(engine, STUCK_AFTER).await?;
@@ -76,6 +103,17 @@ impl Found {
         }
         Ok(())
     }
+}
+
+/// Jobs that were held until an errand was over, and what is to be done about each now that it is.
+async fn held(store: &Store) -> Result<Vec<(Try, Turn)>, StoreError> {
+    let mut held = Vec::new();
+    for (which, errand) in store.held_tries().await? {
+        if let Some(errand) = store.run(errand).await? {
+            held.push((which, which.job.turn(&errand)));
+        }
+    }
+    Ok(held)
 }
 
 /// Moves leases, deadlines and delays with the database's clock, which somebody set.
@@ -98,6 +136,13 @@ fn nobody_came(Try { job, attempt, .. }: Try) -> Event {
         job.worker(),
     );
     Event::Failed { job, attempt, reason, retry: false }
+}
+
+fn nobody_waits() -> Event {
+    Event::CancelRequested {
+        by: "Slipway".into(),
+        reason: "the deployment that waited for it is undone.".into(),
+    }
 }
 
 async fn tell(engine: &Engine, term: i64, run: Uuid, event: &Event) -> Result<(), StoreError> {

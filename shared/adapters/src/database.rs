@@ -15,10 +15,12 @@
 //!
 //! The client programs are this machine's, or those of the container that the server runs in.
 //!
-//! What it does not cover: roles and tablespaces belong to the whole server and are not restored.
+//! What it does not cover: roles and tablespaces belong to the whole server and are not restored. People are told
+//! so for each backup, with the server's other databases by name.
 
 mod catalog;
 mod container;
+mod coverage;
 mod dump;
 mod error;
 mod fence;

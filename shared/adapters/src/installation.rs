@@ -26,6 +26,9 @@ pub struct Installation {
     /// Whether promotions may run here.
     #[serde(default = "yes")]
     pub enabled: bool,
+    /// Whether nobody may approve what they asked for themselves.
+    #[serde(default)]
+    pub four_eyes: bool,
     /// How long a promotion may take, from Validate to Record.
     #[serde(default = "time_limit_default")]
     pub time_limit_seconds: i32,
@@ -135,6 +138,10 @@ pub struct DatabaseRef {
     /// When its state at the stop is kept aside.
     #[serde(default, deserialize_with = "snapshot_policy")]
     pub snapshot: SnapshotPolicy,
+    /// Whether each backup is proven by a restore beside the production database while the new version is built. It
+    /// costs as much space as the database for that time, and the old version is not stopped before it went well.
+    #[serde(default)]
+    pub rehearse: bool,
 }
 
 /// The container that a production database runs in.
@@ -377,7 +384,7 @@ mod tests {
     #[test]
     fn a_short_description_gets_the_defaults() {
         let shop = Installation::parse(&description()).unwrap();
-        assert!(shop.enabled && shop.database.docker.is_none());
+        assert!(shop.enabled && shop.database.docker.is_none() && !shop.database.rehearse);
         assert_eq!(shop.database.snapshot, SnapshotPolicy::Always);
         assert_eq!((shop.time_limit_seconds, shop.keep_releases, shop.health.successes), (600, 5, 3));
     }

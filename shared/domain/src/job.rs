@@ -16,7 +16,8 @@
 //! ```
 //! Every unwinding ends with `health.check_old`: nothing is called rolled back unchecked.
 //!
-//! Beside the promotions there are *errands*: runs of one job that leaves nothing to undo.
+//! Beside the promotions there are *errands*: runs of one job that leaves nothing to undo. One of them may be
+//! awaited by the promotion that ordered it ([`crate::turn`]): a rehearsal of the backup goes beside steps 4 and 5.
 
 use core::time::Duration;
 
@@ -151,6 +152,8 @@ named!(
         /// What is no longer needed is gone.
         Finish = "cleanup.finish",
 
+        /// A backup was restored beside the production database, and is what was backed up.
+        RehearseBackup = "backup.rehearse",
         /// A backup on record was read again, whole.
         VerifyBackup = "backup.verify",
         /// Backups that nobody needs any more are gone.
@@ -195,7 +198,7 @@ pub const PLAN: [Job; 12] = [
 ];
 
 /// Jobs that are a run of their own.
-pub const ERRANDS: &[Job] = &[Job::VerifyBackup, Job::PruneBackups];
+pub const ERRANDS: &[Job] = &[Job::RehearseBackup, Job::VerifyBackup, Job::PruneBackups];
 
 const SECOND: u64 = 1;
 const MINUTE: u64 = 60;
@@ -206,7 +209,9 @@ impl Job {
         match self {
             Job::Validate | Job::CheckOld => Step::Validate,
             Job::CheckWindow => Step::WindowCheck,
-            Job::Dump | Job::DiscardPartial | Job::VerifyBackup | Job::PruneBackups => Step::Backup,
+            Job::Dump | Job::DiscardPartial | Job::RehearseBackup | Job::VerifyBackup | Job::PruneBackups => {
+                Step::Backup
+            }
             Job::Extract | Job::DiscardContext => Step::Extract,
             Job::Image | Job::DiscardImage => Step::Build,
             Job::Prepare | Job::Unprepare => Step::Prepare,
@@ -226,6 +231,7 @@ impl Job {
             | Job::Snapshot
             | Job::Restore
             | Job::DiscardPartial
+            | Job::RehearseBackup
             | Job::VerifyBackup
             | Job::PruneBackups => Worker::Backup,
             Job::Extract | Job::Image => Worker::Build,
@@ -257,6 +263,7 @@ impl Job {
             | Job::CheckNew
             | Job::Record
             | Job::Finish
+            | Job::RehearseBackup
             | Job::VerifyBackup
             | Job::PruneBackups
             | Job::DiscardPartial
@@ -303,7 +310,7 @@ impl Job {
             | Job::DiscardImage => 2 * MINUTE,
             // A restore of the largest database that fits the forward budget takes about three times its dump.
             // It stays below the half hour after which RabbitMQ takes a message back.
-            Job::Restore | Job::VerifyBackup => 25 * MINUTE,
+            Job::Restore | Job::RehearseBackup | Job::VerifyBackup => 25 * MINUTE,
         })
     }
 
@@ -316,8 +323,8 @@ impl Job {
         }
     }
 
-    /// The pause before the next try after this many failed or were lost: one second, doubling up
-    /// to half a minute. Whoever queues the try adds jitter.
+    /// The pause before the next try of a job that failed, after this many failed or were lost: one second,
+    /// doubling up to half a minute. Whoever queues the try adds jitter.
     pub fn backoff(strikes: u32) -> Duration {
         match strikes {
             0 => Duration::ZERO,

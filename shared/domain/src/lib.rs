@@ -10,13 +10,17 @@
 
 extern crate alloc;
 
+pub mod access;
 pub mod id;
 pub mod job;
 pub mod named;
 pub mod promotion;
 pub mod run;
+pub mod turn;
 
+pub use access::{Permission, Role};
 pub use id::{BuildId, ChangeRequestId, PromotionId};
 pub use job::{Direction, Job, Plan, Step, Worker};
 pub use promotion::{ChangeType, Risk, Status};
 pub use run::{Cause, Effect, Event, Ignored, Outcome, Phase, Run, Transition};
+pub use turn::Turn;

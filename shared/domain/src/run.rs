@@ -307,6 +307,17 @@ impl Run {
         }
     }
 
+    /// How it ended, if it has.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        match &self.phase {
+            Phase::Finished(outcome) => Some(outcome),
+            Phase::Forward { .. }
+            | Phase::Draining { .. }
+            | Phase::Compensating { .. }
+            | Phase::NeedsAttention { .. } => None,
+        }
+    }
+
     /// What follows from the event. Never panics.
     ///
     /// # Errors

@@ -3,25 +3,27 @@
 use std::time::Duration;
 
 use domain::run::{Effect, Event, Ignored, Run, Transition};
-use domain::{Direction, Status};
+use domain::{Direction, Status, Turn};
 use protocol::JobMessage;
 use serde_json::json;
+use store::audit::Actor;
 use store::jobs::{self, End, Holder, Try};
 use store::outbox::{self, Outgoing};
 use store::runs::{self, Locked};
-use store::{Result, Tx, backups, leadership, promotions};
+use store::{Result, Tx, backups, leadership, promotions, waits};
 use transport::Exchange;
 use uuid::Uuid;
 
+use crate::errand::{self, Errand};
 use crate::job::Report;
-use crate::{Engine, errand, news};
+use crate::{Engine, news};
 
 /// The relay leaves a fresh message alone for this long: whoever committed it publishes it at once.
 pub(crate) const RELAY_GRACE: Duration = Duration::from_secs(2);
 
 /// Who tells of an event; decides whether they may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reporter {
+pub enum Reporter<'a> {
     /// The worker with this fencing token; heard until its try is declared lost.
     Worker {
         /// The token that the claim granted.
@@ -36,7 +38,7 @@ pub enum Reporter {
     /// Whoever looks after the dead letters; heard on an order that nobody has begun.
     DeadLetters,
     /// A person.
-    Person,
+    Person(&'a Actor),
 }
 
 /// What became of an event.
@@ -57,7 +59,7 @@ pub async fn advance(
     engine: &Engine,
     run: Uuid,
     event: &Event,
-    reporter: Reporter,
+    reporter: Reporter<'_>,
     report: &Report,
 ) -> Result<Advanced> {
     engine.recorded(record(engine, run, event, reporter, report)).await
@@ -68,10 +70,15 @@ async fn record(
     engine: &Engine,
     run: Uuid,
     event: &Event,
-    reporter: Reporter,
+    reporter: Reporter<'_>,
     report: &Report,
 ) -> Result<(Advanced, Vec<Outgoing>)> {
-    let mut tx = engine.store.begin().await?;
+    let mut tx = match reporter {
+        Reporter::Person(by) => engine.store.begin_as(by).await?,
+        Reporter::Worker { .. } | Reporter::Supervisor { .. } | Reporter::DeadLetters => {
+            engine.store.begin().await?
+        }
+    };
     let recorded = record_within(&mut tx, run, event, reporter, report).await?;
     tx.commit().await?;
     Ok(recorded)
@@ -82,7 +89,7 @@ pub(crate) async fn record_within(
     tx: &mut Tx,
     run: Uuid,
     event: &Event,
-    reporter: Reporter,
+    reporter: Reporter<'_>,
     report: &Report,
 ) -> Result<(Advanced, Vec<Outgoing>)> {
     let Some(locked) = runs::lock(tx, run).await? else {
@@ -103,13 +110,16 @@ pub(crate) async fn record_within(
     end_try(tx, run, event, report).await?;
     if matches!(event, Event::Succeeded { .. }) {
         promotions::set_facts(tx, &locked.promotion, &report.facts).await?;
-        write_backups(tx, &locked, report).await?;
     }
+    write_backups(tx, &locked, report).await?;
     let mut messages = carry_out(tx, &locked, &next).await?;
     if matches!(event, Event::Succeeded { .. }) {
-        for errand in &report.errands {
+        // A run that turned back while its job was done orders nothing that it would wait for.
+        let wanted = |errand: &&Errand| !errand.job.is_awaited() || next.run.wants_errand();
+        for errand in report.errands.iter().filter(wanted) {
             let traceparent = locked.traceparent.as_deref();
-            let (_, orders) = errand::begin(tx, &locked.promotion, errand, traceparent).await?;
+            let awaited_by = errand.job.is_awaited().then_some(locked.id);
+            let (_, orders) = errand::begin(tx, &locked.promotion, errand, traceparent, awaited_by).await?;
             messages.extend(orders);
         }
     }
@@ -131,7 +141,7 @@ async fn write_backups(tx: &mut Tx, locked: &Locked, report: &Report) -> Result<
     Ok(())
 }
 
-async fn may_speak(tx: &mut Tx, run: Uuid, event: &Event, reporter: Reporter) -> Result<bool> {
+async fn may_speak(tx: &mut Tx, run: Uuid, event: &Event, reporter: Reporter<'_>) -> Result<bool> {
     if let Reporter::Supervisor { term } = reporter
         && !leadership::holds(tx, term).await?
     {
@@ -154,7 +164,7 @@ async fn may_speak(tx: &mut Tx, run: Uuid, event: &Event, reporter: Reporter) ->
             | Event::ResumeRequested { .. }
             | Event::GiveUpRequested { .. } => false,
         },
-        Reporter::Person => false,
+        Reporter::Person(_) => false,
     })
 }
 
@@ -186,6 +196,10 @@ pub(crate) async fn carry_out(tx: &mut Tx, locked: &Locked, next: &Transition) -
         match effect {
             Effect::Enqueue { job, attempt, delay } => {
                 let which = Try { run: locked.id, job: *job, attempt: *attempt };
+                if !is_its_turn(tx, which).await? {
+                    waits::hold(tx, which).await?;
+                    continue;
+                }
                 let delay = jittered(*delay);
                 jobs::insert(tx, which, job.direction(), delay).await?;
                 let message = job_message(which, locked.traceparent.clone());
@@ -204,6 +218,16 @@ pub(crate) async fn carry_out(tx: &mut Tx, locked: &Locked, next: &Transition) -
         }
     }
     Ok(messages)
+}
+
+/// Whether the job may begin, as far as an errand of its run is concerned. One that ends at this moment is seen
+/// by the supervisor, who releases what was held in vain.
+async fn is_its_turn(tx: &mut Tx, which: Try) -> Result<bool> {
+    if !which.job.waits() {
+        return Ok(true);
+    }
+    let errand = runs::awaited(tx, which.run).await?;
+    Ok(errand.is_none_or(|errand| which.job.turn(&errand) == Turn::Now))
 }
 
 async fn settle(tx: &mut Tx, locked: &Locked, next: &Transition, status: Status) -> Result<()> {

@@ -3,6 +3,7 @@
 use domain::run::{Event, Phase};
 use domain::{Direction, Plan};
 use protocol::{MESSAGE_BYTES_MAX, ShipMessage};
+use store::audit::Actor;
 use store::dead_letters::{self, Letter, New, State};
 use store::jobs::{self, Holder, Try};
 use store::outbox::{self, Outgoing};
@@ -138,13 +139,13 @@ fn plain(text: &str) -> String {
 ///
 /// # Idempotency
 /// What was sent again already is not sent once more.
-pub async fn redrive(engine: &Engine, id: i64, by: &str) -> Result<Settlement> {
+pub async fn redrive(engine: &Engine, id: i64, by: &Actor) -> Result<Settlement> {
     engine.recorded(record_redrive(engine, id, by)).await
 }
 
-async fn record_redrive(engine: &Engine, id: i64, by: &str) -> Result<(Settlement, Vec<Outgoing>)> {
+async fn record_redrive(engine: &Engine, id: i64, by: &Actor) -> Result<(Settlement, Vec<Outgoing>)> {
     let stays = |settlement| Ok((settlement, Vec::new()));
-    let mut tx = engine.store.begin().await?;
+    let mut tx = engine.store.begin_as(by).await?;
     let Some(letter) = dead_letters::lock(&mut tx, id).await? else { return stays(Settlement::Unknown) };
     match letter.summary.state {
         State::Kept => {}
@@ -159,9 +160,9 @@ async fn record_redrive(engine: &Engine, id: i64, by: &str) -> Result<(Settlemen
     if outbox::body_bytes(&mut tx, message.id).await? > MESSAGE_BYTES_MAX {
         return stays(Settlement::Refused("it would be larger than a message may be".to_owned()));
     }
-    dead_letters::redrive(&mut tx, id, by, message.id).await?;
+    dead_letters::redrive(&mut tx, id, &by.name, message.id).await?;
     tx.commit().await?;
-    tracing::info!(letter = id, by, message = %message.id, "sent a dead letter again");
+    tracing::info!(letter = id, by = by.name, message = %message.id, "sent a dead letter again");
     Ok((Settlement::Done, vec![message]))
 }
 
@@ -169,17 +170,17 @@ async fn record_redrive(engine: &Engine, id: i64, by: &str) -> Result<(Settlemen
 ///
 /// # Idempotency
 /// What was discarded already stays so, with its first reason.
-pub async fn discard(engine: &Engine, id: i64, by: &str, reason: &str) -> Result<Settlement> {
-    let mut tx = engine.store.begin().await?;
+pub async fn discard(engine: &Engine, id: i64, by: &Actor, reason: &str) -> Result<Settlement> {
+    let mut tx = engine.store.begin_as(by).await?;
     let Some(letter) = dead_letters::lock(&mut tx, id).await? else { return Ok(Settlement::Unknown) };
     match letter.summary.state {
         State::Kept => {}
         State::Redriven => return Ok(Settlement::Refused("it was sent again".to_owned())),
         State::Discarded => return Ok(Settlement::Done),
     }
-    dead_letters::discard(&mut tx, id, by, reason).await?;
+    dead_letters::discard(&mut tx, id, &by.name, reason).await?;
     tx.commit().await?;
-    tracing::info!(letter = id, by, reason, "discarded a dead letter");
+    tracing::info!(letter = id, by = by.name, reason, "discarded a dead letter");
     Ok(Settlement::Done)
 }
 

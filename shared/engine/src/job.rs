@@ -103,7 +103,7 @@ pub struct Report {
     pub facts: Facts,
     /// The backup it took.
     pub backup: Option<Backup>,
-    /// The backup it read again.
+    /// The backup it read again or rehearsed.
     pub checked: Option<Checked>,
     /// Files of the backups it removed.
     pub pruned: Vec<String>,
@@ -131,22 +131,32 @@ pub struct Reason {
     pub sentence: Option<String>,
     /// The technical detail.
     pub detail: Option<anyhow::Error>,
+    /// What the try found out about a backup, failed as it is.
+    pub checked: Option<Checked>,
 }
 
 impl StepError {
     /// Another try may help; people are told the sentence, the log gets the detail.
     pub fn retry(sentence: impl Into<String>, detail: impl Into<anyhow::Error>) -> Self {
-        StepError::Retry(Reason { sentence: Some(sentence.into()), detail: Some(detail.into()) })
+        StepError::Retry(Reason {
+            sentence: Some(sentence.into()),
+            detail: Some(detail.into()),
+            ..Reason::default()
+        })
     }
 
     /// Another try gives the same; people are told the sentence, the log gets the detail.
     pub fn fail(sentence: impl Into<String>, detail: impl Into<anyhow::Error>) -> Self {
-        StepError::Fail(Reason { sentence: Some(sentence.into()), detail: Some(detail.into()) })
+        StepError::Fail(Reason {
+            sentence: Some(sentence.into()),
+            detail: Some(detail.into()),
+            ..Reason::default()
+        })
     }
 
     /// Another try gives the same, and the sentence says it all.
     pub fn fail_plainly(sentence: impl Into<String>) -> Self {
-        StepError::Fail(Reason { sentence: Some(sentence.into()), detail: None })
+        StepError::Fail(Reason { sentence: Some(sentence.into()), ..Reason::default() })
     }
 
     /// A disk is full; `disk` says which, as in “the disk that holds /srv/backups”. Another try soon gives the
@@ -155,6 +165,15 @@ impl StepError {
         let sentence =
             format!("There is no space left on {disk}. Free some space there, then ship the feature again.");
         Self::fail(sentence, detail)
+    }
+
+    /// The backup is not what it should be, which goes on its record; people are told its problem.
+    pub fn damaged(checked: Checked, detail: impl Into<anyhow::Error>) -> Self {
+        StepError::Fail(Reason {
+            sentence: checked.problem.clone(),
+            detail: Some(detail.into()),
+            checked: Some(checked),
+        })
     }
 
     /// The job belongs to another kind of worker.
@@ -166,13 +185,13 @@ impl StepError {
 /// What nobody classified may pass: the world outside was in the way.
 impl From<anyhow::Error> for StepError {
     fn from(error: anyhow::Error) -> Self {
-        StepError::Retry(Reason { sentence: None, detail: Some(error) })
+        StepError::Retry(Reason { detail: Some(error), ..Reason::default() })
     }
 }
 
 impl From<StoreError> for StepError {
     fn from(error: StoreError) -> Self {
-        StepError::Retry(Reason { sentence: None, detail: Some(error.into()) })
+        StepError::Retry(Reason { detail: Some(error.into()), ..Reason::default() })
     }
 }
 
@@ -205,6 +224,11 @@ impl JobContext {
             Some(output) => Ok(Some(serde_json::from_value(output).map_err(anyhow::Error::from)?)),
             None => Ok(None),
         }
+    }
+
+    /// Whether an errand was ordered that the run waits for, however far it has come.
+    pub async fn awaits_errand(&self) -> Result<bool, StepError> {
+        Ok(patiently(|| self.store.awaits_errand(self.order.run)).await?)
     }
 
     /// What the same job of another promotion left when it was last done.

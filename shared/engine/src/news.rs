@@ -292,6 +292,7 @@ fn undo_sentences(job: Job) -> (&'static str, &'static str) {
         | Job::CheckNew
         | Job::Record
         | Job::Finish
+        | Job::RehearseBackup
         | Job::VerifyBackup
         | Job::PruneBackups => (doing(job.step()), finished(job.step())),
     }

@@ -7,6 +7,7 @@ use domain::{ChangeRequestId, PromotionId};
 use jiff::Timestamp;
 use protocol::Kind;
 use protocol::output::Extracted;
+use store::audit::Actor;
 use store::backups::{Record, State};
 use store::outbox::Outgoing;
 use store::rollbacks::{self, BackupBefore, Deployment, New};
@@ -217,7 +218,7 @@ fn minute(at: Timestamp) -> String {
 ///
 /// # Errors
 /// Only that the records could not be changed; then there is no such promotion.
-pub async fn order(engine: &Engine, plan: &Plan, by: &str, reason: &str) -> Result<Ordered> {
+pub async fn order(engine: &Engine, plan: &Plan, by: &Actor, reason: &str) -> Result<Ordered> {
     loop {
         if let Some(open) = engine.store.open_rollback(&plan.target.promotion).await? {
             return Ok(Ordered::Open(open));
@@ -228,10 +229,10 @@ pub async fn order(engine: &Engine, plan: &Plan, by: &str, reason: &str) -> Resu
             change_request: ChangeRequestId::new(year, random_number()),
             target: plan.target.promotion.clone(),
             restore_from: plan.backup.as_ref().map(|backup| backup.path.clone()),
-            by: by.to_owned(),
+            by: by.name.clone(),
             reason: reason.to_owned(),
         };
-        match engine.recorded(record(engine, &new, &plan.target.title)).await {
+        match engine.recorded(record(engine, &new, &plan.target.title, by)).await {
             // Eight hex digits may be taken already, or somebody was faster: look again.
             Err(StoreError::Conflict { constraint, .. })
                 if constraint.ends_with("_pkey") || constraint == "promotions_one_rollback" => {}
@@ -240,8 +241,8 @@ pub async fn order(engine: &Engine, plan: &Plan, by: &str, reason: &str) -> Resu
     }
 }
 
-async fn record(engine: &Engine, new: &New, title: &str) -> Result<((), Vec<Outgoing>)> {
-    let mut tx = engine.store.begin().await?;
+async fn record(engine: &Engine, new: &New, title: &str, actor: &Actor) -> Result<((), Vec<Outgoing>)> {
+    let mut tx = engine.store.begin_as(actor).await?;
     rollbacks::insert(&mut tx, new).await?;
     let New { by, target, reason, .. } = new;
     let said = format!("{by} asked to bring “{title}” back, as {target} deployed it: {reason}");

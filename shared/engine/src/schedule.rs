@@ -3,6 +3,7 @@
 use domain::{PromotionId, Status};
 use jiff::Timestamp;
 use protocol::Kind;
+use store::audit::Actor;
 use store::outbox::Outgoing;
 use store::queue::{self, Waiting};
 use store::{Result, Store, Tx, leadership, promotions};
@@ -54,12 +55,12 @@ fn as_recorded(at: Timestamp) -> Timestamp {
 ///
 /// # Idempotency
 /// One that is scheduled already keeps its place.
-pub async fn schedule(engine: &Engine, id: &PromotionId, by: &str) -> Result<Wish> {
+pub async fn schedule(engine: &Engine, id: &PromotionId, by: &Actor) -> Result<Wish> {
     engine.recorded(record_schedule(engine, id, by)).await
 }
 
-async fn record_schedule(engine: &Engine, id: &PromotionId, by: &str) -> Result<(Wish, Vec<Outgoing>)> {
-    let mut tx = engine.store.begin().await?;
+async fn record_schedule(engine: &Engine, id: &PromotionId, by: &Actor) -> Result<(Wish, Vec<Outgoing>)> {
+    let mut tx = engine.store.begin_as(by).await?;
     let Some(status) = promotions::lock_status(&mut tx, id).await? else {
         return Ok((Wish::Unknown, Vec::new()));
     };
@@ -74,40 +75,37 @@ async fn record_schedule(engine: &Engine, id: &PromotionId, by: &str) -> Result<
     }
     let opening = Opening::of(&waiting, &mut windows);
     queue::schedule(&mut tx, id, opening.at, Some(&opening.sentence)).await?;
-    let said = format!("{by} scheduled the promotion. {}", opening.sentence);
+    let said = format!("{} scheduled the promotion. {}", by.name, opening.sentence);
     let message = tell(&mut tx, id, said).await?;
     tx.nudge().await?;
     tx.commit().await?;
     Ok((Wish::Granted, vec![message]))
 }
 
-/// Makes the promotion an emergency that waits for no window, approves it where nobody has, and asks for it to
-/// start.
+/// Makes the promotion an emergency that waits for no window, and asks for it to start once it is approved.
 ///
 /// # Idempotency
 /// The latest reason counts.
-pub async fn make_emergency(engine: &Engine, id: &PromotionId, by: &str, reason: &str) -> Result<Wish> {
+pub async fn make_emergency(engine: &Engine, id: &PromotionId, by: &Actor, reason: &str) -> Result<Wish> {
     engine.recorded(record_emergency(engine, id, by, reason)).await
 }
 
 async fn record_emergency(
     engine: &Engine,
     id: &PromotionId,
-    by: &str,
+    by: &Actor,
     reason: &str,
 ) -> Result<(Wish, Vec<Outgoing>)> {
-    let mut tx = engine.store.begin().await?;
+    let mut tx = engine.store.begin_as(by).await?;
     let Some(status) = promotions::lock_status(&mut tx, id).await? else {
         return Ok((Wish::Unknown, Vec::new()));
     };
-    let said = match status {
-        Status::Pending => {
-            promotions::approve(&mut tx, id, by).await?;
-            format!("{by} approved the promotion as an emergency that waits for no window: {reason}")
-        }
+    match status {
+        // Who gets round the windows does not say yes as well.
+        Status::Pending => {}
         Status::Approved | Status::Scheduled => {
             promotions::set_status(&mut tx, id, Status::Approved, None).await?;
-            format!("{by} made the promotion an emergency that waits for no window: {reason}")
+            promotions::request_start(&mut tx, id).await?;
         }
         Status::Deploying
         | Status::Deployed
@@ -116,11 +114,10 @@ async fn record_emergency(
         | Status::NeedsAttention
         | Status::Rejected
         | Status::Cancelled => return Ok((Wish::NotFrom(status), Vec::new())),
-    };
-    queue::make_emergency(&mut tx, id, by, reason).await?;
-    promotions::request_start(&mut tx, id).await?;
-    let message =
-        news::publish(&mut tx, id, &News { kind: Kind::Approved, step: None, message: said }).await?;
+    }
+    queue::make_emergency(&mut tx, id, &by.name, reason).await?;
+    let said = format!("{} made the promotion an emergency that waits for no window: {reason}", by.name);
+    let message = tell(&mut tx, id, said).await?;
     tx.nudge().await?;
     tx.commit().await?;
     Ok((Wish::Granted, vec![message]))

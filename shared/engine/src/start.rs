@@ -1,15 +1,17 @@
 //! Beginnings: a ship message becomes a promotion, an approved promotion becomes a run.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use domain::run::Run;
 use domain::{PromotionId, Status};
 use protocol::{InvalidMessage, Kind};
+use store::audit::Actor;
 use store::inbox::Answer;
 use store::jobs::{self, Try};
 use store::outbox::Outgoing;
 use store::runs::Locked;
-use store::{Result, StoreError, inbox, outbox, promotions, queue, runs, windows};
+use store::{Result, StoreError, inbox, outbox, promotions, queue, runs, waits, windows};
 use uuid::Uuid;
 
 use crate::news::News;
@@ -24,6 +26,8 @@ pub enum Wish {
     Unknown,
     /// The promotion stands where this cannot be; holds its status.
     NotFrom(Status),
+    /// Another person than the one who asked for it must approve it.
+    OwnRequest,
     /// No; holds the sentence that says why.
     Refused(String),
 }
@@ -85,17 +89,20 @@ async fn record_refusal(
     Ok(((), vec![message]))
 }
 
-/// Announces again what has been due for `overdue` and nobody took, and says what: the messages seem to
-/// be lost. A repeat is harmless.
-pub async fn remind(engine: &Engine, overdue: Duration) -> Result<Vec<Try>> {
-    engine.recorded(take_forgotten(engine, overdue)).await
+/// Announces again what is due and nobody took, at growing `pauses`, and says what: the messages seem to be
+/// lost. A repeat is harmless.
+pub async fn remind(engine: &Engine, pauses: RangeInclusive<Duration>) -> Result<Vec<Try>> {
+    engine.recorded(take_forgotten(engine, pauses)).await
 }
 
-async fn take_forgotten(engine: &Engine, overdue: Duration) -> Result<(Vec<Try>, Vec<Outgoing>)> {
+async fn take_forgotten(
+    engine: &Engine,
+    pauses: RangeInclusive<Duration>,
+) -> Result<(Vec<Try>, Vec<Outgoing>)> {
     let mut tx = engine.store.begin().await?;
     let mut messages = Vec::new();
     let mut forgotten = Vec::new();
-    for (which, traceparent) in jobs::take_forgotten(&mut tx, overdue).await? {
+    for (which, traceparent) in jobs::take_forgotten(&mut tx, pauses).await? {
         let message = advance::job_message(which, traceparent);
         outbox::insert(&mut tx, &message, advance::RELAY_GRACE).await?;
         messages.push(message);
@@ -105,24 +112,44 @@ async fn take_forgotten(engine: &Engine, overdue: Duration) -> Result<(Vec<Try>,
     Ok((forgotten, messages))
 }
 
+/// Queues a held try, whose errand is over; nothing if that was done already.
+pub async fn release(engine: &Engine, which: Try) -> Result<()> {
+    engine.recorded(record_release(engine, which)).await
+}
+
+async fn record_release(engine: &Engine, which: Try) -> Result<((), Vec<Outgoing>)> {
+    let mut tx = engine.store.begin().await?;
+    let Some(locked) = runs::lock(&mut tx, which.run).await? else { return Ok(((), Vec::new())) };
+    if !waits::release(&mut tx, which).await? {
+        return Ok(((), Vec::new()));
+    }
+    let message = advance::job_message(which, locked.traceparent);
+    outbox::insert(&mut tx, &message, advance::RELAY_GRACE).await?;
+    tx.commit().await?;
+    Ok(((), vec![message]))
+}
+
 /// Approves a pending promotion, or asks for an approved one to be started again.
-pub async fn approve(engine: &Engine, id: &PromotionId, by: &str) -> Result<Wish> {
+pub async fn approve(engine: &Engine, id: &PromotionId, by: &Actor) -> Result<Wish> {
     engine.recorded(record_approval(engine, id, by)).await
 }
 
-async fn record_approval(engine: &Engine, id: &PromotionId, by: &str) -> Result<(Wish, Vec<Outgoing>)> {
-    let mut tx = engine.store.begin().await?;
+async fn record_approval(engine: &Engine, id: &PromotionId, by: &Actor) -> Result<(Wish, Vec<Outgoing>)> {
+    let mut tx = engine.store.begin_as(by).await?;
     let status = promotions::lock_status(&mut tx, id).await?;
     let Some(status) = status else { return Ok((Wish::Unknown, Vec::new())) };
     let said = match status {
         Status::Pending => {
-            promotions::approve(&mut tx, id, by).await?;
-            format!("{by} approved the promotion.")
+            if promotions::needs_another_approver(&mut tx, id, &by.name).await? {
+                return Ok((Wish::OwnRequest, Vec::new()));
+            }
+            promotions::approve(&mut tx, id, &by.name).await?;
+            format!("{} approved the promotion.", by.name)
         }
         Status::Approved => {
             // What held it back last time is no longer news.
             promotions::set_status(&mut tx, id, status, None).await?;
-            format!("{by} asked to start the promotion again.")
+            format!("{} asked to start the promotion again.", by.name)
         }
         Status::Scheduled
         | Status::Deploying
@@ -142,23 +169,23 @@ async fn record_approval(engine: &Engine, id: &PromotionId, by: &str) -> Result<
 }
 
 /// Withdraws a promotion of which nothing was done yet.
-pub async fn withdraw(engine: &Engine, id: &PromotionId, by: &str, reason: &str) -> Result<Wish> {
+pub async fn withdraw(engine: &Engine, id: &PromotionId, by: &Actor, reason: &str) -> Result<Wish> {
     engine.recorded(record_withdrawal(engine, id, by, reason)).await
 }
 
 async fn record_withdrawal(
     engine: &Engine,
     id: &PromotionId,
-    by: &str,
+    by: &Actor,
     reason: &str,
 ) -> Result<(Wish, Vec<Outgoing>)> {
-    let mut tx = engine.store.begin().await?;
+    let mut tx = engine.store.begin_as(by).await?;
     let status = promotions::lock_status(&mut tx, id).await?;
     let Some(status) = status else { return Ok((Wish::Unknown, Vec::new())) };
     if status == Status::Deploying || !status.may_become(Status::Cancelled) {
         return Ok((Wish::NotFrom(status), Vec::new()));
     }
-    let said = format!("{by} withdrew the promotion: {reason}");
+    let said = format!("{} withdrew the promotion: {reason}", by.name);
     promotions::set_status(&mut tx, id, Status::Cancelled, Some(&said)).await?;
     promotions::withdraw_start(&mut tx, id).await?;
     let message =

@@ -171,7 +171,7 @@ async fn attempt<H: JobHandler>(
         }
         () = tokio::time::sleep(which.job.time_limit()) => Err(StepError::Retry(Reason {
             sentence: Some(format!("“{}” took too long and was stopped.", which.job.step().title())),
-            detail: None,
+            ..Reason::default()
         })),
         () = engine.shutdown.abandoned().cancelled_owned() => Err(StepError::Release),
     };
@@ -192,7 +192,7 @@ async fn attempt<H: JobHandler>(
 async fn testify(engine: &Engine, claimed: &Claimed) {
     let result = Err(StepError::Retry(Reason {
         sentence: Some("The worker lost touch with Slipway's records and stopped.".into()),
-        detail: None,
+        ..Reason::default()
     }));
     let (event, report) = to_event(claimed.which, result);
     report_until_heard(engine, claimed.which, claimed.lease.token, &event, &report).await;
@@ -207,13 +207,16 @@ async fn execute<H: JobHandler>(engine: &Engine, handler: &H, which: Try) -> Res
         JobContext::new(order, which.attempt, engine.store.clone(), engine.config.data_dir.clone(), sender);
     let result = AssertUnwindSafe(handler.run(which.job, &cx)).catch_unwind().await.unwrap_or_else(|_| {
         Err(StepError::Retry(Reason {
-            sentence: None,
             detail: Some(anyhow::anyhow!("the handler panicked")),
+            ..Reason::default()
         }))
     });
     match &result {
         Ok(_) => tracing::info!(promotion = %cx.order.promotion, "done"),
-        Err(StepError::Retry(Reason { sentence, detail }) | StepError::Fail(Reason { sentence, detail })) => {
+        Err(
+            StepError::Retry(Reason { sentence, detail, .. })
+            | StepError::Fail(Reason { sentence, detail, .. }),
+        ) => {
             let detail = detail.as_ref().map(|detail| format!("{detail:#}"));
             cx.log(format!("failed: {}", detail.as_deref().or(sentence.as_deref()).unwrap_or("no detail")));
             tracing::warn!(promotion = %cx.order.promotion, sentence, detail, "failed");
@@ -257,19 +260,17 @@ async fn order(engine: &Engine, which: Try) -> Result<Order, StepError> {
 
 fn to_event(which: Try, result: Result<Report, StepError>) -> (Event, Report) {
     let Try { job, attempt, .. } = which;
-    let plain = |reason: Reason| {
-        reason.sentence.unwrap_or_else(|| {
+    let failed = |reason: Reason, retry| {
+        let sentence = reason.sentence.unwrap_or_else(|| {
             format!("“{}” could not be done; the log of this deployment says why.", job.step().title())
-        })
+        });
+        let report = Report { checked: reason.checked, ..Report::default() };
+        (Event::Failed { job, attempt, reason: sentence, retry }, report)
     };
     match result {
         Ok(report) => (Event::Succeeded { job, attempt }, report),
-        Err(StepError::Retry(reason)) => {
-            (Event::Failed { job, attempt, reason: plain(reason), retry: true }, Report::default())
-        }
-        Err(StepError::Fail(reason)) => {
-            (Event::Failed { job, attempt, reason: plain(reason), retry: false }, Report::default())
-        }
+        Err(StepError::Retry(reason)) => failed(reason, true),
+        Err(StepError::Fail(reason)) => failed(reason, false),
         Err(StepError::Refuse(reason)) => (Event::Refused { job, attempt, reason }, Report::default()),
         Err(StepError::Release) => (Event::Released { job, attempt }, Report::default()),
     }

@@ -41,9 +41,16 @@
 //! GET  /api/v1/dead-letters/{id}                                    → DeadLetter
 //! POST /api/v1/dead-letters/{id}/redrive      Decision              → DeadLetterSummary
 //! POST /api/v1/dead-letters/{id}/discard      Decision with reason  → DeadLetterSummary
+//! GET  /api/v1/tokens                                               → [TokenSummary], newest first
+//! POST /api/v1/tokens                         TokenRequest          → 201 TokenCreated
+//! POST /api/v1/tokens/{id}/revoke             Decision              → TokenSummary
+//! GET  /api/v1/audit[?before=N|after=N]                             → [AuditEntry], newest first; oldest first after N
+//! GET  /api/v1/audit/verify                                         → AuditVerdict
 //! GET  /api/v1/doctor                                               → [Check]
 //! ```
 //! Bodies about windows and blackouts stand in [`crate::window`]. Errors are [`Problem`]s (RFC 9457, `application/problem+json`).
+
+use core::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -179,7 +186,7 @@ pub struct TimelineEntry {
     pub direction: String,
     /// Which try, from 1.
     pub attempt: u32,
-    /// `queued`, `running`, `succeeded`, `failed`, `refused`, `released`, `lost`, `stopped`.
+    /// `held`, `queued`, `running`, `succeeded`, `failed`, `refused`, `released`, `lost`, `stopped`.
     pub state: String,
     /// When a worker took it.
     pub started_at: Option<Timestamp>,
@@ -202,6 +209,9 @@ pub struct Backup {
     pub server_version: String,
     /// How to restore it by hand, to be pasted.
     pub restore_instructions: String,
+    /// What it does not hold, for people; absent where nobody looked.
+    #[serde(default)]
+    pub not_covered: Option<String>,
 }
 
 /// A version that was deployed, and whether it could be brought back.
@@ -300,6 +310,9 @@ pub struct BackupRecord {
     pub server_version: String,
     /// How to restore it by hand, to be pasted.
     pub restore_instructions: String,
+    /// What it does not hold, for people; absent where nobody looked.
+    #[serde(default)]
+    pub not_covered: Option<String>,
     /// The last time that somebody had it read again; absent where nobody had.
     pub verification: Option<ErrandState>,
 }
@@ -323,6 +336,80 @@ pub struct PruneRequest {
     /// Whether to say only which would go.
     #[serde(default)]
     pub dry_run: bool,
+}
+
+/// A wish for an access token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenRequest {
+    /// Who gives it out.
+    pub by: String,
+    /// Whose it will be: the name that their decisions are recorded under.
+    pub holder: String,
+    /// `viewer`, `requester`, `approver`, `operator` or `admin`.
+    pub role: String,
+    /// How many days it may be used.
+    pub days: u32,
+}
+
+/// A token that was given out, with its secret: shown here and never again.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenCreated {
+    /// What its holder shows to be let in.
+    pub token: String,
+    /// What is on record of it.
+    #[serde(flatten)]
+    pub summary: TokenSummary,
+}
+
+impl fmt::Debug for TokenCreated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenCreated").field("summary", &self.summary).finish_non_exhaustive()
+    }
+}
+
+/// An access token as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenSummary {
+    /// What people call it; grows with every token.
+    pub id: i64,
+    /// Whose it is.
+    pub holder: String,
+    /// What they may do.
+    pub role: String,
+    /// Who gave it out.
+    pub created_by: String,
+    /// When.
+    pub created_at: Timestamp,
+    /// When it ends by itself.
+    pub expires_at: Timestamp,
+    /// Who took it back.
+    pub revoked_by: Option<String>,
+    /// Whether it lets its holder in now.
+    pub is_valid: bool,
+}
+
+/// One entry of the audit trail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// Its place, from 1 without gaps.
+    pub number: i64,
+    /// JSON, exactly as it was hashed: number, at, who, from, action, subject, before, after, previous (the hash
+    /// of the entry before).
+    pub entry: String,
+    /// SHA-256 of that JSON in hexadecimal digits.
+    pub hash: String,
+}
+
+/// What became of the audit trail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditVerdict {
+    /// How many entries there are.
+    pub entries: i64,
+    /// Hash of the last one.
+    pub head: String,
+    /// What is wrong, one phrase each; none where nobody touched the trail.
+    pub problems: Vec<String>,
 }
 
 /// One line of a promotion's log.

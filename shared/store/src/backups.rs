@@ -24,6 +24,10 @@ pub struct Backup {
     pub server_version: String,
     /// How to restore it by hand.
     pub restore_instructions: String,
+    /// How far it was proven: written, hashed, `read_back`, rehearsed.
+    pub rung: String,
+    /// What it does not hold, for people; `None` where nobody looked.
+    pub not_covered: Option<String>,
 }
 
 named!(
@@ -57,8 +61,6 @@ pub struct Record {
     pub taken_at: Timestamp,
     /// When it was last read back whole and found good.
     pub verified_at: Option<Timestamp>,
-    /// How far it was proven: written, hashed, `read_back`, rehearsed.
-    pub rung: String,
     /// Where it stands.
     pub state: State,
     /// What is wrong with a damaged one.
@@ -74,13 +76,15 @@ impl Record {
     }
 }
 
-/// What came of reading a backup again.
+/// What came of reading a backup again, or of a rehearsal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
     /// The backup's file.
     pub path: String,
     /// What is wrong with it, one plain sentence; `None` if it is good.
     pub problem: Option<String>,
+    /// How far it is proven now; of a damaged one no more than that it was written.
+    pub rung: String,
 }
 
 struct Row {
@@ -97,6 +101,7 @@ struct Row {
     taken_at: jiff_sqlx::Timestamp,
     verified_at: Option<jiff_sqlx::Timestamp>,
     rung: String,
+    not_covered: Option<String>,
     state: String,
     problem: Option<String>,
     pinned: bool,
@@ -114,6 +119,8 @@ impl TryFrom<Row> for Record {
                 sha256: row.sha256,
                 server_version: row.server_version,
                 restore_instructions: row.restore_instructions,
+                rung: row.rung,
+                not_covered: row.not_covered,
             },
             promotion: known("backups.promotion", &row.promotion)?,
             build: row.build,
@@ -121,7 +128,6 @@ impl TryFrom<Row> for Record {
             installation: row.installation,
             taken_at: row.taken_at.to_jiff(),
             verified_at: row.verified_at.map(jiff_sqlx::Timestamp::to_jiff),
-            rung: row.rung,
             state: known("backups.state", &row.state)?,
             problem: row.problem,
             pinned: row.pinned,
@@ -133,31 +139,35 @@ impl TryFrom<Row> for Record {
 /// known of it.
 pub async fn upsert(tx: &mut Tx, promotion: &PromotionId, backup: &Backup) -> Result<()> {
     sqlx::query!(
-        "insert into backups (path, promotion, size_bytes, sha256, server_version, restore_instructions, verified_at)
-         values ($1, $2, $3, $4, $5, $6, now())
+        "insert into backups (path, promotion, size_bytes, sha256, server_version, restore_instructions, rung,
+                              not_covered, verified_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, now())
          on conflict (path) do update set size_bytes = excluded.size_bytes, sha256 = excluded.sha256,
              server_version = excluded.server_version, restore_instructions = excluded.restore_instructions,
-             verified_at = now(), state = 'kept', problem = null",
+             rung = excluded.rung, not_covered = excluded.not_covered, verified_at = now(), state = 'kept', problem = null",
         backup.path,
         promotion.as_str(),
         backup.size_bytes,
         backup.sha256,
         backup.server_version,
         backup.restore_instructions,
+        backup.rung,
+        backup.not_covered,
     )
     .execute(&mut *tx.0)
     .await?;
     Ok(())
 }
 
-/// Writes what came of reading the backup again. One that was pruned meanwhile stays so.
+/// Writes what came of reading the backup again, or of its rehearsal. One that was pruned meanwhile stays so.
 pub async fn check(tx: &mut Tx, checked: &Checked) -> Result<()> {
     sqlx::query!(
         "update backups set state = case when $2::text is null then 'kept' else 'damaged' end, problem = $2,
-                verified_at = case when $2::text is null then now() else verified_at end
+                rung = $3, verified_at = case when $2::text is null then now() else verified_at end
          where path = $1 and state <> 'pruned'",
         checked.path,
         checked.problem,
+        checked.rung,
     )
     .execute(&mut *tx.0)
     .await?;
@@ -177,7 +187,7 @@ impl Store {
     pub async fn backup_of(&self, promotion: &PromotionId) -> Result<Option<Backup>> {
         Ok(sqlx::query_as!(
             Backup,
-            "select path, size_bytes, sha256, server_version, restore_instructions from backups
+            "select path, size_bytes, sha256, server_version, restore_instructions, rung, not_covered from backups
              where promotion = $1 order by taken_at desc limit 1",
             promotion.as_str(),
         )
@@ -200,7 +210,8 @@ impl Store {
             Row,
             r#"select k.id, k.path, k.size_bytes, k.sha256, k.server_version, k.restore_instructions, k.promotion,
                       p.build, b.title, p.installation, k.taken_at as "taken_at: jiff_sqlx::Timestamp",
-                      k.verified_at as "verified_at: jiff_sqlx::Timestamp", k.rung, k.state, k.problem, k.pinned
+                      k.verified_at as "verified_at: jiff_sqlx::Timestamp", k.rung, k.not_covered, k.state, k.problem,
+                      k.pinned
                from backups k
                join promotions p on p.id = k.promotion
                join builds b on b.id = p.build

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::audit::Actor;
 use crate::{Result, Store, Tx};
 
 /// An installation as it is on record.
@@ -41,7 +42,8 @@ impl Store {
     /// Writes the description; the same one again changes nothing but the time.
     ///
     /// Another base source begins a new line: what was deployed before is no longer built upon.
-    pub async fn apply_installation(&self, name: &str, description: &Value) -> Result<()> {
+    pub async fn apply_installation(&self, name: &str, description: &Value, by: &Actor) -> Result<()> {
+        let mut tx = self.begin_as(by).await?;
         sqlx::query!(
             "insert into installations as i (name, description) values ($1, $2)
              on conflict (name) do update set description = excluded.description, updated_at = now(),
@@ -51,9 +53,9 @@ impl Store {
             name,
             description,
         )
-        .execute(&self.pool)
+        .execute(&mut *tx.0)
         .await?;
-        Ok(())
+        tx.commit().await
     }
 
     /// The installation, if it is on record.

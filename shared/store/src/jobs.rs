@@ -1,5 +1,6 @@
 //! Jobs and their leases. A job's row is its inbox entry, its lease and its result in one.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use domain::{Direction, Job};
@@ -109,7 +110,7 @@ pub async fn holder(tx: &mut Tx, which: Try) -> Result<Holder> {
     .fetch_optional(&mut *tx.0)
     .await?;
     Ok(match row {
-        Some(row) if row.state == "queued" => Holder::Nobody,
+        Some(row) if row.state == "queued" || row.state == "held" => Holder::Nobody,
         Some(row) if row.state == "running" => match row.token {
             Some(token) => Holder::Worker { token, lasts: row.lasts },
             None => Holder::Nobody,
@@ -154,21 +155,29 @@ pub async fn end(
     Ok(())
 }
 
-/// Takes tries that nobody has begun for `overdue` after they were announced, and that have no message on
-/// its way: the broker lost it, or all workers are busy. They count as announced now, so that each is
-/// announced once in that time whoever looks. Each comes with its run's trace.
-pub async fn take_forgotten(tx: &mut Tx, overdue: Duration) -> Result<Vec<(Try, Option<String>)>> {
+/// Takes tries that nobody has begun since they were announced, and that have no message on its way: the
+/// broker lost it, somebody holds it who is gone, or all workers are busy. They count as announced now.
+///
+/// A try is taken after the first of the `pauses`, then each time when it has waited twice as long, and
+/// at last after the longest pause again and again, whoever looks. Each comes with its run's trace.
+pub async fn take_forgotten(
+    tx: &mut Tx,
+    pauses: RangeInclusive<Duration>,
+) -> Result<Vec<(Try, Option<String>)>> {
     let rows = sqlx::query!(
         "with forgotten as (
              select j.run, j.job, j.attempt, r.traceparent from jobs j join runs r on r.id = j.run
              where j.state = 'queued' and not j.stop_requested
-                   and j.announced_at <= slipway_now() - make_interval(secs => $1)
+                   and slipway_now() >= j.announced_at
+                       + greatest(make_interval(secs => $1),
+                                  least(make_interval(secs => $2), j.announced_at - j.available_at))
                    and not exists (select from outbox o where o.body ->> 'run' = j.run::text)
              order by j.announced_at limit 100 for update of j skip locked)
          update jobs set announced_at = slipway_now() from forgotten
          where jobs.run = forgotten.run and jobs.job = forgotten.job and jobs.attempt = forgotten.attempt
          returning jobs.run, jobs.job, jobs.attempt, forgotten.traceparent",
-        overdue.as_secs_f64(),
+        pauses.start().as_secs_f64(),
+        pauses.end().as_secs_f64(),
     )
     .fetch_all(&mut *tx.0)
     .await?;
@@ -234,7 +243,8 @@ impl Store {
     pub async fn lost_tries(&self) -> Result<Vec<Try>> {
         let rows = sqlx::query!(
             "select run, job, attempt from jobs
-             where (state = 'running' and lease_until <= slipway_now()) or (state = 'queued' and stop_requested)
+             where (state = 'running' and lease_until <= slipway_now())
+                   or (state in ('held', 'queued') and stop_requested)
              order by lease_until limit 100"
         )
         .fetch_all(&self.pool)
@@ -285,7 +295,7 @@ impl Store {
 }
 
 /// `None` for a job of a newer plan: the version that queued it looks after it.
-fn to_try(run: Uuid, job: &str, attempt: i32) -> Option<Try> {
+pub(crate) fn to_try(run: Uuid, job: &str, attempt: i32) -> Option<Try> {
     let Ok(job) = job.parse() else {
         tracing::warn!(%run, job, "leaving a job alone that this version does not know");
         return None;

@@ -10,6 +10,7 @@
 
 mod error;
 
+pub mod audit;
 pub mod backups;
 pub mod clock;
 pub mod dead_letters;
@@ -25,12 +26,15 @@ pub mod promotions;
 pub mod queue;
 pub mod rollbacks;
 pub mod runs;
+pub mod tokens;
+pub mod waits;
 pub mod windows;
 
 use std::time::Duration;
 
 pub use error::StoreError;
 pub use nudges::Nudges;
+use sha2::{Digest, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::time::timeout;
@@ -171,6 +175,13 @@ async fn is_alive(connection: &mut PgConnection) -> sqlx::Result<bool> {
 
 async fn promptly<T>(probe: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
     timeout(PROBE_LIMIT, probe).await.unwrap_or_else(|_| Err(silence()))
+}
+
+/// The hash of a text, in hexadecimal digits.
+fn sha256(text: &str) -> String {
+    let digest = Sha256::digest(text);
+    let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
 }
 
 fn silence() -> sqlx::Error {

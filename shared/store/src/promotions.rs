@@ -113,7 +113,7 @@ pub struct TryRecord {
     pub job: Job,
     /// Which try.
     pub attempt: u32,
-    /// queued, running, succeeded, failed, refused, released, lost, stopped.
+    /// held, queued, running, succeeded, failed, refused, released, lost, stopped.
     pub state: String,
     /// When a worker took it.
     pub started_at: Option<Timestamp>,
@@ -252,6 +252,21 @@ pub async fn set_status(tx: &mut Tx, id: &PromotionId, status: Status, reason: O
     .execute(&mut *tx.0)
     .await?;
     Ok(())
+}
+
+/// Whether this person asked for the promotion and its installation wants another one to approve it.
+/// Names are compared as people read them: without regard to case and to spaces around them.
+pub async fn needs_another_approver(tx: &mut Tx, id: &PromotionId, by: &str) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"select coalesce((i.description ->> 'four_eyes')::boolean, false)
+                  and lower(trim(c.requested_by)) = lower(trim($2)) as "it!"
+           from promotions p join installations i on i.name = p.installation
+           join change_requests c on c.id = p.change_request where p.id = $1"#,
+        id.as_str(),
+        by,
+    )
+    .fetch_one(&mut *tx.0)
+    .await?)
 }
 
 /// Records who approved the promotion.
@@ -440,13 +455,13 @@ impl Store {
         }))
     }
 
-    /// What the run did, try by try, oldest first.
+    /// What the run did, and the errand that it waited for, try by try, oldest first.
     pub async fn timeline(&self, run: Uuid) -> Result<Vec<TryRecord>> {
         let rows = sqlx::query!(
             r#"select job, attempt, state, started_at as "started_at: jiff_sqlx::Timestamp", reason,
                       (extract(epoch from coalesce(finished_at, slipway_now()) - started_at) * 1000)::bigint
                           as duration_ms
-               from jobs where run = $1 order by sequence"#,
+               from jobs where run = $1 or run = (select id from runs where awaited_by = $1) order by sequence"#,
             run
         )
         .fetch_all(&self.pool)

@@ -98,7 +98,7 @@ pub async fn insert(
     Ok(())
 }
 
-/// Writes a new errand about the promotion. It has no deadline and holds up nothing.
+/// Writes a new errand about the promotion. It has no deadline, and holds up nothing but the run that awaits it.
 pub async fn insert_errand(
     tx: &mut Tx,
     id: Uuid,
@@ -106,11 +106,13 @@ pub async fn insert_errand(
     run: &Run,
     input: &Value,
     traceparent: Option<&str>,
+    awaited_by: Option<Uuid>,
 ) -> Result<()> {
     let columns = to_columns(&run.phase);
     sqlx::query!(
-        "insert into runs (id, promotion, installation, plan, plan_version, phase, job, attempt, input, traceparent)
-         select $1, p.id, p.installation, 'errand', $3, $4, $5, $6, $7, $8 from promotions p where p.id = $2",
+        "insert into runs (id, promotion, installation, plan, plan_version, phase, job, attempt, input, traceparent,
+                           awaited_by)
+         select $1, p.id, p.installation, 'errand', $3, $4, $5, $6, $7, $8, $9 from promotions p where p.id = $2",
         id,
         promotion.as_str(),
         PLAN_VERSION,
@@ -119,6 +121,7 @@ pub async fn insert_errand(
         columns.attempt,
         input,
         traceparent,
+        awaited_by,
     )
     .execute(&mut *tx.0)
     .await?;
@@ -140,6 +143,20 @@ pub async fn lock(tx: &mut Tx, id: Uuid) -> Result<Option<Locked>> {
     .fetch_optional(&mut *tx.0)
     .await?;
     row.map(|row| row.locked(id)).transpose()
+}
+
+/// The errand that the run waits for, if there is one. It is not locked: whoever is told by it looks again.
+pub async fn awaited(tx: &mut Tx, run: Uuid) -> Result<Option<Run>> {
+    let row = sqlx::query_as!(
+        Row,
+        "select promotion, installation, plan, plan_version, phase, job, attempt, strikes, unwind_from, cause, outcome,
+                outcome_note, time_limit_seconds, traceparent
+         from runs where awaited_by = $1",
+        run,
+    )
+    .fetch_optional(&mut *tx.0)
+    .await?;
+    row.map(|row| Ok(Run { phase: row.phase()? })).transpose()
 }
 
 /// Writes the phase that follows from an event and counts the event.
@@ -222,13 +239,7 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?;
         let Some(id) = id else { return Ok(None) };
-        let outcome = self.run(id).await?.and_then(|run| match run.phase {
-            Phase::Finished(outcome) => Some(outcome),
-            Phase::Forward { .. }
-            | Phase::Draining { .. }
-            | Phase::Compensating { .. }
-            | Phase::NeedsAttention { .. } => None,
-        });
+        let outcome = self.run(id).await?.and_then(|run| run.outcome().cloned());
         Ok(Some(Errand { id, outcome }))
     }
 

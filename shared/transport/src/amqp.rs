@@ -167,12 +167,12 @@ impl Amqp {
     }
 }
 
-/// Delays between attempts: from 0.2 s up to 5 s, with jitter (up to as much again) so that a fleet does not come
+/// Delays between attempts: from 0.2 s up to 2 s, with jitter (up to as much again) so that a fleet does not come
 /// back in step. Short, because whoever waits for the broker's return waits for this, too.
 fn delays() -> ExponentialBackoff {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(Duration::from_secs(5))
+        .with_max_delay(Duration::from_secs(2))
         .without_max_times()
         .with_jitter()
         .build()

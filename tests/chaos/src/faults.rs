@@ -207,7 +207,7 @@ impl Villain {
         let jobs: Vec<_> = held.iter().map(|held| held.which.job.clone()).collect();
         if let Some(clock) = self.clock.filter(|_| !held.is_empty()) {
             let held = held.into_iter().map(|held| held.which).collect();
-            self.happened.note_kill(Kill { at: clock.at(moment), process: name.clone(), held });
+            self.happened.note_kill(Kill { at: clock.at(moment), held });
         }
         let away = if self.random.percent(50) { 0 } else { self.random.below(4_000) };
         self.disturb(Some(name.clone()), Duration::from_millis(away) + COMES_TO_ITSELF);

@@ -33,8 +33,8 @@ pub(crate) struct Measured {
     pub(crate) recovery: Spans,
     /// Of the recoveries, those that no outage of a server fell into.
     pub(crate) recovery_alone: Spans,
-    /// Of these, those whose supervisors and workers were not disturbed either.
-    pub(crate) recovery_undisturbed: Spans,
+    /// Of these, those with a supervisor and a worker of the kind there all the time.
+    pub(crate) recovery_attended: Spans,
     /// From a deadline to the moment when its run was told.
     pub(crate) deadline: Spans,
     /// The same without those that an outage of a server fell into.
@@ -50,7 +50,7 @@ pub(crate) struct Measured {
 }
 
 pub(crate) async fn measure(world: &World, happened: &Happened) -> Result<Measured> {
-    let (mut recovery, mut undisturbed) = (Vec::new(), Vec::new());
+    let (mut recovery, mut attended) = (Vec::new(), Vec::new());
     for kill in happened.kills() {
         for killed in &kill.held {
             // One that had reported before it died was not lost.
@@ -63,8 +63,8 @@ pub(crate) async fn measure(world: &World, happened: &Happened) -> Result<Measur
             for row in rows {
                 let (kind, claimed): (String, f64) = (row.get(0), row.get(1));
                 recovery.push((kill.at, claimed));
-                if happened.nothing_else_happened(&kill, &kind, claimed) {
-                    undisturbed.push((kill.at, claimed));
+                if happened.somebody_was_there(kill.at, claimed, &kind) {
+                    attended.push((kill.at, claimed));
                 }
             }
         }
@@ -91,7 +91,7 @@ pub(crate) async fn measure(world: &World, happened: &Happened) -> Result<Measur
     let causes = world.records.rows(query, &[]).await?;
     Ok(Measured {
         causes: causes.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect(),
-        recovery_undisturbed: spans(&undisturbed),
+        recovery_attended: spans(&attended),
         recovery_alone: spans(&alone(&recovery)),
         recovery: spans(&recovery),
         deadline_alone: spans(&alone(&deadlines)),

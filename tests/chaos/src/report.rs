@@ -143,8 +143,8 @@ fn write_spans(text: &mut String, arguments: &Arguments, measured: &Measured) ->
         ("from the kill of a job's holder to the claim of what follows", &measured.recovery),
         ("the same, where no server was away meanwhile", &measured.recovery_alone),
         (
-            "the same, where neither a server nor a supervisor nor another worker of its kind was disturbed",
-            &measured.recovery_undisturbed,
+            "the same, where a supervisor and a worker of the kind that goes on were there, too, at every moment",
+            &measured.recovery_attended,
         ),
         ("from a deadline to its run being told", &measured.deadline),
         ("the same, where no server was away meanwhile", &measured.deadline_alone),

@@ -15,18 +15,21 @@
 //! runs as fast as the workers'.
 //!
 //! Faults are bounded per run; deadline, cancellation and what a person decides are free. Nothing else
-//! bounds the search. Left out: two runs at once (an index allows one per installation), errands (one job,
-//! whose tries go as those of Validate do, and nothing to undo), which worker does which job, pauses between tries, jobs' outputs, which supervisor leads.
+//! bounds the search. Left out: two runs at once (an index allows one per installation), which worker does which
+//! job, pauses between tries, jobs' outputs, which supervisor leads. Of errands (one job, whose tries go as those of
+//! Validate do) there is the rehearsal that a run waits for, as one thing that may end well or badly at any moment.
 //!
 //! Without one of its [`Guard`]s the model must fail, or its success would mean nothing.
 
 mod property;
 mod record;
+mod rehearsal;
 mod start;
 mod state;
 mod step;
 
 pub use property::name;
+pub use rehearsal::Errand;
 pub use start::Start;
 pub use state::State;
 pub use step::{Ending, Step};
@@ -54,6 +57,9 @@ pub enum Guard {
     Token,
     /// A try is claimed once, however often it is announced.
     Inbox,
+    /// What touches the old version is not begun before the rehearsal went well, nor the undo of the dump before it
+    /// has ended.
+    Hold,
     /// A claim is on disk before anybody acts on it: a database that dies does not forget it.
     Durability,
 }

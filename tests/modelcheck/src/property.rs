@@ -1,6 +1,6 @@
 //! What must always hold, what must be possible, and what every run must come to.
 
-use domain::{Cause, Direction, Job, Outcome, Phase, Run, Status};
+use domain::{Cause, Direction, Job, Outcome, Phase, Plan, Run, Status};
 use stateright::{Model, Property};
 
 use crate::state::{Claim, Deed, State};
@@ -14,6 +14,10 @@ pub mod name {
     pub const CURRENT_ACTS: &str = "only the run's current try touches the world";
     /// Why a try is claimed once.
     pub const ONE_HAND: &str = "no try is in two hands";
+    /// Why jobs are held.
+    pub const PROVEN_FIRST: &str = "nothing touches the old version before the backup is proven";
+    /// Why jobs are held.
+    pub const REHEARSAL_ENDS: &str = "a run that is over has no rehearsal under way";
     /// Production, at every moment.
     pub const ONE_SERVES: &str = "at most one version serves";
     /// Production, after the end.
@@ -44,6 +48,17 @@ const ALWAYS: &[(&str, Condition)] = &[
     (name::ONE_HAND, |protocol, state| {
         let others = |it: &Claim| acting(protocol, state).filter(|other| other.which == it.which).count() - 1;
         acting(protocol, state).all(|it| others(it) == 0)
+    }),
+    (name::PROVEN_FIRST, |protocol, state| {
+        let is_proven = matches!(errand_outcome(state), Some(Outcome::Done));
+        let is_late = |job: Job| job.plan() == Plan::Promotion && job.position() >= Job::Prepare.position();
+        !state.rehearses || is_proven || !acting(protocol, state).any(|it| is_late(it.which.0))
+    }),
+    (name::REHEARSAL_ENDS, |_, state| match outcome(state) {
+        Some(Outcome::RolledBack(_) | Outcome::Refused(_) | Outcome::Deployed { .. }) => {
+            state.errand.is_none() || errand_outcome(state).is_some()
+        }
+        Some(Outcome::GivenUp { .. } | Outcome::Done | Outcome::Failed(_)) | None => true,
     }),
     (name::ONE_SERVES, |_, state| !(state.world.old_serves() && state.world.new_serves())),
     (name::NOTHING_LEFT, |_, state| match outcome(state) {
@@ -97,13 +112,11 @@ fn acting<'a>(protocol: &Protocol, state: &'a State) -> impl Iterator<Item = &'a
 }
 
 fn outcome(state: &State) -> Option<&Outcome> {
-    match &state.run.phase {
-        Phase::Finished(outcome) => Some(outcome),
-        Phase::Forward { .. }
-        | Phase::Draining { .. }
-        | Phase::Compensating { .. }
-        | Phase::NeedsAttention { .. } => None,
-    }
+    state.run.outcome()
+}
+
+fn errand_outcome(state: &State) -> Option<&Outcome> {
+    state.errand.as_ref()?.outcome()
 }
 
 /// Why the run was undone, if it was, to the end.

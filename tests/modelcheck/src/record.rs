@@ -4,7 +4,7 @@
 
 use std::collections::btree_map::Entry;
 
-use domain::{Effect, Event, Phase, Transition};
+use domain::{Effect, Event, Job, Phase, Transition, Turn};
 
 use crate::state::{Claim, Deed, Row, State, Token, Try, Worker, Wrong};
 use crate::{Guard, Protocol};
@@ -70,10 +70,13 @@ impl State {
     }
 
     /// `store::runs::update`, `engine::advance::carry_out` and `settle`.
-    pub(crate) fn carry_out(&mut self, next: &Transition) {
+    pub(crate) fn carry_out(&mut self, next: &Transition, holds: bool) {
         self.run = next.run.clone();
         for effect in &next.effects {
             match effect {
+                Effect::Enqueue { job, attempt, .. } if holds && self.turn(*job) != Turn::Now => {
+                    self.rows.insert((*job, *attempt), Row::HELD);
+                }
                 Effect::Enqueue { job, attempt, .. } => {
                     self.rows.insert((*job, *attempt), Row::QUEUED);
                     self.announce((*job, *attempt));
@@ -125,13 +128,16 @@ impl Protocol {
         if let Some(which) = event.report() {
             state.rows.remove(&which);
         }
-        state.carry_out(&next);
+        state.carry_out(&next, self.has(Guard::Hold));
+        if matches!(event, Event::Succeeded { job: Job::Dump, .. }) && next.run.wants_errand() {
+            state.order_errand();
+        }
         if let Phase::Draining { job, attempt, .. } = state.run.phase
             && !self.has(Guard::Drain)
             && let Ok(next) = state.run.apply(&Event::Lost { job, attempt })
         {
             state.rows.remove(&(job, attempt));
-            state.carry_out(&next);
+            state.carry_out(&next, self.has(Guard::Hold));
         }
     }
 

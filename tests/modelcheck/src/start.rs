@@ -10,6 +10,8 @@ use crate::state::{State, World};
 pub enum Start {
     /// At the first job.
     First,
+    /// At the first job, where backups are rehearsed.
+    Rehearsing,
     /// At each job of the plan and of its undo in turn, when all its tries but one have been lost; what
     /// was lost has taken effect. Saves the faults that the way there would cost.
     LastTries,
@@ -19,6 +21,7 @@ impl Start {
     pub(crate) fn states(self, faults: u8) -> Vec<State> {
         match self {
             Start::First => vec![first(faults)],
+            Start::Rehearsing => vec![State { rehearses: true, ..first(faults) }],
             Start::LastTries => Job::ALL.iter().map(|job| last_try(*job, faults)).collect(),
         }
     }
@@ -34,11 +37,13 @@ fn first(faults: u8) -> State {
         messages: [].into(),
         claims: [].into(),
         world: World::default(),
+        rehearses: false,
+        errand: None,
         faults_left: faults,
         was_resumed: false,
         wrong: None,
     };
-    state.carry_out(&start);
+    state.carry_out(&start, true);
     state
 }
 
@@ -76,6 +81,6 @@ fn happens(state: &mut State, event: &Event) {
     if let Ok(next) = state.run.apply(event) {
         state.rows.clear();
         state.messages.clear();
-        state.carry_out(&next);
+        state.carry_out(&next, true);
     }
 }

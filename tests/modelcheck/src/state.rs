@@ -23,6 +23,10 @@ pub struct State {
     /// The claims of which something may still come.
     pub(crate) claims: BTreeMap<Token, Claim>,
     pub(crate) world: World,
+    /// The installation has its backups rehearsed.
+    pub(crate) rehearses: bool,
+    /// The rehearsal, once it was ordered: an errand, whose own tries go as any.
+    pub(crate) errand: Option<Run>,
     pub(crate) faults_left: u8,
     /// A person had the undo go on.
     pub(crate) was_resumed: bool,
@@ -36,10 +40,13 @@ pub(crate) struct Row {
     /// What it was claimed with, if it was.
     pub(crate) token: Option<Token>,
     pub(crate) stop_requested: bool,
+    /// Nobody may begin it before the errand is over.
+    pub(crate) is_held: bool,
 }
 
 impl Row {
-    pub(crate) const QUEUED: Row = Row { token: None, stop_requested: false };
+    pub(crate) const QUEUED: Row = Row { token: None, stop_requested: false, is_held: false };
+    pub(crate) const HELD: Row = Row { is_held: true, ..Row::QUEUED };
 }
 
 /// What goes by one token.
@@ -85,7 +92,7 @@ pub(crate) enum Wrong {
 /// Production, as far as the plan touches it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct World {
-    /// The forward jobs whose effect is there.
+    /// The forward jobs whose effect is there; of a rehearsal, its database.
     pub(crate) left: BTreeSet<Job>,
     /// The database is not as it was at the stop.
     pub(crate) data_changed: bool,
@@ -107,7 +114,10 @@ impl World {
                 self.left.insert(job);
             }
             Direction::Forward => {}
-            Direction::Undo => self.left.retain(|done| done.undo() != Some(job)),
+            Direction::Undo => self.left.retain(|done| {
+                let goes_with_the_dump = *done == Job::RehearseBackup && job == Job::DiscardPartial;
+                done.undo() != Some(job) && !goes_with_the_dump
+            }),
         }
         if job == Job::StartNew {
             self.data_changed = true;

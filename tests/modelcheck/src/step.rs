@@ -4,6 +4,7 @@ use domain::{Event, Phase};
 use stateright::{Model, Property};
 
 use crate::record::{Holder, Reporter};
+use crate::rehearsal::Errand;
 use crate::state::{Claim, Deed, Row, State, Token, Try, Worker};
 use crate::{Guard, Protocol, property};
 
@@ -27,6 +28,12 @@ pub enum Step {
     LeaseEnds(Token),
     /// The supervisor declares the try lost.
     DeclareLost(Try),
+    /// Something happens to the errand that the run waits for.
+    Errand(Errand),
+    /// The supervisor queues a held try, as its errand is over.
+    Release(Try),
+    /// The supervisor fails a held try, as its errand failed.
+    FailHeld(Try),
     /// The supervisor announces again what nobody took (`engine::start::remind`).
     Remind(Try),
 
@@ -83,7 +90,8 @@ impl Step {
                 Ending::Success | Ending::Stopped | Ending::CutShort => false,
                 Ending::Failure | Ending::FinalFailure | Ending::Refusal | Ending::Release => true,
             },
-            Step::Crash(_)
+            Step::Errand(Errand::Fails)
+            | Step::Crash(_)
             | Step::ReportAndCrash(_)
             | Step::Cut(_)
             | Step::Double(_)
@@ -97,6 +105,9 @@ impl Step {
             | Step::LetGo(_)
             | Step::LeaseEnds(_)
             | Step::DeclareLost(_)
+            | Step::Errand(Errand::IsDone | Errand::Stops | Errand::IsUnwanted)
+            | Step::Release(_)
+            | Step::FailHeld(_)
             | Step::Remind(_)
             | Step::Deadline
             | Step::Cancel
@@ -153,6 +164,7 @@ impl Protocol {
                 steps.push(Step::Remind(which));
             }
         }
+        state.push_of_errand(steps);
     }
 
     fn push_of_claim(self, state: &State, token: Token, claim: Claim, steps: &mut Vec<Step>) {
@@ -198,6 +210,9 @@ impl Protocol {
                 }
             }
         }
+        if state.errand.as_ref().is_some_and(|errand| errand.outcome().is_none()) {
+            steps.push(Step::Errand(Errand::Fails));
+        }
         for &which in state.messages.keys() {
             steps.extend([Step::Double(which), Step::Lose(which), Step::DeadLetter(which)]);
         }
@@ -234,6 +249,8 @@ impl Protocol {
             Step::DeclareLost((job, attempt)) => {
                 self.advance(state, &Event::Lost { job, attempt }, Reporter::Supervisor);
             }
+            Step::Errand(step) => state.errand_steps(step),
+            Step::Release(which) => state.release(which),
             Step::Remind(which) | Step::Double(which) => state.announce(which),
             Step::Lose(which) => state.take_message(which),
             Step::DeadLetter(which) => {
@@ -245,7 +262,9 @@ impl Protocol {
                     row.token = None;
                 }
             }
-            Step::Starve(which) => self.fail(state, which, Reporter::Supervisor, false),
+            Step::Starve(which) | Step::FailHeld(which) => {
+                self.fail(state, which, Reporter::Supervisor, false);
+            }
             Step::Deadline => self.advance(state, &Event::DeadlinePassed, Reporter::Supervisor),
             Step::Cancel => {
                 let reason = "Not today.".into();

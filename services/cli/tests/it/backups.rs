@@ -32,6 +32,7 @@ fn record(state: &str, verification: Option<&str>) -> BackupRecord {
         sha256: backup.sha256,
         server_version: backup.server_version,
         restore_instructions: backup.restore_instructions,
+        not_covered: backup.not_covered,
         verification: verification.map(|state| ErrandState {
             state: state.to_owned(),
             reason: (state == "failed").then(|| "The backup folder is not there.".to_owned()),
@@ -61,9 +62,11 @@ async fn backups_are_listed_and_shown() {
       Installation  shop
       Taken         2026-11-24 22:00 UTC, before CP-0000A1B2 (Loyalty points)
       Verified      2026-11-24 22:00 UTC
+      Proven        read back whole
       File          /var/backups/pre-promote-FB-0123ABCD-20261124220003.dump (4.2 MB)
       SHA-256       abababababababababababababababababababababababababababababababab
       Server        PostgreSQL 15.8
+      Contents      Only the database shop is in it.
 
     How to restore it by hand:
     createdb shop_restored

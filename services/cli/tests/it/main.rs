@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
+mod audit;
 mod backups;
 mod calendar;
 mod console;
@@ -14,4 +15,5 @@ mod report;
 mod rollbacks;
 mod sample;
 mod ship;
+mod tokens;
 mod windows;

@@ -52,6 +52,7 @@ async fn a_promotion_is_shown_with_all_that_is_on_record() {
       Requested by    ada@example.com
       Approved by     grace@example.com
       Backup          /var/backups/pre-promote-FB-0123ABCD-20261124220003.dump (4.2 MB)
+      Backup contents Only the database shop is in it.
       Took            1 min 12 s
 
     See the whole log: slipway promotions log CP-0000A1B2

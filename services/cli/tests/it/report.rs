@@ -19,6 +19,7 @@ fn deployed() {
       Approved by     grace@example.com
       Downtime        3.2 s
       Backup          /var/backups/pre-promote-FB-0123ABCD-20261124220003.dump (4.2 MB)
+      Backup contents Only the database shop is in it.
       Image           sha256:0123456789ab
       Took            1 min 12 s
 
@@ -60,6 +61,7 @@ fn rolled_back_after_the_health_check() {
       Kept database   shop_failed_20261124220103 (as the new version left it)
       Downtime        31 s
       Backup          /var/backups/pre-promote-FB-0123ABCD-20261124220003.dump (4.2 MB)
+      Backup contents Only the database shop is in it.
       Took            1 min 12 s
 
     See the whole log: slipway promotions log CP-0000A1B2
@@ -132,6 +134,7 @@ fn needs_attention() {
       Put back        stopped the new version
       Not put back    could not put the database back, tried 6 times: The disk is full.
       Backup          /var/backups/pre-promote-FB-0123ABCD-20261124220003.dump (4.2 MB)
+      Backup contents Only the database shop is in it.
       Took            1 min 12 s
 
     Nothing else is deployed there until this is settled. Remove what was in the way and let Slipway go on:

@@ -58,6 +58,7 @@ pub(crate) fn backup() -> Backup {
         sha256: "ab".repeat(32),
         server_version: "15.8".to_owned(),
         restore_instructions: "createdb shop_restored\npg_restore -d shop_restored FILE\n".to_owned(),
+        not_covered: Some("Only the database shop is in it.".to_owned()),
     }
 }
 

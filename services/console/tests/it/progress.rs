@@ -4,7 +4,7 @@ use engine::start::approve;
 use protocol::ProgressEvent;
 use reqwest::Response;
 
-use crate::world::with_console;
+use crate::world::{actor, with_console};
 
 /// Reads the stream until an event has come whole: its number and what it tells.
 async fn next(stream: &mut Response, read: &mut String) -> (i64, ProgressEvent) {
@@ -34,7 +34,7 @@ async fn news_come_as_they_are_told_and_can_be_resumed() {
         assert_eq!(stream.headers()["content-type"], "text/event-stream");
         let (first, created) = next(&mut stream, &mut read).await;
         assert_eq!((created.sequence, created.promotion.as_str()), (first, id.as_str()));
-        approve(&console.engine, &id, "Ines").await.unwrap();
+        approve(&console.engine, &id, &actor("Ines")).await.unwrap();
         let (_, approved) = next(&mut stream, &mut read).await;
         assert_eq!(approved.message, "Ines approved the promotion.");
 

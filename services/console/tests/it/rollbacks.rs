@@ -11,12 +11,12 @@ use engine::{Report, Reporter, advance};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::world::{Console, problem, with_console};
+use crate::world::{Console, actor, problem, with_console};
 
 /// A promotion that was deployed, with a backup taken before it.
 async fn deployed(console: &Console<'_>, number: u32) -> PromotionId {
     let id = console.created(number).await;
-    approve(&console.engine, &id, "Ines").await.unwrap();
+    approve(&console.engine, &id, &actor("Ines")).await.unwrap();
     start_next(&console.engine).await.unwrap().unwrap();
     let run = console.engine.store.open_run(&id).await.unwrap().unwrap();
     while let Some((job, attempt)) = console.engine.store.run(run).await.unwrap().unwrap().current() {
@@ -29,6 +29,8 @@ async fn deployed(console: &Console<'_>, number: u32) -> PromotionId {
             sha256: "ab".repeat(32),
             server_version: "15.8".to_owned(),
             restore_instructions: "pg_restore".to_owned(),
+            rung: "read_back".to_owned(),
+            not_covered: None,
         });
         let report = Report { backup, ..Report::default() };
         let reporter = Reporter::Worker { token: lease.token };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use domain::run::Event;
 use domain::{BuildId, ChangeRequestId, ChangeType, Job, PromotionId, Risk};
 use engine::store::Store;
+use engine::store::audit::Actor;
 use engine::store::jobs::Try;
 use engine::store::promotions::New;
 use engine::transport::Broker;
@@ -27,7 +28,7 @@ pub(crate) async fn with_console(token: Option<&str>, test: impl AsyncFnOnce(Con
     with_database(async |database| {
         let store = Store::connect(&database.url(), 5).await.unwrap();
         store.migrate().await.unwrap();
-        store.apply_installation("shop", &json!({ "name": "shop" })).await.unwrap();
+        store.apply_installation("shop", &json!({ "name": "shop" }), &actor("Ines")).await.unwrap();
         let config = Config { console_token: token.map(str::to_owned), ..Config::default() };
         let engine = Engine {
             config: Arc::new(config),
@@ -112,4 +113,9 @@ pub(crate) async fn problem(answer: Response, status: u16) -> Value {
     assert_eq!(body["status"], status);
     assert!(!body["detail"].as_str().unwrap().is_empty());
     body
+}
+
+/// Somebody, who sits at this test.
+pub(crate) fn actor(name: &str) -> Actor {
+    Actor { name: name.to_owned(), from: "a test".to_owned() }
 }

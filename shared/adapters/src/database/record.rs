@@ -67,6 +67,16 @@ pub(super) struct Record {
 }
 
 impl Rung {
+    /// The word for it on record.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Rung::Written => "written",
+            Rung::Hashed => "hashed",
+            Rung::ReadBack => "read_back",
+            Rung::Rehearsed => "rehearsed",
+        }
+    }
+
     /// As people read it: “a backup that was …”.
     pub const fn title(self) -> &'static str {
         match self {

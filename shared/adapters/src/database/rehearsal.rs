@@ -3,11 +3,13 @@
 use anyhow::Context;
 
 use super::fingerprint::{ascending, fix_settings};
-use super::name::derived;
+use super::name::{derived, prefix};
 use super::record::Rung;
 use super::session::Session;
 use super::snapshot::drop_database;
 use super::{Database, DatabaseError, Dump, Fingerprint};
+
+const ROLE: &str = "rehearsal";
 
 impl Database {
     /// Restores the backup into a database of its own beside the production database, compares that with what
@@ -18,31 +20,50 @@ impl Database {
     /// [`DatabaseError::Damaged`] if the backup is not what it should be: final. Everything else may help again.
     ///
     /// # Idempotency
-    /// What an interrupted rehearsal left is removed and made anew.
+    /// What interrupted rehearsals left is removed and made anew.
     ///
     /// # Cancel safety
-    /// Dropped in the middle it leaves the scratch database, which a repeat and [`Database::drop_rehearsal`]
+    /// Dropped in the middle it leaves the scratch database, which a repeat and [`Database::drop_rehearsals`]
     /// remove.
     pub async fn rehearse(&self, promotion: &str, dump: &Dump) -> Result<(), DatabaseError> {
         let session = self.holding_rehearsals().await?;
         let scratch = self.rehearsal_name(promotion);
-        let rehearsed = self.rehearse_as(&session, &scratch, dump).await;
+        // Somebody may have given up an earlier one.
+        let rehearsed = match self.drop_scratch(&session).await {
+            Ok(()) => self.rehearse_as(&session, &scratch, dump).await,
+            Err(error) => Err(error),
+        };
         let dropped = drop_database(&session, &scratch).await;
         session.close().await;
         rehearsed.and(dropped)?;
         dump.mark(Rung::Rehearsed)
     }
 
-    /// Removes what an interrupted [`Database::rehearse`] left, if there is anything.
-    pub async fn drop_rehearsal(&self, promotion: &str) -> Result<(), DatabaseError> {
+    /// Removes what interrupted calls of [`Database::rehearse`] left, if there is anything.
+    pub async fn drop_rehearsals(&self) -> Result<(), DatabaseError> {
         let session = self.holding_rehearsals().await?;
-        let dropped = drop_database(&session, &self.rehearsal_name(promotion)).await;
+        let dropped = self.drop_scratch(&session).await;
         session.close().await;
         dropped
     }
 
+    /// Nobody rehearses while the session holds that, so all there are were left behind.
+    async fn drop_scratch(&self, session: &Session) -> Result<(), DatabaseError> {
+        let rows = session
+            .query(
+                "SELECT datname FROM pg_database WHERE starts_with(datname, $1)",
+                &[&prefix(self.name(), ROLE)],
+            )
+            .await
+            .context("look for databases of rehearsals")?;
+        for row in rows {
+            drop_database(session, row.get(0)).await?;
+        }
+        Ok(())
+    }
+
     fn rehearsal_name(&self, promotion: &str) -> String {
-        derived(self.name(), "rehearsal", promotion)
+        derived(self.name(), ROLE, promotion)
     }
 
     async fn rehearse_as(&self, session: &Session, scratch: &str, dump: &Dump) -> Result<(), DatabaseError> {

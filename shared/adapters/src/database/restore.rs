@@ -8,12 +8,10 @@
 //! Before 3 the production database is untouched; after it, all is done. There is no between.
 
 use anyhow::{Context, anyhow};
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::fence::{allow_statement, fence};
-use super::kept::comment_statement;
 use super::name::{derived, identifier};
 use super::program::Sink;
 use super::properties::Properties;
@@ -193,9 +191,6 @@ impl Database {
         earlier: &str,
         failed: &str,
     ) -> Result<(), DatabaseError> {
-        // What is removed for its age some day has to bear its age.
-        let comment = self.is_failed_copy(failed).then(|| comment_statement(failed, Timestamp::now()));
-        let comment = comment.unwrap_or_default();
         let (production, earlier, failed) =
             (identifier(self.name()), identifier(earlier), identifier(failed));
         session
@@ -204,7 +199,6 @@ impl Database {
                  ALTER DATABASE {production} RENAME TO {failed};
                  ALTER DATABASE {earlier} RENAME TO {production};
                  ALTER DATABASE {production} WITH ALLOW_CONNECTIONS true;
-                 {comment}
                  COMMIT"
             ))
             .await

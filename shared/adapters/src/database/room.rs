@@ -22,21 +22,20 @@ pub struct Room {
     pub folder: String,
     /// What is free there.
     pub free_bytes: u64,
-    /// What a second copy of the database takes, reserve included.
+    /// What is to be written there, reserve included.
     pub needed_bytes: u64,
 }
 
 impl Database {
-    /// Checks that the disk which holds the production database has room for a second copy: the one kept at
-    /// the stop, a rehearsal, a restore. `None` if that cannot be seen from here.
+    /// Checks that the disk which holds the production database has room for copies of this size in all: the one
+    /// kept at the stop, a rehearsal, a restore. `None` if that cannot be seen from here.
     ///
     /// # Errors
     /// [`DatabaseError::ServerSpace`] if it has not.
-    pub async fn check_room_for_copy(&self) -> Result<Option<Room>, DatabaseError> {
+    pub async fn check_room_for_copies(&self, bytes: u64) -> Result<Option<Room>, DatabaseError> {
         let Some(folder) = self.data_folder().await? else { return Ok(None) };
         let Some(free_bytes) = self.free_at_server(&folder).await? else { return Ok(None) };
-        let size = self.size_bytes().await?;
-        let needed_bytes = size.saturating_add(size / 10);
+        let needed_bytes = bytes.saturating_add(bytes / 10);
         if free_bytes >= needed_bytes {
             return Ok(Some(Room { folder, free_bytes, needed_bytes }));
         }

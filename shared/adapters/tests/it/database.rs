@@ -253,10 +253,12 @@ async fn the_tools_found_can_read_the_server() {
 #[tokio::test]
 async fn the_room_for_a_second_copy_is_seen_by_whoever_may_see_it() {
     let world = World::shop().await;
-    let room = world.database.check_room_for_copy().await.unwrap().unwrap();
-    assert!(room.needed_bytes > world.database.size_bytes().await.unwrap(), "{room:?}");
-    assert!(room.free_bytes >= room.needed_bytes, "{room:?}");
-    assert_eq!(world.as_owner().await.check_room_for_copy().await.unwrap(), None);
+    let size = world.database.size_bytes().await.unwrap();
+    let room = world.database.check_room_for_copies(size).await.unwrap().unwrap();
+    assert!(room.needed_bytes > size && room.free_bytes >= room.needed_bytes, "{room:?}");
+    let error = world.database.check_room_for_copies(room.free_bytes).await.unwrap_err();
+    assert!(matches!(error, DatabaseError::ServerSpace { .. }), "{error:?}");
+    assert_eq!(world.as_owner().await.check_room_for_copies(size).await.unwrap(), None);
 }
 
 #[tokio::test]

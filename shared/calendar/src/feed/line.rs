@@ -19,9 +19,11 @@ impl Line {
     pub(super) const START: Line =
         Line { number: 1, name: String::new(), parameters: Vec::new(), value: String::new() };
 
-    pub(super) fn wrong(&self, problem: impl Into<String>) -> InvalidFeed {
+    /// What is wrong with it; long quotations are cut, because others wrote them.
+    pub(super) fn wrong(&self, problem: impl AsRef<str>) -> InvalidFeed {
         let property = if self.name.is_empty() { "VCALENDAR" } else { &self.name };
-        InvalidFeed { line: self.number, property: property.to_owned(), problem: problem.into() }
+        let cut = |text: &str| text.chars().take(TEXT_CHARACTERS_MAX).collect();
+        InvalidFeed { line: self.number, property: cut(property), problem: cut(problem.as_ref()) }
     }
 
     /// The same place, but about another property: one that is missing there.

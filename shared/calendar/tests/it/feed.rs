@@ -263,6 +263,19 @@ fn a_feed_may_not_ask_for_endless_work() {
     );
 }
 
+#[test]
+fn what_others_wrote_is_not_quoted_at_length() {
+    let long = "x".repeat(1_000_000);
+    for lines in [
+        format!("DTSTART:{long}"),
+        format!("DTSTART;TZID={long}:20260105T100000"),
+        format!("{long}:1\n{long}"),
+    ] {
+        let wrong = read(&event(&lines)).unwrap_err();
+        assert!(wrong.to_string().len() < 1_000, "{}", wrong.line);
+    }
+}
+
 const PIECES: &[&str] = &[
     "BEGIN:VCALENDAR\n",
     "END:VCALENDAR\n",

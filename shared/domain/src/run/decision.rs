@@ -34,11 +34,10 @@ impl Try {
         (strikes < self.job.attempts_max()).then_some(Try { attempt: self.attempt + 1, strikes, ..self })
     }
 
-    /// Queues it. Whoever was lost says nothing against the job, so the first loss makes nobody wait.
+    /// Queues it. A loss makes nobody wait: it was noticed only when the lease was over, which was pause enough.
     fn enqueue_after(self, event: &Event) -> Effect {
         let pause = match event {
-            Event::Lost { .. } => self.strikes.saturating_sub(1),
-            Event::Released { .. } => 0,
+            Event::Lost { .. } | Event::Released { .. } => 0,
             Event::Succeeded { .. }
             | Event::Failed { .. }
             | Event::Refused { .. }

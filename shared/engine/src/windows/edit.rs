@@ -5,6 +5,7 @@
 use calendar::{Blackout, Enforcement, Invalid, InvalidFeed, Profile, Window, Zone};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use store::audit::Actor;
 use store::windows::{self as records, BlackoutRule, WindowRule};
 use store::{Result, Tx};
 
@@ -24,8 +25,8 @@ pub struct Imported {
 }
 
 /// Adds a window, given as the profile's schema describes it; answers its id, or what is wrong with it.
-pub async fn add(engine: &Engine, window: Value, by: &str) -> Result<std::result::Result<i64, Invalid>> {
-    let mut tx = locked(engine).await?;
+pub async fn add(engine: &Engine, window: Value, by: &Actor) -> Result<std::result::Result<i64, Invalid>> {
+    let mut tx = locked(engine, by).await?;
     let known = records::read(&mut tx).await?;
     let path = format!("windows[{}]", known.windows.len());
     let profile = match with(&known, "windows", window) {
@@ -33,7 +34,7 @@ pub async fn add(engine: &Engine, window: Value, by: &str) -> Result<std::result
         Err(wrong) => return Ok(Err(without(&path, wrong))),
     };
     let Some(new) = profile.windows.last() else { return Ok(Err(nothing())) };
-    let id = records::insert(&mut tx, &window_rule(new), by).await?;
+    let id = records::insert(&mut tx, &window_rule(new), &by.name).await?;
     finish(tx).await?;
     Ok(Ok(id))
 }
@@ -42,20 +43,20 @@ pub async fn add(engine: &Engine, window: Value, by: &str) -> Result<std::result
 ///
 /// # Idempotency
 /// The second time there is none.
-pub async fn remove(engine: &Engine, id: i64) -> Result<bool> {
-    let mut tx = locked(engine).await?;
+pub async fn remove(engine: &Engine, id: i64, by: &Actor) -> Result<bool> {
+    let mut tx = locked(engine, by).await?;
     let was_there = records::remove(&mut tx, id).await?;
     finish(tx).await?;
     Ok(was_there)
 }
 
 /// Writes the organization's time zone, or says what is wrong with it.
-pub async fn set_zone(engine: &Engine, zone: &str) -> Result<std::result::Result<(), Invalid>> {
+pub async fn set_zone(engine: &Engine, zone: &str, by: &Actor) -> Result<std::result::Result<(), Invalid>> {
     let zone = match zone.parse::<Zone>() {
         Ok(zone) => zone,
         Err(unknown) => return Ok(Err(Invalid { field: "zone".into(), problem: unknown.to_string() })),
     };
-    let mut tx = locked(engine).await?;
+    let mut tx = locked(engine, by).await?;
     records::set_zone(&mut tx, zone.name()).await?;
     finish(tx).await?;
     Ok(Ok(()))
@@ -68,9 +69,9 @@ pub async fn set_zone(engine: &Engine, zone: &str) -> Result<std::result::Result
 pub async fn add_blackout(
     engine: &Engine,
     blackout: Value,
-    by: &str,
+    by: &Actor,
 ) -> Result<std::result::Result<(), Invalid>> {
-    let mut tx = locked(engine).await?;
+    let mut tx = locked(engine, by).await?;
     let known = records::read(&mut tx).await?;
     let path = format!("blackouts[{}]", known.blackouts.len());
     let profile = match with(&known, "blackouts", blackout) {
@@ -78,7 +79,7 @@ pub async fn add_blackout(
         Err(wrong) => return Ok(Err(without(&path, wrong))),
     };
     let Some(new) = profile.blackouts.last() else { return Ok(Err(nothing())) };
-    records::insert_blackout(&mut tx, &blackout_rule(new), by).await?;
+    records::insert_blackout(&mut tx, &blackout_rule(new), &by.name).await?;
     finish(tx).await?;
     Ok(Ok(()))
 }
@@ -87,8 +88,8 @@ pub async fn add_blackout(
 ///
 /// # Idempotency
 /// The second time there is none.
-pub async fn remove_blackout(engine: &Engine, id: i64) -> Result<bool> {
-    let mut tx = locked(engine).await?;
+pub async fn remove_blackout(engine: &Engine, id: i64, by: &Actor) -> Result<bool> {
+    let mut tx = locked(engine, by).await?;
     let was_there = records::remove_blackout(&mut tx, id).await?;
     finish(tx).await?;
     Ok(was_there)
@@ -101,9 +102,9 @@ pub async fn remove_blackout(engine: &Engine, id: i64) -> Result<bool> {
 pub async fn import(
     engine: &Engine,
     feed: &str,
-    by: &str,
+    by: &Actor,
 ) -> Result<std::result::Result<Imported, InvalidFeed>> {
-    let mut tx = locked(engine).await?;
+    let mut tx = locked(engine, by).await?;
     let known = records::read(&mut tx).await?;
     // The zone was checked when it was written; one that is unknown here gives whole days of UTC no other meaning.
     let zone = known.zone.parse().unwrap_or(Zone::UTC);
@@ -115,15 +116,15 @@ pub async fn import(
     };
     let mut imported = Imported { added: 0, known: 0 };
     for blackout in &blackouts {
-        let is_new = records::insert_blackout(&mut tx, &blackout_rule(blackout), by).await?;
+        let is_new = records::insert_blackout(&mut tx, &blackout_rule(blackout), &by.name).await?;
         *(if is_new { &mut imported.added } else { &mut imported.known }) += 1;
     }
     finish(tx).await?;
     Ok(Ok(imported))
 }
 
-async fn locked(engine: &Engine) -> Result<Tx> {
-    let mut tx = engine.store.begin().await?;
+async fn locked(engine: &Engine, by: &Actor) -> Result<Tx> {
+    let mut tx = engine.store.begin_as(by).await?;
     records::lock(&mut tx).await?;
     Ok(tx)
 }

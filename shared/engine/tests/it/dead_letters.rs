@@ -12,7 +12,7 @@ use transport::{DELIVERY_LIMIT, Delivery, Message, Queue};
 use uuid::Uuid;
 
 use crate::lost_messages::order;
-use crate::world::{INSTALLATION, Workers, World};
+use crate::world::{INSTALLATION, Workers, World, actor};
 
 fn jobs(worker: &str) -> Queue {
     Queue::Jobs(worker.to_owned())
@@ -106,7 +106,7 @@ impl World {
     }
 
     async fn refusal(&self, id: i64) -> String {
-        match redrive(&self.engine, id, "Ines").await.unwrap() {
+        match redrive(&self.engine, id, &actor("Ines")).await.unwrap() {
             Settlement::Refused(why) => why,
             other @ (Settlement::Done | Settlement::Unknown) => panic!("{id}: {other:?}"),
         }
@@ -243,7 +243,7 @@ async fn a_letter_that_comes_again_is_one_record_until_it_is_settled() {
         assert_eq!(kept(&letter).await, first);
         let history = world.engine.store.run_history(run).await.unwrap();
         assert_eq!(history.len(), 1, "its job failed once: {history:?}");
-        assert_eq!(discard(&world.engine, first, "Ines", "seen").await.unwrap(), Settlement::Done);
+        assert_eq!(discard(&world.engine, first, &actor("Ines"), "seen").await.unwrap(), Settlement::Done);
         assert_ne!(kept(&letter).await, first, "what is settled stays as it is");
         assert_eq!(world.letter(first).await.summary.state, State::Discarded);
         world.end().await;
@@ -284,8 +284,8 @@ async fn a_refused_ship_message_is_sent_again_once_and_looked_at_anew() {
         world.answer("m-1", &refused).await;
         let sent = message(&Queue::Intake, body.to_string());
         let id = world.keep(&Queue::Intake, sent.clone(), "data.installation: is not there").await;
-        assert_eq!(redrive(&world.engine, id, "Ines").await.unwrap(), Settlement::Done);
-        assert_eq!(redrive(&world.engine, id, "Ada").await.unwrap(), Settlement::Done);
+        assert_eq!(redrive(&world.engine, id, &actor("Ines")).await.unwrap(), Settlement::Done);
+        assert_eq!(redrive(&world.engine, id, &actor("Ada")).await.unwrap(), Settlement::Done);
         assert_eq!(world.engine.store.answer("m-1").await.unwrap(), None);
 
         let stop = CancellationToken::new();
@@ -316,7 +316,7 @@ async fn an_order_that_somebody_may_still_begin_is_sent_again() {
         database.run("update runs set plan_version = plan_version + 1").await;
         assert_eq!(world.refusal(id).await, "its deployment belongs to another version of Slipway");
         database.run("update runs set plan_version = plan_version - 1").await;
-        assert_eq!(redrive(&world.engine, id, "Ines").await.unwrap(), Settlement::Done);
+        assert_eq!(redrive(&world.engine, id, &actor("Ines")).await.unwrap(), Settlement::Done);
         let mut orders = world.engine.broker.consume(&queue, 1, CancellationToken::new());
         let again = orders.next().await.unwrap();
         let json = |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap();
@@ -362,8 +362,8 @@ async fn what_would_change_nothing_is_not_sent_again() {
         let nowhere = order(Uuid::now_v7(), "scheduler.validate");
         let nowhere = world.keep(&jobs("scheduler"), nowhere, "x").await;
         assert_eq!(world.refusal(nowhere).await, "there is no such deployment");
-        assert_eq!(redrive(&world.engine, 9_999, "Ines").await.unwrap(), Settlement::Unknown);
-        assert_eq!(discard(&world.engine, 9_999, "Ines", "no").await.unwrap(), Settlement::Unknown);
+        assert_eq!(redrive(&world.engine, 9_999, &actor("Ines")).await.unwrap(), Settlement::Unknown);
+        assert_eq!(discard(&world.engine, 9_999, &actor("Ines"), "no").await.unwrap(), Settlement::Unknown);
         assert_eq!(database.texts("select exchange from outbox where exchange <> 'events'").await, [""; 0]);
         world.end().await;
     })

@@ -5,7 +5,7 @@ use domain::{Direction, Job, Status};
 use engine::{Advanced, Report, Reporter, advance};
 use scratch::with_database;
 
-use crate::world::{Act, Workers, World};
+use crate::world::{Act, Workers, World, actor};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_hangs_at_the_deadline_is_stopped_and_everything_is_undone() {
@@ -63,7 +63,9 @@ async fn a_person_stops_a_run_in_any_job_before_the_pivot() {
             let (id, run) = world.started(1).await;
             world.until_begun(job, 1).await;
             let event = Event::CancelRequested { by: "Ines".into(), reason: "wrong day".into() };
-            let told = advance(&world.engine, run, &event, Reporter::Person, &Report::default()).await;
+            let told =
+                advance(&world.engine, run, &event, Reporter::Person(&actor("Ines")), &Report::default())
+                    .await;
             assert!(matches!(told, Ok(Advanced::Moved(_))), "{job}: {told:?}");
 
             let outcome = world.outcome(run).await;
@@ -88,7 +90,9 @@ async fn after_the_pivot_nobody_stops_a_run() {
         world.until_begun(Job::Finish, 1).await;
         database.run("update runs set deadline_at = clock_timestamp()").await;
         let event = Event::CancelRequested { by: "Ines".into(), reason: "too late".into() };
-        let told = advance(&world.engine, run, &event, Reporter::Person, &Report::default()).await.unwrap();
+        let told = advance(&world.engine, run, &event, Reporter::Person(&actor("Ines")), &Report::default())
+            .await
+            .unwrap();
         assert_eq!(told, Advanced::Ignored(domain::run::Ignored::PastPivot));
         world.workers.open_gate();
 

@@ -7,7 +7,7 @@ use scratch::with_database;
 use serde_json::json;
 use transport::Queue;
 
-use crate::world::{Act, Workers, World};
+use crate::world::{Act, Workers, World, actor};
 
 fn verify() -> Errand {
     Errand { job: Job::VerifyBackup, input: json!({ "backup": "/backups/1.dump" }) }
@@ -19,7 +19,7 @@ async fn an_errand_takes_nobodys_turn_and_tells_nobody() {
         let workers = Workers::default().on(Job::VerifyBackup, 1, Act::Wait);
         let world = World::running(database, workers).await;
         let about = world.created(1).await;
-        let run = errand::order(&world.engine, &about, &verify()).await.unwrap();
+        let run = errand::order(&world.engine, &about, &verify(), &actor("Ines")).await.unwrap();
         world.until_begun(Job::VerifyBackup, 1).await;
         let told = world.told(&about).await;
 
@@ -31,13 +31,17 @@ async fn an_errand_takes_nobodys_turn_and_tells_nobody() {
             database.text("select count(deadline_at)::text from runs where plan = 'errand'").await,
             "0"
         );
-        assert_eq!(errand::order(&world.engine, &about, &verify()).await.unwrap(), run, "it is under way");
+        assert_eq!(
+            errand::order(&world.engine, &about, &verify(), &actor("Ines")).await.unwrap(),
+            run,
+            "it is under way"
+        );
         assert_eq!(world.engine.store.open_run(&about).await.unwrap(), None, "it is no run of the promotion");
 
         world.workers.open_gate();
         assert_eq!(world.outcome(run).await, Outcome::Done);
         assert_eq!((world.status(&about).await, world.told(&about).await), (Status::Pending, told));
-        let again = errand::order(&world.engine, &about, &verify()).await.unwrap();
+        let again = errand::order(&world.engine, &about, &verify(), &actor("Ines")).await.unwrap();
         assert_ne!(again, run, "another one may be asked for when it is over");
         world.end().await;
     })
@@ -53,7 +57,7 @@ async fn an_errand_that_fails_is_tried_again_and_then_says_why() {
         });
         let world = World::running(database, workers).await;
         let about = world.created(1).await;
-        let run = errand::order(&world.engine, &about, &verify()).await.unwrap();
+        let run = errand::order(&world.engine, &about, &verify(), &actor("Ines")).await.unwrap();
         let cause = Cause::Failed { job: Job::VerifyBackup, reason: reason.to_owned() };
         assert_eq!(world.outcome(run).await, Outcome::Failed(cause));
         assert_eq!(world.workers.begun().len(), 3);
@@ -70,7 +74,7 @@ async fn a_lost_message_and_a_lost_worker_hold_up_no_errand() {
     with_database(async |database| {
         let mut world = World::idle(database, Workers::default()).await;
         let about = world.created(1).await;
-        let run = errand::order(&world.engine, &about, &verify()).await.unwrap();
+        let run = errand::order(&world.engine, &about, &verify(), &actor("Ines")).await.unwrap();
         world.lose_message(&Queue::Jobs("backup".to_owned())).await;
         database.run("update jobs set announced_at = announced_at - interval '1 minute'").await;
         world.start_workers();

@@ -6,7 +6,7 @@ use engine::{Advanced, Report, Reporter, advance};
 use scratch::with_database;
 use store::jobs::Try;
 
-use crate::world::{Act, Workers, World};
+use crate::world::{Act, Workers, World, actor};
 
 /// The supervisor and the workers of another process see the lease as over.
 const LEASE_IS_OVER: &str = "update jobs set lease_until = clock_timestamp() where state = 'running'";
@@ -81,12 +81,13 @@ async fn only_the_token_of_the_lease_is_heard() {
         assert_eq!(says(Reporter::Worker { token: 1 }).await, stale, "nobody has claimed it");
         let lease = world.engine.config.lease();
         let token = world.engine.store.claim(which, "worker", lease).await.unwrap().unwrap().token;
+        let ines = actor("Ines");
         for reporter in [
             Reporter::Worker { token: token + 1 },
             Reporter::Worker { token: 0 },
             Reporter::Supervisor { term: world.lead().await },
             Reporter::DeadLetters,
-            Reporter::Person,
+            Reporter::Person(&ines),
         ] {
             assert_eq!(says(reporter).await, stale, "{reporter:?}");
         }

@@ -12,7 +12,7 @@ use scratch::{Database, with_database};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::world::{Act, Workers, World};
+use crate::world::{Act, Workers, World, actor};
 
 /// Runs under way at once, each at an installation of its own, so that messages have others to overtake.
 const RUNS: u32 = 4;
@@ -80,11 +80,11 @@ async fn started(world: &World, database: &Database) -> Vec<Uuid> {
         let id: PromotionId = world.created(number).await;
         let installation = format!("shop-{number}");
         let description = json!({ "name": installation });
-        world.engine.store.apply_installation(&installation, &description).await.unwrap();
+        world.engine.store.apply_installation(&installation, &description, &actor("Ines")).await.unwrap();
         database
             .run(&format!("update promotions set installation = '{installation}' where id = '{id}'"))
             .await;
-        assert_eq!(start::approve(&world.engine, &id, "Ines").await.unwrap(), Wish::Granted);
+        assert_eq!(start::approve(&world.engine, &id, &actor("Ines")).await.unwrap(), Wish::Granted);
         assert_eq!(start::start_next(&world.engine).await.unwrap().as_ref(), Some(&id));
         runs.push(world.engine.store.latest_run(&id).await.unwrap().unwrap().id);
     }

@@ -1,5 +1,7 @@
 //! Messages that are repeated, lost, or that nobody can take.
 
+use std::time::Duration;
+
 use domain::Job;
 use domain::job::PLAN;
 use domain::run::{Cause, Outcome};
@@ -61,8 +63,8 @@ async fn a_job_that_waits_for_a_worker_is_announced_once_in_a_while() {
         let world = World::idle(database, Workers::default()).await;
         world.started(1).await;
         database.run("update jobs set announced_at = announced_at - interval '1 minute'").await;
-        let overdue = std::time::Duration::from_secs(10);
-        let announced = async || engine::start::remind(&world.engine, overdue).await.unwrap().len();
+        let pauses = Duration::from_secs(10)..=Duration::from_mins(1);
+        let announced = async || engine::start::remind(&world.engine, pauses.clone()).await.unwrap().len();
         assert_eq!((announced().await, announced().await), (1, 0));
         world.end().await;
     })

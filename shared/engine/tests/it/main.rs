@@ -11,6 +11,7 @@ mod lossy;
 mod lost_messages;
 mod network;
 mod queue;
+mod rehearsals;
 mod rollbacks;
 mod shutdown;
 mod supervisors;

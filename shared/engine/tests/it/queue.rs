@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use scratch::with_database;
 use store::jobs::Try;
 
-use crate::world::{Act, Workers, World};
+use crate::world::{Act, Workers, World, actor};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_schedulers_start_one_promotion_of_an_installation_and_the_rest_queue_in_order() {
@@ -35,23 +35,23 @@ async fn wishes_are_granted_only_where_they_make_sense() {
     with_database(async |database| {
         let world = World::idle(database, Workers::default()).await;
         let engine = &world.engine;
-        let unknown = domain::PromotionId::new(99);
-        assert_eq!(approve(engine, &unknown, "Ines").await.unwrap(), Wish::Unknown);
-        assert_eq!(withdraw(engine, &unknown, "Ines", "no").await.unwrap(), Wish::Unknown);
+        let (unknown, ines) = (domain::PromotionId::new(99), actor("Ines"));
+        assert_eq!(approve(engine, &unknown, &ines).await.unwrap(), Wish::Unknown);
+        assert_eq!(withdraw(engine, &unknown, &ines, "no").await.unwrap(), Wish::Unknown);
 
         let id = world.created(1).await;
         assert_eq!(start_next(engine).await.unwrap(), None, "it is not approved");
-        assert_eq!(withdraw(engine, &id, "Ines", "not now").await.unwrap(), Wish::Granted);
+        assert_eq!(withdraw(engine, &id, &ines, "not now").await.unwrap(), Wish::Granted);
         assert_eq!(world.reason(&id).await.as_deref(), Some("Ines withdrew the promotion: not now"));
-        assert_eq!(approve(engine, &id, "Ines").await.unwrap(), Wish::NotFrom(Status::Cancelled));
+        assert_eq!(approve(engine, &id, &ines).await.unwrap(), Wish::NotFrom(Status::Cancelled));
 
         let withdrawn = world.approved(2).await;
-        assert_eq!(withdraw(engine, &withdrawn, "Ines", "not now").await.unwrap(), Wish::Granted);
+        assert_eq!(withdraw(engine, &withdrawn, &ines, "not now").await.unwrap(), Wish::Granted);
         assert_eq!(start_next(engine).await.unwrap(), None, "it was withdrawn");
 
         let (running, _) = world.started(3).await;
-        assert_eq!(approve(engine, &running, "Ines").await.unwrap(), Wish::NotFrom(Status::Deploying));
-        assert_eq!(withdraw(engine, &running, "Ines", "no").await.unwrap(), Wish::NotFrom(Status::Deploying));
+        assert_eq!(approve(engine, &running, &ines).await.unwrap(), Wish::NotFrom(Status::Deploying));
+        assert_eq!(withdraw(engine, &running, &ines, "no").await.unwrap(), Wish::NotFrom(Status::Deploying));
         world.end().await;
     })
     .await;

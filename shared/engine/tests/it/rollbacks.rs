@@ -7,7 +7,7 @@ use engine::start::{start_next, withdraw};
 use scratch::{Database, with_database};
 use store::rollbacks::Deployment;
 
-use crate::world::{INSTALLATION, Workers, World};
+use crate::world::{INSTALLATION, Workers, World, actor};
 
 /// Two features were deployed, one after the other.
 async fn deployed_twice(database: &Database) -> (World, PromotionId, PromotionId) {
@@ -31,7 +31,7 @@ async fn plan(world: &World, target: &PromotionId) -> Plan {
 
 async fn ordered(world: &World, target: &PromotionId) -> PromotionId {
     let plan = plan(world, target).await;
-    match rollback::order(&world.engine, &plan, "Noor", "Prices are wrong.").await.unwrap() {
+    match rollback::order(&world.engine, &plan, &actor("Noor"), "Prices are wrong.").await.unwrap() {
         Ordered::As(id) => id,
         Ordered::Open(open) => panic!("{open} is open"),
     }
@@ -72,10 +72,10 @@ async fn one_rollback_to_a_version_is_open_at_a_time() {
         let (world, first, _) = deployed_twice(database).await;
         let plan = plan(&world, &first).await;
         let open = ordered(&world, &first).await;
-        let again = rollback::order(&world.engine, &plan, "Noor", "Now!").await.unwrap();
+        let again = rollback::order(&world.engine, &plan, &actor("Noor"), "Now!").await.unwrap();
         assert_eq!(again, Ordered::Open(open.clone()));
         assert_eq!(world.engine.store.wanted_back(INSTALLATION).await.unwrap(), std::slice::from_ref(&first));
-        withdraw(&world.engine, &open, "Noor", "Not needed.").await.unwrap();
+        withdraw(&world.engine, &open, &actor("Noor"), "Not needed.").await.unwrap();
         assert_eq!(world.status(&open).await, Status::Cancelled);
         assert_ne!(ordered(&world, &first).await, open);
         world.end().await;

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use scratch::{Database, with_database};
 use serde_json::{Value, json};
 
-use crate::world::{Workers, World};
+use crate::world::{Workers, World, actor};
 
 /// A Monday.
 const BEFORE: &str = "2026-11-23T12:00:00Z";
@@ -23,9 +23,9 @@ async fn a_scheduled_promotion_starts_once_at_its_opening_whoever_looks() {
         let world = world(database).await;
         let other = world.another().await;
         let id = world.approved(1).await;
-        assert_eq!(schedule(&world.engine, &id, "Ada").await.unwrap(), Wish::Granted);
+        assert_eq!(schedule(&world.engine, &id, &actor("Ada")).await.unwrap(), Wish::Granted);
         assert_eq!(
-            schedule(&world.engine, &id, "Ada").await.unwrap(),
+            schedule(&world.engine, &id, &actor("Ada")).await.unwrap(),
             Wish::Granted,
             "a repeat changes nothing"
         );
@@ -60,11 +60,11 @@ async fn an_opening_follows_the_windows_that_are_changed_and_the_clock_that_goes
     with_database(async |database| {
         let world = world(database).await;
         let id = world.approved(1).await;
-        schedule(&world.engine, &id, "Ada").await.unwrap();
+        schedule(&world.engine, &id, &actor("Ada")).await.unwrap();
         add(&world, json!({ "name": "Evenings", "days": ["mon"], "start": "18:00", "end": "20:00" })).await;
         until_opening(&world, &id, "2026-11-23T18:00:00Z").await;
         let evenings = database.text("select id::text from windows where name = 'Evenings'").await;
-        assert!(windows::remove(&world.engine, evenings.parse().unwrap()).await.unwrap());
+        assert!(windows::remove(&world.engine, evenings.parse().unwrap(), &actor("Ada")).await.unwrap());
         until_opening(&world, &id, OPENING).await;
         // Nobody started it while its window was open.
         set_clock(database, "2026-11-25T00:30:00Z").await;
@@ -94,7 +94,7 @@ async fn no_more_are_under_way_than_the_window_lets_and_the_rest_wait_in_order()
         assert!(start().await.is_empty(), "the window lets one at a time");
         assert_eq!(world.status(&waiting[1]).await, Status::Approved, "it waits and was not refused");
 
-        let wish = make_emergency(&world.engine, &waiting[3], "Ada", "The tills are down").await.unwrap();
+        let wish = make_emergency(&world.engine, &waiting[3], &actor("Ada"), "The tills are down").await.unwrap();
         assert_eq!(wish, Wish::Granted);
         assert_eq!(start().await, waiting[3..], "an emergency waits for no room");
         finish_runs(database).await;
@@ -111,7 +111,7 @@ async fn who_waits_for_a_window_holds_up_nobody_who_need_not() {
     with_database(async |database| {
         let world = world(database).await;
         let waits = world.approved(1).await;
-        schedule(&world.engine, &waits, "Ada").await.unwrap();
+        schedule(&world.engine, &waits, &actor("Ada")).await.unwrap();
         let position =
             async |id: &PromotionId| world.engine.store.promotion(id).await.unwrap().unwrap().queue_position;
         let now = world.approved(2).await;
@@ -132,24 +132,30 @@ async fn what_cannot_be_scheduled_is_said_and_what_is_scheduled_can_be_withdrawn
     with_database(async |database| {
         let world = world(database).await;
         let engine = &world.engine;
-        assert_eq!(schedule(engine, &PromotionId::new(99), "Ada").await.unwrap(), Wish::Unknown);
+        assert_eq!(schedule(engine, &PromotionId::new(99), &actor("Ada")).await.unwrap(), Wish::Unknown);
         let pending = world.created(1).await;
-        assert_eq!(schedule(engine, &pending, "Ada").await.unwrap(), Wish::NotFrom(Status::Pending));
+        assert_eq!(schedule(engine, &pending, &actor("Ada")).await.unwrap(), Wish::NotFrom(Status::Pending));
 
         let risky = world.approved(2).await;
         database.run("update change_requests set risk = 'critical' where id = 'RFC-2026-00000002'").await;
-        let refused = schedule(engine, &risky, "Ada").await.unwrap();
+        let refused = schedule(engine, &risky, &actor("Ada")).await.unwrap();
         assert!(matches!(&refused, Wish::Refused(sentence) if !sentence.is_empty()), "{refused:?}");
         assert_eq!(world.status(&risky).await, Status::Approved, "nothing was changed");
-        withdraw(engine, &risky, "Ada", "too risky").await.unwrap();
+        withdraw(engine, &risky, &actor("Ada"), "too risky").await.unwrap();
 
         let scheduled = world.approved(3).await;
-        assert_eq!(schedule(engine, &scheduled, "Ada").await.unwrap(), Wish::Granted);
-        assert_eq!(approve(engine, &scheduled, "Ines").await.unwrap(), Wish::NotFrom(Status::Scheduled));
-        assert_eq!(withdraw(engine, &scheduled, "Ada", "not now").await.unwrap(), Wish::Granted);
+        assert_eq!(schedule(engine, &scheduled, &actor("Ada")).await.unwrap(), Wish::Granted);
+        assert_eq!(
+            approve(engine, &scheduled, &actor("Ines")).await.unwrap(),
+            Wish::NotFrom(Status::Scheduled)
+        );
+        assert_eq!(withdraw(engine, &scheduled, &actor("Ada"), "not now").await.unwrap(), Wish::Granted);
         set_clock(database, IN_IT).await;
         assert_eq!(start_next(engine).await.unwrap(), None, "it was taken from the queue");
-        assert_eq!(schedule(engine, &scheduled, "Ada").await.unwrap(), Wish::NotFrom(Status::Cancelled));
+        assert_eq!(
+            schedule(engine, &scheduled, &actor("Ada")).await.unwrap(),
+            Wish::NotFrom(Status::Cancelled)
+        );
         world.end().await;
     })
     .await;
@@ -161,13 +167,15 @@ async fn an_emergency_is_on_record_with_who_and_why() {
         let world = world(database).await;
         let pending = world.created(1).await;
         let why = "The tills are down";
-        assert_eq!(make_emergency(&world.engine, &pending, "Ada", why).await.unwrap(), Wish::Granted);
+        assert_eq!(make_emergency(&world.engine, &pending, &actor("Ada"), why).await.unwrap(), Wish::Granted);
         let record = world.engine.store.promotion(&pending).await.unwrap().unwrap();
-        assert_eq!((record.status, record.change_type), (Status::Approved, ChangeType::Emergency));
-        assert_eq!((record.approved_by.as_deref(), record.reason_by.as_deref()), (Some("Ada"), Some("Ada")));
+        assert_eq!((record.status, record.change_type), (Status::Pending, ChangeType::Emergency));
+        assert_eq!((record.approved_by, record.reason_by.as_deref()), (None, Some("Ada")));
         assert_eq!(record.change_reason.as_deref(), Some(why));
+        assert_eq!(start_next(&world.engine).await.unwrap(), None, "nobody has approved it");
+        assert_eq!(approve(&world.engine, &pending, &actor("Ines")).await.unwrap(), Wish::Granted);
         assert_eq!(start_next(&world.engine).await.unwrap(), Some(pending.clone()));
-        let running = make_emergency(&world.engine, &pending, "Ada", why).await.unwrap();
+        let running = make_emergency(&world.engine, &pending, &actor("Ada"), why).await.unwrap();
         assert!(matches!(running, Wish::NotFrom(_)), "{running:?}");
         world.end().await;
     })
@@ -191,7 +199,7 @@ async fn set_up(database: &Database, clock: &str) {
 }
 
 async fn add(world: &World, window: Value) {
-    windows::add(&world.engine, window, "Ada").await.unwrap().unwrap();
+    windows::add(&world.engine, window, &actor("Ada")).await.unwrap().unwrap();
 }
 
 async fn set_clock(database: &Database, to: &str) {
@@ -227,7 +235,12 @@ async fn finish_runs(database: &Database) {
 }
 
 async fn approved_at(world: &World, installation: &str, number: u32) -> PromotionId {
-    world.engine.store.apply_installation(installation, &json!({ "name": installation })).await.unwrap();
+    world
+        .engine
+        .store
+        .apply_installation(installation, &json!({ "name": installation }), &actor("Ines"))
+        .await
+        .unwrap();
     let new = New {
         id: PromotionId::new(number),
         change_request: ChangeRequestId::new(2026, number),
@@ -241,6 +254,6 @@ async fn approved_at(world: &World, installation: &str, number: u32) -> Promotio
         requested_by: "Mara".to_owned(),
     };
     start::create_promotion(&world.engine, &format!("message {number}"), &new).await.unwrap();
-    assert_eq!(approve(&world.engine, &new.id, "Ines").await.unwrap(), Wish::Granted);
+    assert_eq!(approve(&world.engine, &new.id, &actor("Ines")).await.unwrap(), Wish::Granted);
     new.id
 }

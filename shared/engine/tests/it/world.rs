@@ -16,6 +16,8 @@ use engine::{
 };
 use scratch::Database;
 use serde_json::json;
+use store::audit::Actor;
+use store::backups::Checked;
 use store::jobs::{self, Try};
 use store::{Store, outbox};
 use tokio::task::JoinHandle;
@@ -47,6 +49,8 @@ pub(crate) enum Act {
     Hang,
     /// Waits until the test opens the gate, then reports success.
     Wait,
+    /// Reports that the backup with this file is damaged, for this reason.
+    FindDamaged(&'static str, &'static str),
     /// Reports success and that this errand is to be done.
     Order(Job),
 }
@@ -118,6 +122,11 @@ impl JobHandler for Workers {
                 pending::<()>().await;
             }
             Act::Wait => self.gate.cancelled().await,
+            Act::FindDamaged(path, why) => {
+                let (path, rung) = (path.to_owned(), "written".to_owned());
+                let checked = Checked { path, problem: Some(why.to_owned()), rung };
+                return Err(StepError::damaged(checked, std::io::Error::other("as the test says")));
+            }
             Act::Order(job) => {
                 let errands = vec![Errand { job, input: json!({ "after": cx.order.run }) }];
                 return Ok(Report { errands, ..Report::default() });
@@ -139,7 +148,10 @@ impl World {
     pub(crate) async fn idle(database: &Database, workers: Workers) -> World {
         let store = Store::connect(&database.url(), 12).await.unwrap();
         store.migrate().await.unwrap();
-        store.apply_installation(INSTALLATION, &json!({ "name": INSTALLATION })).await.unwrap();
+        store
+            .apply_installation(INSTALLATION, &json!({ "name": INSTALLATION }), &actor("Ines"))
+            .await
+            .unwrap();
         let config = Config {
             database_url: database.url(),
             data_dir: std::env::temp_dir(),
@@ -227,7 +239,7 @@ impl World {
     /// A promotion whose turn may come.
     pub(crate) async fn approved(&self, number: u32) -> PromotionId {
         let id = self.created(number).await;
-        assert_eq!(start::approve(&self.engine, &id, "Ines").await.unwrap(), Wish::Granted);
+        assert_eq!(start::approve(&self.engine, &id, &actor("Ines")).await.unwrap(), Wish::Granted);
         id
     }
 
@@ -265,7 +277,7 @@ impl World {
 
     /// What a person does to the run.
     pub(crate) async fn person(&self, run: Uuid, event: &Event) -> Advanced {
-        advance(&self.engine, run, event, Reporter::Person, &Report::default()).await.unwrap()
+        advance(&self.engine, run, event, Reporter::Person(&actor("Ines")), &Report::default()).await.unwrap()
     }
 
     /// Another process with the same records, where only a supervisor runs.
@@ -420,4 +432,9 @@ impl World {
         });
         assert_eq!(replayed, self.run(id).await);
     }
+}
+
+/// Somebody, who sits at this test.
+pub(crate) fn actor(name: &str) -> Actor {
+    Actor { name: name.to_owned(), from: "a test".to_owned() }
 }

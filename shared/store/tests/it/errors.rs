@@ -4,7 +4,7 @@ use scratch::with_database;
 use store::{Store, StoreError, runs};
 use uuid::Uuid;
 
-use crate::world::{migrated, promotion, run};
+use crate::world::{actor, migrated, promotion, run};
 
 #[tokio::test]
 async fn a_database_that_is_away_is_unavailable_and_comes_back_by_itself() {
@@ -54,7 +54,8 @@ async fn a_database_that_takes_no_writes_is_read_only() {
         let name = database.text("select current_database()::text").await;
         database.run(&format!("alter role {name} set default_transaction_read_only = on")).await;
         let store = Store::connect(&database.url(), 2).await.unwrap();
-        let error = store.apply_installation("shop", &serde_json::json!({})).await.unwrap_err();
+        let error =
+            store.apply_installation("shop", &serde_json::json!({}), &actor("Ines")).await.unwrap_err();
         assert!(matches!(error, StoreError::ReadOnly), "{error:?}");
         store.close().await;
     })

@@ -28,6 +28,8 @@ async fn backed_up(store: &Store, id: &PromotionId, number: u32) {
         sha256: "ab".repeat(32),
         server_version: "15.8".to_owned(),
         restore_instructions: "pg_restore".to_owned(),
+        rung: "read_back".to_owned(),
+        not_covered: None,
     };
     let mut tx = store.begin().await.unwrap();
     backups::upsert(&mut tx, id, &backup).await.unwrap();
@@ -80,17 +82,24 @@ async fn a_backup_stands_where_its_last_reading_left_it_and_a_pruned_one_stays_s
         let id = promotion(&store, "shop", 1).await;
         backed_up(&store, &id, 1).await;
         let damaged = Some("Its contents have changed.".to_owned());
-        for (problem, state) in [(damaged.clone(), State::Damaged), (None, State::Kept)] {
+        let cases = [
+            (None, State::Kept, "rehearsed"),
+            (damaged.clone(), State::Damaged, "written"),
+            (None, State::Kept, "read_back"),
+        ];
+        for (problem, state, rung) in cases {
             let mut tx = store.begin().await.unwrap();
-            backups::check(&mut tx, &Checked { path: path(1), problem: problem.clone() }).await.unwrap();
+            let checked = Checked { path: path(1), problem: problem.clone(), rung: rung.to_owned() };
+            backups::check(&mut tx, &checked).await.unwrap();
             tx.commit().await.unwrap();
             let found = &store.backups(Some("shop")).await.unwrap()[0];
-            assert_eq!((found.state, &found.problem), (state, &problem));
+            assert_eq!((found.state, &found.problem, found.backup.rung.as_str()), (state, &problem, rung));
             assert_eq!(found.is_good(), problem.is_none());
         }
         let mut tx = store.begin().await.unwrap();
         backups::prune(&mut tx, &[path(1)]).await.unwrap();
-        backups::check(&mut tx, &Checked { path: path(1), problem: damaged }).await.unwrap();
+        let checked = Checked { path: path(1), problem: damaged, rung: "written".to_owned() };
+        backups::check(&mut tx, &checked).await.unwrap();
         tx.commit().await.unwrap();
         let found = &store.backups(None).await.unwrap()[0];
         assert_eq!((found.state, found.problem.as_ref()), (State::Pruned, None));

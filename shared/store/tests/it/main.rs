@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+mod audit;
 mod claims;
 mod dead_letters;
 mod errors;
@@ -13,4 +14,5 @@ mod run_records;
 mod schema;
 mod turns;
 mod upgrade;
+mod waits;
 mod world;

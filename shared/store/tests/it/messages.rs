@@ -109,15 +109,22 @@ async fn a_job_is_forgotten_only_when_it_is_overdue_and_no_message_is_on_its_way
         let id = promotion(&store, "shop", 1).await;
         let run = run(&store, &id).await;
         let which = queued(&store, run, Duration::ZERO).await;
-        let overdue = Duration::from_secs(10);
+        let pauses = Duration::from_secs(10)..=Duration::from_secs(40);
         let take = async || {
             let mut tx = store.begin().await.unwrap();
-            let taken = jobs::take_forgotten(&mut tx, overdue).await.unwrap();
+            let taken = jobs::take_forgotten(&mut tx, pauses.clone()).await.unwrap();
             tx.commit().await.unwrap();
             taken.into_iter().map(|(which, _)| which).collect::<Vec<_>>()
         };
         assert_eq!(take().await, [], "it is not overdue");
-        database.run("update jobs set announced_at = clock_timestamp() - interval '1 minute'").await;
+        let waited = async |since_due: u32, since_announced: u32| {
+            let sql = format!(
+                "update jobs set available_at = clock_timestamp() - interval '{since_due} s',
+                                 announced_at = clock_timestamp() - interval '{since_announced} s'"
+            );
+            database.run(&sql).await;
+        };
+        waited(11, 11).await;
         database
             .run(&format!(
                 "insert into outbox (id, exchange, routing_key, body, available_at)
@@ -128,6 +135,17 @@ async fn a_job_is_forgotten_only_when_it_is_overdue_and_no_message_is_on_its_way
         database.run("delete from outbox").await;
         assert_eq!(take().await, [which]);
         assert_eq!(take().await, [], "it was announced just now");
+        for (since_due, since_announced, is_taken) in
+            [(19, 9, false), (25, 11, false), (31, 16, true), (900, 39, false), (900, 41, true)]
+        {
+            waited(since_due, since_announced).await;
+            let taken = take().await;
+            assert_eq!(
+                taken.len(),
+                usize::from(is_taken),
+                "due for {since_due} s, announced {since_announced} s ago"
+            );
+        }
         store.close().await;
     })
     .await;

@@ -8,7 +8,7 @@ use serde_json::json;
 use store::{Store, StoreError, answered};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::world::migrated;
+use crate::world::{actor, migrated};
 
 /// Few, so that one that is held shows.
 const CONNECTIONS_MAX: u32 = 2;
@@ -33,7 +33,7 @@ async fn lose(database: &Database, network: Network) {
     lock.batch_execute("lock installations").await.unwrap();
     let waits = tokio::spawn({
         let store = store.clone();
-        async move { answered(store.apply_installation("shop", &json!({}))).await }
+        async move { answered(store.apply_installation("shop", &json!({}), &actor("Ines"))).await }
     });
     until(async || database.texts(WAITS).await.pop()).await;
     let open = store.begin().await.unwrap();
@@ -47,7 +47,7 @@ async fn lose(database: &Database, network: Network) {
     lock.rollback().await.unwrap();
 
     proxy.set(Network::Whole);
-    until(async || answered(store.apply_installation("shop", &json!({}))).await.ok()).await;
+    until(async || answered(store.apply_installation("shop", &json!({}), &actor("Ines"))).await.ok()).await;
     // Each place in the pool is free.
     let (first, second) = (store.begin().await.unwrap(), store.begin().await.unwrap());
     first.commit().await.unwrap();
@@ -110,14 +110,14 @@ async fn connections_to_a_server_that_only_takes_reads_are_replaced() {
         // The role's setting stays with a connection, like the server behind it.
         switch("on").await;
         database.end_connections().await;
-        let error = answered(store.apply_installation("shop", &json!({}))).await.unwrap_err();
+        let error = answered(store.apply_installation("shop", &json!({}), &actor("Ines"))).await.unwrap_err();
         assert!(matches!(error, StoreError::ReadOnly), "{error:?}");
         let error = store.ping().await.unwrap_err();
         assert!(matches!(error, StoreError::ReadOnly), "{error:?}");
         let error = Store::connect(&database.url(), 1).await.unwrap().migrate().await.unwrap_err();
         assert!(error.is_passing(), "{error:?}");
         switch("off").await;
-        store.apply_installation("shop", &json!({})).await.unwrap();
+        store.apply_installation("shop", &json!({}), &actor("Ines")).await.unwrap();
         store.ping().await.unwrap();
         store.close().await;
     })

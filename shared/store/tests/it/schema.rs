@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{ChangeType, Direction, Plan, Risk, Status};
+use domain::{ChangeType, Direction, Plan, Risk, Role, Status};
 use scratch::{Database, with_database};
 use store::Store;
 use store::dead_letters::State;
@@ -25,15 +25,25 @@ async fn admitted(database: &Database, table: &str, column: &str) -> BTreeSet<St
 async fn every_list_of_words_is_the_one_of_the_program() {
     with_database(async |database| {
         let store = migrated(database).await;
-        let states =
-            vec!["queued", "running", "succeeded", "failed", "refused", "released", "lost", "stopped"];
-        let lists: [(&str, &str, Vec<&str>); 17] = [
+        let states = vec![
+            "held",
+            "queued",
+            "running",
+            "succeeded",
+            "failed",
+            "refused",
+            "released",
+            "lost",
+            "stopped",
+        ];
+        let lists: [(&str, &str, Vec<&str>); 18] = [
             ("promotions", "status", Status::ALL.iter().map(|it| it.as_str()).collect()),
             ("change_requests", "change_type", ChangeType::ALL.iter().map(|it| it.as_str()).collect()),
             ("change_requests", "risk", Risk::ALL.iter().map(|it| it.as_str()).collect()),
             ("jobs", "direction", Direction::ALL.iter().map(|it| it.as_str()).collect()),
             ("dead_letters", "state", State::ALL.iter().map(|it| it.as_str()).collect()),
             ("backups", "state", store::backups::State::ALL.iter().map(|it| it.as_str()).collect()),
+            ("api_tokens", "role", Role::ALL.iter().map(|it| it.as_str()).collect()),
             ("runs", "plan", Plan::ALL.iter().map(|it| it.as_str()).collect()),
             // These have no list in the program; that each is written and read is tested beside the runs.
             ("runs", "phase", vec!["forward", "draining", "compensating", "needs_attention", "finished"]),
@@ -81,6 +91,7 @@ async fn what_cannot_be_true_is_refused() {
             ("update runs set phase = 'needs_attention'", "runs_undo_check"),
             ("update runs set plan = 'errand'", "runs_time_limit_check"),
             ("update runs set time_limit_seconds = null", "runs_time_limit_check"),
+            ("update runs set awaited_by = id", "runs_awaited_check"),
             (
                 "insert into jobs (run, job, attempt, direction, state, available_at, announced_at)
                  select id, 'backup.dump', 1, 'forward', 'running', now(), now() from runs",

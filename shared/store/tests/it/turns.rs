@@ -7,7 +7,7 @@ use store::Store;
 use store::promotions::{self, Facts};
 use store::queue::{self, Waiting};
 
-use crate::world::{migrated, promotion, ready, run};
+use crate::world::{actor, migrated, promotion, ready, run};
 
 /// Those who wait where nothing is under way, in order.
 async fn waiting(store: &Store) -> Vec<PromotionId> {
@@ -93,9 +93,12 @@ async fn a_deployment_is_put_on_record_and_another_base_source_forgets_it() {
         assert_eq!(store.deployed_promotions("shop", 5).await.unwrap(), std::slice::from_ref(&id));
         let current = async || store.installation("shop").await.unwrap().unwrap().current_promotion;
         assert_eq!(current().await.as_deref(), Some(id.as_str()));
-        store.apply_installation("shop", &json!({ "base_source": "/base", "more": 1 })).await.unwrap();
+        store
+            .apply_installation("shop", &json!({ "base_source": "/base", "more": 1 }), &actor("Ines"))
+            .await
+            .unwrap();
         assert_eq!(current().await.as_deref(), Some(id.as_str()));
-        store.apply_installation("shop", &json!({ "base_source": "/other" })).await.unwrap();
+        store.apply_installation("shop", &json!({ "base_source": "/other" }), &actor("Ines")).await.unwrap();
         assert_eq!(current().await, None);
         store.close().await;
     })

@@ -6,6 +6,7 @@ use domain::run::Run;
 use domain::{BuildId, ChangeRequestId, ChangeType, Job, PromotionId, Risk};
 use scratch::Database;
 use serde_json::json;
+use store::audit::Actor;
 use store::jobs::{self, Try};
 use store::promotions::{self, New};
 use store::{Store, runs};
@@ -23,7 +24,7 @@ pub(crate) async fn migrated(database: &Database) -> Store {
 
 /// An installation and a pending promotion for it.
 pub(crate) async fn promotion(store: &Store, installation: &str, number: u32) -> PromotionId {
-    store.apply_installation(installation, &json!({ "base_source": "/base" })).await.unwrap();
+    store.apply_installation(installation, &json!({ "base_source": "/base" }), &actor("Ines")).await.unwrap();
     let new = New {
         id: PromotionId::new(number),
         change_request: ChangeRequestId::new(2026, number),
@@ -68,4 +69,9 @@ pub(crate) async fn queued(store: &Store, run: Uuid, delay: Duration) -> Try {
     jobs::insert(&mut tx, which, which.job.direction(), delay).await.unwrap();
     tx.commit().await.unwrap();
     which
+}
+
+/// Somebody, who sits at this test.
+pub(crate) fn actor(name: &str) -> Actor {
+    Actor { name: name.to_owned(), from: "a test".to_owned() }
 }

@@ -121,7 +121,7 @@ async fn nothing_is_left(findings: &mut Findings, world: &World) -> Result<()> {
         (
             "open tries of finished runs",
             "select count(*) from jobs j join runs r on r.id = j.run
-          where j.state in ('queued', 'running') and r.phase = 'finished'",
+          where j.state in ('held', 'queued', 'running') and r.phase = 'finished'",
         ),
         (
             "leases that nobody holds",

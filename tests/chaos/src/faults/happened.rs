@@ -1,17 +1,16 @@
 //! What went wrong in a run, and when, by the database's clock in seconds since 1970.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Fault;
 use crate::records::Try;
+use crate::role::ROLES;
 
 /// A process that was killed while it held jobs.
 #[derive(Debug, Clone)]
 pub(crate) struct Kill {
     pub(crate) at: f64,
-    /// Its name, as in `backup-2`.
-    pub(crate) process: String,
     /// What it held just before.
     pub(crate) held: Vec<Try>,
 }
@@ -98,17 +97,27 @@ impl Happened {
         !lock(&self.disturbances).iter().any(|it| it.process.is_none() && it.touches(from, to))
     }
 
-    /// Whether, from the kill until then, nobody was disturbed whom the recovery needs: no server, no
-    /// supervisor, no other process of the kind that goes on.
-    pub(crate) fn nothing_else_happened(&self, kill: &Kill, kind: &str, until: f64) -> bool {
-        let is_needed = |process: &str| {
-            let its_kind = process.rsplit_once('-').map_or(process, |(its_kind, _)| its_kind);
-            process != kill.process && (its_kind == kind || its_kind == "supervisor")
-        };
-        !lock(&self.disturbances)
-            .iter()
-            .any(|it| it.touches(kill.at, until) && it.process.as_deref().is_none_or(is_needed))
+    /// Whether all that time every server was there, and somebody of each part that the recovery needs: a
+    /// supervisor, and a worker of the kind that goes on.
+    pub(crate) fn somebody_was_there(&self, from: f64, to: f64, kind: &str) -> bool {
+        let disturbances = lock(&self.disturbances);
+        let in_the_way: Vec<_> = disturbances.iter().filter(|it| it.touches(from, to)).collect();
+        in_the_way.iter().all(|it| it.process.is_some())
+            && [kind, "supervisor"].iter().all(|part| !is_gone_at_once(part, &in_the_way, from))
     }
+}
+
+/// Whether every process of the part is disturbed at the same moment, from then on.
+fn is_gone_at_once(part: &str, disturbances: &[&Disturbance], from: f64) -> bool {
+    let count = ROLES.iter().find(|(role, _)| *role == part).map_or(1, |(_, count)| *count);
+    let of_part = |it: &&&Disturbance| {
+        it.process.as_deref().and_then(|name| name.rsplit_once('-')).is_some_and(|(kind, _)| kind == part)
+    };
+    let of_part: Vec<_> = disturbances.iter().filter(of_part).collect();
+    of_part.iter().map(|it| it.from.max(from)).any(|moment| {
+        let now = of_part.iter().filter(|it| it.from <= moment && moment < it.to);
+        now.map(|it| &it.process).collect::<BTreeSet<_>>().len() >= count
+    })
 }
 
 fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -120,25 +129,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_recovery_counts_alone_only_when_nothing_else_that_it_needs_was_disturbed() {
+    fn a_recovery_counts_only_while_somebody_could_see_to_it() {
+        // Who was disturbed, from when to when; the job of backup-2 is lost at 100 and goes on at 104.
         let cases = [
-            ("nothing else", None, true),
-            ("another process of the kind", Some((Some("backup-1"), 101.0, 104.0)), false),
-            ("the killed process itself comes back", Some((Some("backup-2"), 100.0, 104.0)), true),
-            ("a supervisor", Some((Some("supervisor-1"), 99.0, 100.5)), false),
-            ("a process of another kind", Some((Some("swap-1"), 101.0, 104.0)), true),
-            ("a server", Some((None, 101.0, 102.0)), false),
-            ("a server, earlier", Some((None, 90.0, 99.0)), true),
-            ("a server, later", Some((None, 103.5, 110.0)), true),
+            ("nothing else", "", true),
+            ("the other one later", "backup-1 103 105", true),
+            ("the other one meanwhile", "backup-1 101 102", false),
+            ("the other one since before", "backup-1 90 100.5", false),
+            ("one supervisor", "supervisor-1 99 104.5", true),
+            ("both supervisors", "supervisor-1 99 102, supervisor-2 101 103", false),
+            ("one supervisor after the other", "supervisor-1 99 101, supervisor-2 101 103", true),
+            ("both of another kind", "swap-1 99 104, swap-2 99 104", true),
+            ("a server", "everybody 101 102", false),
         ];
-        for (name, disturbance, is_alone) in cases {
+        for (name, others, counts) in cases {
             let happened = Happened::default();
-            if let Some((process, from, to)) = disturbance {
-                let process = process.map(str::to_owned);
-                happened.note_disturbance(Disturbance { process, from, to });
+            for one in ["backup-2 100 103"].into_iter().chain(others.split_terminator(", ")) {
+                let [process, from, to] = one.split(' ').collect::<Vec<_>>()[..] else { panic!("{one}") };
+                happened.note_disturbance(Disturbance {
+                    process: (process != "everybody").then(|| process.to_owned()),
+                    from: from.parse().expect("a number"),
+                    to: to.parse().expect("a number"),
+                });
             }
-            let kill = Kill { at: 100.0, process: "backup-2".to_owned(), held: Vec::new() };
-            assert_eq!(happened.nothing_else_happened(&kill, "backup", 103.0), is_alone, "{name}");
+            assert_eq!(happened.somebody_was_there(100.0, 104.0, "backup"), counts, "{name}");
         }
     }
 }

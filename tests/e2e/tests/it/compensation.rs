@@ -10,11 +10,12 @@ use crate::patience::eventually;
 use crate::shop::{Place, Shop};
 use crate::system::{System, names_in};
 
-/// The forward jobs before the pivot is behind: the deployment is not on record yet.
-const JOBS: [&str; 11] = [
+/// The forward jobs before the pivot is behind: the deployment is not on record yet; and the errand that they wait for.
+const JOBS: [&str; 12] = [
     "scheduler.validate",
     "scheduler.check_window",
     "backup.dump",
+    "backup.rehearse",
     "build.extract",
     "build.image",
     "swap.prepare",
@@ -45,7 +46,7 @@ async fn whatever_happens_to_whichever_job_on_docker_the_world_is_as_before() {
 
 /// Strikes one job after the other; what is put back is where the next one begins.
 async fn walk(place: Place, fault: &str, reason: &str) {
-    let shop = Shop::open(place, json!({})).await;
+    let shop = Shop::open(place, json!({ "database": { "rehearse": true } })).await;
     let mut system = System::faulty().await;
     system.apply(&shop).await;
     let mut world = World::of(&shop).await;

@@ -6,8 +6,9 @@ use serde_json::json;
 
 use crate::feature::Feature;
 use crate::outcome::Outcome;
+use crate::patience::eventually;
 use crate::shop::{Place, Shop};
-use crate::system::System;
+use crate::system::{System, names_in};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_customers_wrote_after_the_backup_survives_a_rollback() {
@@ -74,6 +75,17 @@ async fn where_no_copy_can_be_made_a_second_backup_takes_its_place() {
     Outcome::of("breaks-data").assert_is_what_happened(&system, &shop, &feature, &promotion).await;
     assert_eq!(before.differences(&shop.database.fingerprint().await), Vec::<String>::new());
     assert_told(&promotion, &["old version was stopped"]);
+
+    shop.database.allow_databases(false).await;
+    let id = system.ship(&Feature::develop(&shop, "good").await).await;
+    assert_eq!(system.promote(&id).await, 0);
+    let log = system.say(&["promotions", "log", &id]).await;
+    assert!(format!("{:?}", log.results).contains("a second backup is taken instead"), "{log:?}");
+    eventually("the second backup is gone", async || {
+        let files = names_in(&shop.folder().join("backups"));
+        (!files.iter().any(|name| name.contains("at-stop"))).then_some(())
+    })
+    .await;
 }
 
 /// Ships a feature that spoils data. A build that takes a while leaves time to write between backup and stop.

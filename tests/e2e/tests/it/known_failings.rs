@@ -6,7 +6,7 @@
 //! | U13 | a dump that broke off counts as a backup | `shared/adapters/tests/it/database/known_failings.rs` |
 //! | U5 – U9 | windows are asked in vain, by the wrong clock and on the wrong day; an emergency leaves no reason | `tests/e2e/tests/it/windows.rs` |
 //! | U20 | statuses that nothing leads out of | `shared/domain/tests/it/known_failings.rs` |
-//! | U3, U4, U10, U11, U14 – U17, U19, U22 | as each test says | here |
+//! | U3, U4, U10 – U12, U14 – U17, U19, U22, U23 | as each test says | here |
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use serde_json::json;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
+use crate::database::Database;
 use crate::feature::Feature;
 use crate::shop::{Place, Shop};
 use crate::system::{System, names_in};
@@ -116,6 +117,25 @@ async fn u11_a_version_that_answers_well_and_then_crashes_is_not_healthy() {
     let promotion = ship(&system, &shop, "good").await;
     assert_rolled_back(&promotion, "health check");
     assert_eq!(shop.serving().await.as_deref(), Some("base"));
+}
+
+/// There, the service that migrates the database was left out of the swap: the new version met the old tables.
+#[tokio::test(flavor = "multi_thread")]
+async fn u12_the_database_is_migrated_before_the_new_version_starts() {
+    // A version of Slipway's does not start in a release whose command has not migrated the database.
+    let run = "[ ! -e slipway.json ] || [ -e migrated ] || exit 1; exec ./bin/portal serve";
+    let migrate = "./bin/portal seed --rows 0 && touch migrated";
+    let [run, migrate] = [run, migrate].map(|script| json!(["sh", "-c", script]));
+    let changes = json!({ "application": { "process": { "run": run, "migrate": migrate } } });
+    let (shop, system) = open(changes).await;
+    let promotion = ship(&system, &shop, "good").await;
+    assert_eq!(promotion.summary.status, "deployed", "{:?}", promotion.summary.reason);
+    let customers = shop.database.number("select count(*) from customers").await;
+    assert_eq!(shop.database.number("select count(*) from loyalty_points").await, customers);
+    let log = log(&system, &promotion.summary.id).await;
+    let told =
+        |line: &LogLine| line.job == "swap.start_new" && line.line.contains("migrate command succeeded");
+    assert!(log.iter().any(told), "{log:?}");
 }
 
 /// There, the log had no instructions, and those of a helper did not fit the file.
@@ -218,6 +238,24 @@ async fn u22_what_a_feature_deletes_and_renames_is_gone_in_production() {
     let release = shop.application_folder().join("releases").join(promotion.summary.id.to_lowercase());
     let pages = names_in(&release.join("pages"));
     assert!(!pages.contains(&"offers.html".into()) && !pages.contains(&"news.html".into()), "{pages:?}");
+}
+
+/// There, one database of the server was backed up, and nobody was told of the others, nor of what is in no database.
+#[tokio::test(flavor = "multi_thread")]
+async fn u23_what_a_backup_does_not_hold_is_told() {
+    let (shop, system) = open(json!({})).await;
+    let other = Database::create("e2e_inngest").await;
+    let promotion = ship(&system, &shop, "good").await;
+    let id = &promotion.summary.id;
+    let told = promotion.backup.and_then(|backup| backup.not_covered).expect("it is on record");
+    let only = format!("Only the database {} is in it.", shop.database.name());
+    for part in [only.as_str(), other.name(), "on the same server", "files, volumes and other stores"] {
+        assert!(told.contains(part), "{told}");
+    }
+    assert!(log(&system, id).await.iter().any(|line| line.job == "backup.dump" && line.line == told));
+    let mut report = Command::from(system.command(&[]));
+    let report = crate::program::succeed(report.args(["promotions", "show", id])).await.stdout;
+    assert!(String::from_utf8_lossy(&report).contains(&told), "the report says so, too");
 }
 
 async fn log(system: &System, id: &str) -> Vec<LogLine> {

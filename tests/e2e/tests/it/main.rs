@@ -35,6 +35,7 @@ mod known_failings;
 mod network;
 mod progress;
 mod records;
+mod rehearsals;
 mod restarts;
 mod rollbacks;
 mod secrets;

@@ -9,8 +9,12 @@ const BY_ONE_FAULT: Protocol = Protocol { start: Start::LastTries, faults: 1, mi
 
 /// Looks until one fault has broken all of these properties.
 fn check_broken(missing: &'static [Guard], expected: &[&'static str]) {
+    check_broken_from(BY_ONE_FAULT.start, missing, expected);
+}
+
+fn check_broken_from(start: Start, missing: &'static [Guard], expected: &[&'static str]) {
     let expected: BTreeSet<_> = expected.iter().copied().collect();
-    let checker = Protocol { missing, ..BY_ONE_FAULT }
+    let checker = Protocol { start, missing, ..BY_ONE_FAULT }
         .checker()
         .finish_when(HasDiscoveries::AllOf(expected.clone()))
         .target_state_count(1_000_000)
@@ -42,6 +46,12 @@ fn without_an_inbox_a_doubled_message_is_acted_on_twice() {
 #[test]
 fn without_durability_a_claim_that_was_forgotten_is_made_twice() {
     check_broken(&[Guard::Durability], &[name::ONE_HAND, name::NOTHING_LEFT]);
+}
+
+#[test]
+fn without_holding_a_run_outruns_its_rehearsal() {
+    let expected = [name::PROVEN_FIRST, name::REHEARSAL_ENDS];
+    check_broken_from(Start::Rehearsing, &[Guard::Hold], &expected);
 }
 
 /// As long as a try is claimed once and its claim not forgotten, nobody else's token can be spoken with:

@@ -38,6 +38,11 @@ fn two_faults_anywhere_in_a_run_do_no_harm() {
 }
 
 #[test]
+fn a_fault_anywhere_in_a_run_that_waits_for_a_rehearsal_does_no_harm() {
+    check(Start::Rehearsing, 1, 5_000_000);
+}
+
+#[test]
 fn a_fault_on_the_last_try_does_no_harm_and_every_end_is_reached() {
     check(Start::LastTries, 1, 1_000_000).assert_properties();
 }

@@ -158,7 +158,8 @@ async fn everything_works_with_the_programs_beside_the_server() {
     let server = database.server_version().await.unwrap();
     let tools = database.tools().await.unwrap();
     assert_eq!((tools.pg_dump.path.to_str(), tools.pg_dump.version.major), (Some("pg_dump"), server.major));
-    let room = database.check_room_for_copy().await.unwrap().unwrap();
+    let size = database.size_bytes().await.unwrap();
+    let room = database.check_room_for_copies(size).await.unwrap().unwrap();
     assert_eq!(room.folder, "/tmp/data");
     assert!(room.free_bytes > room.needed_bytes, "{room:?}");
 
@@ -186,10 +187,10 @@ async fn everything_works_with_the_programs_beside_the_server() {
     let restored = database.fingerprint("shop").await.unwrap();
     assert_eq!(dump.fingerprint.differences(&restored), Vec::<String>::new());
 
-    let room = database.check_room_for_copy().await.unwrap().unwrap();
+    let room = database.check_room_for_copies(size).await.unwrap().unwrap();
     let filler = format!("head -c {} /dev/zero > /tmp/filler", room.free_bytes - room.needed_bytes / 2);
     inside.docker(&["exec", &inside.name, "sh", "-c", &filler]);
-    let error = database.check_room_for_copy().await.unwrap_err();
+    let error = database.check_room_for_copies(size).await.unwrap_err();
     assert!(matches!(error, DatabaseError::ServerSpace { .. }), "{error:?}");
     let sentence = error.to_string();
     let kept = format!("safest thing to delete is the database \"shop__failed_{PROMOTION}\"");

@@ -10,8 +10,10 @@ async fn a_good_backup_is_rehearsed_beside_everything_else() {
     let dump = world.dump().await;
     let customer = client(&world.name).await;
     customer.batch_execute("BEGIN; LOCK TABLE parent").await.unwrap();
-    // Left by one that was interrupted.
-    world.admin(&format!("CREATE DATABASE \"{}__rehearsal_{PROMOTION}\"", world.name)).await;
+    // Left by those that were interrupted.
+    for promotion in [PROMOTION, "CP-0000DEAD"] {
+        world.admin(&format!("CREATE DATABASE \"{}__rehearsal_{promotion}\"", world.name)).await;
+    }
     for _ in 0..2 {
         world.database.rehearse(PROMOTION, &dump).await.unwrap();
         assert!(world.copies().await.is_empty());
@@ -20,8 +22,10 @@ async fn a_good_backup_is_rehearsed_beside_everything_else() {
     }
     customer.batch_execute("COMMIT").await.unwrap();
     world.database.verify(&dump).await.unwrap();
+    world.admin(&format!("CREATE DATABASE \"{}__rehearsal_{PROMOTION}\"", world.name)).await;
     for _ in 0..2 {
-        world.database.drop_rehearsal(PROMOTION).await.unwrap();
+        world.database.drop_rehearsals().await.unwrap();
+        assert!(world.copies().await.is_empty());
     }
 }
 
