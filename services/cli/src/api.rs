@@ -126,6 +126,17 @@ impl Api {
         self.answer(self.request(Method::PUT, path).json(body)).await
     }
 
+    pub(crate) async fn delete(&self, path: &[&str]) -> Result<(), Failure> {
+        self.send(self.request(Method::DELETE, path)).await?;
+        Ok(())
+    }
+
+    /// What stands at an address that does not answer in JSON.
+    pub(crate) async fn text(&self, path: &[&str]) -> Result<String, Failure> {
+        let response = self.send(self.request(Method::GET, path)).await?;
+        response.text().await.map_err(|_| self.unreachable())
+    }
+
     pub(crate) async fn promotion(&self, id: &str) -> Result<Promotion, Failure> {
         self.get(&["promotions", id], &[]).await
     }

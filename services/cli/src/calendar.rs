@@ -1,4 +1,5 @@
-//! `slipway calendar`: what a business profile says, asked of its file; no console is needed.
+//! `slipway calendar`: what a business profile says, asked of its file without a console, and the export of the one
+//! on record.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,8 +8,10 @@ use std::time::Duration;
 use ::calendar::{Change, ChangeType, Profile, Risk, SCHEMA};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::Options;
+use crate::api::Api;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -20,6 +23,8 @@ pub enum CalendarCommand {
     Decide(DecideArgs),
     /// Print the JSON Schema of a business profile
     Schema,
+    /// Print the windows and blackouts on record as an iCalendar; programs subscribe to /api/v1/calendar.ics
+    Export,
 }
 
 /// One change at one time.
@@ -46,12 +51,21 @@ pub struct DecideArgs {
     estimate: u64,
 }
 
-pub(crate) fn run(command: CalendarCommand, output: &mut Output) -> Result<Exit, Failure> {
+pub(crate) async fn run(
+    command: CalendarCommand,
+    options: &Options,
+    output: &mut Output,
+) -> Result<Exit, Failure> {
     match command {
         CalendarCommand::Decide(args) => decide(&args, output),
         CalendarCommand::Schema => {
             let schema: Value = serde_json::from_str(SCHEMA).map_err(std::io::Error::from)?;
             output.result(&schema, |_| SCHEMA.trim_end().to_owned())?;
+            Ok(Exit::Done)
+        }
+        CalendarCommand::Export => {
+            let ics = Api::new(options)?.text(&["calendar.ics"]).await?;
+            output.result(&json!({ "ics": ics }), |_| ics.trim_end().to_owned())?;
             Ok(Exit::Done)
         }
     }

@@ -42,9 +42,9 @@ pub(crate) fn outcome(promotion: &Promotion) -> Option<Exit> {
 }
 
 /// Whether a run was refused before it did anything: approved still, and a reason says why it did not
-/// start. Approving it again takes the reason away.
+/// start. Approving it again takes the reason away. A scheduled one waits for its opening.
 pub(crate) fn is_held(promotion: &Promotion) -> bool {
-    matches!(promotion.summary.status.as_str(), "approved" | "scheduled")
+    promotion.summary.status == "approved"
         && promotion.summary.reason.is_some()
         && promotion.finished_at.is_some()
 }

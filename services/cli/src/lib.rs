@@ -19,6 +19,7 @@
 mod api;
 mod audit;
 mod backups;
+mod blackouts;
 mod calendar;
 mod dlq;
 pub mod doctor;
@@ -37,6 +38,7 @@ mod sse;
 mod table;
 mod tokens;
 mod units;
+mod windows;
 
 use std::time::Duration;
 
@@ -45,6 +47,7 @@ use clap::{Args, Subcommand};
 pub use self::calendar::CalendarCommand;
 pub use audit::AuditCommand;
 pub use backups::BackupsCommand;
+pub use blackouts::BlackoutsCommand;
 pub use dlq::DlqCommand;
 pub use exit::Exit;
 pub use failure::Failure;
@@ -53,6 +56,7 @@ pub use output::{Format, Output};
 pub use promotions::PromotionsCommand;
 pub use ship::ShipArgs;
 pub use tokens::TokensCommand;
+pub use windows::WindowsCommand;
 
 use api::{Api, Token};
 
@@ -99,6 +103,12 @@ pub enum Command {
     /// See, verify, restore and remove backups
     #[command(subcommand)]
     Backups(BackupsCommand),
+    /// See and change when changes may be deployed, and ask whether one may now
+    #[command(subcommand)]
+    Windows(WindowsCommand),
+    /// See and change when nothing is deployed but emergencies
+    #[command(subcommand)]
+    Blackouts(BlackoutsCommand),
     /// Describe, see and check installations
     #[command(subcommand)]
     Installations(InstallationsCommand),
@@ -111,7 +121,7 @@ pub enum Command {
     /// See who decided what, and prove that nobody changed the record of it
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// Ask a business profile when changes may go into production; needs no console
+    /// Ask a business profile when changes may go into production, or export the windows as a calendar
     #[command(subcommand)]
     Calendar(CalendarCommand),
     /// Find out what is wrong with the set-up
@@ -136,11 +146,13 @@ async fn attempt(command: Command, options: &Options, output: &mut Output) -> Re
         Command::Ship(args) => ship::run(&args, &Api::new(options)?, output).await,
         Command::Promotions(command) => promotions::run(command, &Api::new(options)?, output).await,
         Command::Backups(command) => backups::run(command, &Api::new(options)?, output).await,
+        Command::Windows(command) => windows::run(command, &Api::new(options)?, output).await,
+        Command::Blackouts(command) => blackouts::run(command, &Api::new(options)?, output).await,
         Command::Installations(command) => installations::run(command, &Api::new(options)?, output).await,
         Command::Dlq(command) => dlq::run(command, &Api::new(options)?, output).await,
         Command::Tokens(command) => tokens::run(command, &Api::new(options)?, output).await,
         Command::Audit(command) => audit::run(command, &Api::new(options)?, output).await,
-        Command::Calendar(command) => calendar::run(command, output),
+        Command::Calendar(command) => calendar::run(command, options, output).await,
         // That the console cannot be asked is what the doctor finds, not a failure.
         Command::Doctor => Ok(doctor::show(&doctor::ask(options).await, output)?),
     }

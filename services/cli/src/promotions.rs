@@ -39,6 +39,24 @@ pub enum PromotionsCommand {
         /// Who approves it
         #[arg(long, env = "USER", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
         by: String,
+        /// Make it an emergency: it waits for no deployment window, and is to be reviewed afterwards
+        #[arg(long, requires = "reason")]
+        emergency: bool,
+        /// Why it cannot wait
+        #[arg(long, requires = "emergency", value_parser = NonEmptyStringValueParser::new())]
+        reason: Option<String>,
+        /// Stay until the promotion is over, and exit with its outcome
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Let an approved promotion start by itself when its deployment window opens
+    Schedule {
+        /// The promotion, CP-…
+        #[arg(value_name = "CP")]
+        id: String,
+        /// Who schedules it
+        #[arg(long, env = "USER", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+        by: String,
         /// Stay until the promotion is over, and exit with its outcome
         #[arg(long)]
         follow: bool,
@@ -133,11 +151,23 @@ pub(crate) async fn run(command: PromotionsCommand, api: &Api, output: &mut Outp
             output.result(all.as_slice(), list)?;
         }
         PromotionsCommand::Show { id } => output.result(&api.promotion(&id).await?, show)?,
-        PromotionsCommand::Approve { id, by, follow } => {
-            return set_going(api, &id, "approve", by, follow, output).await;
+        PromotionsCommand::Approve { id, by, emergency, reason, follow } => {
+            let body = Decision { by, reason };
+            if emergency {
+                // Two decisions, of two permissions: who has only the first leaves the second to others.
+                let urgent: PromotionSummary = api.post(&["promotions", &id, "emergency"], &body).await?;
+                if urgent.status != "pending" {
+                    say(&urgent, output)?;
+                    return stay(api, &id, follow, output).await;
+                }
+            }
+            return set_going(api, &id, "approve", &body, follow, output).await;
+        }
+        PromotionsCommand::Schedule { id, by, follow } => {
+            return set_going(api, &id, "schedule", &Decision { by, reason: None }, follow, output).await;
         }
         PromotionsCommand::Resume { id, by, follow } => {
-            return set_going(api, &id, "resume", by, follow, output).await;
+            return set_going(api, &id, "resume", &Decision { by, reason: None }, follow, output).await;
         }
         PromotionsCommand::GiveUp { id, by, reason } => {
             decide(api, &id, "give-up", &Decision { by, reason: Some(reason) }, output).await?;
@@ -172,11 +202,15 @@ async fn set_going(
     api: &Api,
     id: &str,
     decision: &str,
-    by: String,
+    body: &Decision,
     follow: bool,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
-    decide(api, id, decision, &Decision { by, reason: None }, output).await?;
+    decide(api, id, decision, body, output).await?;
+    stay(api, id, follow, output).await
+}
+
+async fn stay(api: &Api, id: &str, follow: bool, output: &mut Output) -> Result<Exit, Failure> {
     if follow {
         return follow::run(api, id, output).await;
     }
@@ -197,8 +231,12 @@ async fn decide(
     body: &Decision,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let decided: PromotionSummary = api.post(&["promotions", id, decision], body).await?;
-    output.result(&decided, |it| {
+    say(&api.post(&["promotions", id, decision], body).await?, output)
+}
+
+/// How it stands after a decision.
+fn say(decided: &PromotionSummary, output: &mut Output) -> Result<(), Failure> {
+    output.result(decided, |it| {
         let reason = it.reason.as_ref().map_or_else(String::new, |reason| format!(" {reason}"));
         format!("{} ({} → {}): {}.{reason}", it.id, it.title, it.installation, it.status_title)
     })?;
@@ -213,10 +251,18 @@ fn list(all: &[PromotionSummary]) -> String {
         .iter()
         .map(|it| {
             let created = units::instant(it.created_at);
-            [it.id.clone(), it.status_title.clone(), it.installation.clone(), created, it.title.clone()]
+            [it.id.clone(), standing(it), it.installation.clone(), created, it.title.clone()]
         })
         .collect();
     table::render(["PROMOTION", "STATUS", "INSTALLATION", "CREATED", "FEATURE"], &rows)
+}
+
+/// The status, and the place in the line of those that wait.
+fn standing(summary: &PromotionSummary) -> String {
+    match summary.queue_position {
+        Some(position) => format!("{}, number {position} in line", summary.status_title),
+        None => summary.status_title.clone(),
+    }
 }
 
 fn show(promotion: &Promotion) -> String {

@@ -91,6 +91,14 @@ fn facts(promotion: &Promotion) -> Vec<(&'static str, String)> {
     );
     add("Restores", promotion.restore_from.clone());
     add("Approved by", promotion.approved_by.clone());
+    add("Starts", summary.opens_at.map(|at| format!("not before {}", units::instant(at))));
+    add(
+        "In line",
+        summary
+            .queue_position
+            .map(|it| format!("number {it} of those that wait at {}", summary.installation)),
+    );
+    add("Window", promotion.window_note.clone());
     add("Put back", put_back(promotion));
     add("Not put back", not_put_back(&promotion.timeline));
     add("Data", promotion.data_note.clone());

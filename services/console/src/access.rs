@@ -17,6 +17,7 @@ use engine::store::answered;
 use engine::store::audit::Actor;
 use engine::store::tokens::{Holder, fingerprint};
 use protocol::http::{Decision, RollbackRequest, TokenRequest};
+use protocol::window::{BlackoutFeed, NewBlackout, NewWindow};
 use serde::de::DeserializeOwned;
 
 use crate::problem::Failure;
@@ -40,7 +41,11 @@ fn needed(method: &Method, path: &str) -> Permission {
         _ if is_get => Permission::View,
         "/ships" => Permission::Request,
         "/promotions/{id}/approve" => Permission::Approve,
+        "/promotions/{id}/emergency" => Permission::Override,
+        "/windows" | "/windows/zone" | "/windows/{id}" | "/blackouts" | "/blackouts/import"
+        | "/blackouts/{id}" => Permission::ManageWindows,
         "/promotions/{id}/cancel"
+        | "/promotions/{id}/schedule"
         | "/promotions/{id}/resume"
         | "/promotions/{id}/give-up"
         | "/backups/prune"
@@ -147,6 +152,24 @@ impl SaysWho for RollbackRequest {
 }
 
 impl SaysWho for TokenRequest {
+    fn by(&self) -> &str {
+        &self.by
+    }
+}
+
+impl SaysWho for NewWindow {
+    fn by(&self) -> &str {
+        &self.by
+    }
+}
+
+impl SaysWho for NewBlackout {
+    fn by(&self) -> &str {
+        &self.by
+    }
+}
+
+impl SaysWho for BlackoutFeed {
     fn by(&self) -> &str {
         &self.by
     }

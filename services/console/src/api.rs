@@ -7,13 +7,14 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post, put};
 use engine::Engine;
 use engine::store::answered;
 
 use crate::problem::Failure;
 use crate::{
-    access, audit, backups, checks, dead_letters, installations, promotions, rollbacks, ships, stream, tokens,
+    access, audit, backups, checks, dead_letters, installations, promotions, rollbacks, ships, stream,
+    tokens, windows,
 };
 
 /// Largest body that is taken, in bytes; a ship message has its own, smaller limit.
@@ -30,6 +31,8 @@ pub(crate) fn router(engine: Engine) -> Router {
         .route("/promotions", get(promotions::list))
         .route("/promotions/{id}", get(promotions::show))
         .route("/promotions/{id}/approve", post(promotions::approve))
+        .route("/promotions/{id}/emergency", post(promotions::make_emergency))
+        .route("/promotions/{id}/schedule", post(promotions::schedule))
         .route("/promotions/{id}/cancel", post(promotions::cancel))
         .route("/promotions/{id}/resume", post(promotions::resume))
         .route("/promotions/{id}/give-up", post(promotions::give_up))
@@ -45,6 +48,14 @@ pub(crate) fn router(engine: Engine) -> Router {
         .route("/installations", get(installations::list))
         .route("/installations/{name}", get(installations::show).put(installations::apply))
         .route("/installations/{name}/check", post(checks::installation))
+        .route("/windows", get(windows::list).post(windows::add))
+        .route("/windows/decision", get(windows::decide))
+        .route("/windows/zone", put(windows::set_zone))
+        .route("/windows/{id}", delete(windows::remove))
+        .route("/blackouts", get(windows::blackouts).post(windows::add_blackout))
+        .route("/blackouts/import", post(windows::import_blackouts))
+        .route("/blackouts/{id}", delete(windows::remove_blackout))
+        .route("/calendar.ics", get(windows::calendar))
         .route("/dead-letters", get(dead_letters::list))
         .route("/dead-letters/{id}", get(dead_letters::show))
         .route("/dead-letters/{id}/redrive", post(dead_letters::redrive))

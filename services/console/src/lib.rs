@@ -17,6 +17,7 @@ mod rollbacks;
 mod ships;
 mod stream;
 mod tokens;
+mod windows;
 
 use std::net::SocketAddr;
 

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use domain::run::Event;
 use domain::{PromotionId, Status};
 use engine::attention::to_do;
+use engine::schedule;
 use engine::start::{Wish, approve as grant, withdraw};
 use engine::store::audit::Actor;
 use engine::store::promotions::{self as records, TryRecord};
@@ -78,6 +79,7 @@ pub(crate) async fn show(
         }),
         kept_database: promotion.facts.kept_database,
         data_note: promotion.facts.data_note,
+        window_note: promotion.facts.window_note,
         image: promotion.facts.image,
     }))
 }
@@ -89,6 +91,30 @@ pub(crate) async fn approve(
 ) -> Result<Json<PromotionSummary>, Failure> {
     let promotion = find(&engine, &id).await?;
     granted(&grant(&engine, &promotion.id, &by).await?, "approved")?;
+    Ok(Json(summary(&find(&engine, &id).await?)))
+}
+
+/// Makes it an emergency that waits for no window, and sets it going.
+pub(crate) async fn make_emergency(
+    State(engine): State<Engine>,
+    Path(id): Path<String>,
+    Signed(decision, by): Signed<Decision>,
+) -> Result<Json<PromotionSummary>, Failure> {
+    let promotion = find(&engine, &id).await?;
+    let reason = required_reason(decision.reason, "Say why it cannot wait for a deployment window.")?;
+    let wish = schedule::make_emergency(&engine, &promotion.id, &by, &reason).await?;
+    granted(&wish, "made an emergency")?;
+    Ok(Json(summary(&find(&engine, &id).await?)))
+}
+
+/// Lets it start by itself when its window opens.
+pub(crate) async fn schedule(
+    State(engine): State<Engine>,
+    Path(id): Path<String>,
+    Signed(_, by): Signed<Decision>,
+) -> Result<Json<PromotionSummary>, Failure> {
+    let promotion = find(&engine, &id).await?;
+    granted(&schedule::schedule(&engine, &promotion.id, &by).await?, "scheduled")?;
     Ok(Json(summary(&find(&engine, &id).await?)))
 }
 
@@ -201,6 +227,7 @@ fn granted(wish: &Wish, verb: &str) -> Result<(), Failure> {
             "It cannot be approved by the person who asked for it: this installation wants a second one to look at \
              it. Ask somebody else to approve it.",
         )),
+        Wish::Refused(sentence) => Err(Failure::new(StatusCode::CONFLICT, sentence.clone())),
     }
 }
 
@@ -214,6 +241,8 @@ pub(crate) fn summary(promotion: &records::Promotion) -> PromotionSummary {
         status: status.to_string(),
         status_title: status.title().to_owned(),
         reason: promotion.reason.clone(),
+        opens_at: promotion.opens_at,
+        queue_position: promotion.queue_position.and_then(|it| it.try_into().ok()),
         created_at: promotion.created_at,
     }
 }

@@ -4,6 +4,7 @@
 mod intake;
 mod starter;
 mod steps;
+mod window;
 
 use anyhow::Result;
 use domain::Worker;

@@ -11,6 +11,8 @@ use engine::store::promotions::Facts;
 use engine::{JobContext, JobHandler, Report, StepError};
 use protocol::output::Baseline;
 
+use crate::window;
+
 /// How long the running version may take to show that it is healthy: it has been up for long.
 const BASELINE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -23,7 +25,7 @@ impl JobHandler for Steps {
     async fn run(&self, job: Job, cx: &JobContext) -> Result<Report, StepError> {
         match job {
             Job::Validate => validate(cx).await,
-            Job::CheckWindow => Ok(check_window(cx)),
+            Job::CheckWindow => window::check(cx).await,
             Job::Record => record(cx).await,
             other => Err(StepError::not_ours(other)),
         }
@@ -76,11 +78,6 @@ async fn baseline(cx: &JobContext, installation: &Installation) -> Result<Baseli
         Some(problem) => format!("the running version is not healthy: {problem}"),
     });
     Ok(baseline)
-}
-
-fn check_window(cx: &JobContext) -> Report {
-    cx.log("no deployment windows are configured: any time is fine");
-    Report::default()
 }
 
 /// The record itself is written with this report, in one transaction: status, facts, product,

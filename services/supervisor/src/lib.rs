@@ -1,7 +1,8 @@
 //! The supervisor: compares what should be with what is, and tells the runs.
 //!
 //! It takes no input. Every round looks at all runs: deadlines that have passed, leases that are over,
-//! jobs whose message the broker lost, jobs that nobody takes, messages that nobody publishes. Rounds
+//! jobs whose message the broker lost, jobs that nobody takes, messages that nobody publishes, openings of
+//! deployment windows that scheduled promotions wait for. Rounds
 //! are made every half second and at once when somebody commits something; they are idempotent.
 //!
 //! Several supervisors may run; one leads and makes the rounds. Each campaigns before each round, so

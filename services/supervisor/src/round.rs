@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use domain::run::Event;
 use domain::{Direction, Turn};
+use engine::schedule::{Moved, follow_opening, moved_openings};
 use engine::start::{release, remind};
 use engine::store::clock::Jump;
 use engine::store::jobs::Try;
@@ -30,6 +31,7 @@ pub(crate) struct Found {
     starved: Vec<Try>,
     held: Vec<(Try, Turn)>,
     unwanted: Vec<Uuid>,
+    openings: Vec<Moved>,
 }
 
 impl Found {
@@ -40,11 +42,20 @@ impl Found {
             Some(waited) => store.starved_tries(Direction::Forward, waited).await?,
             None => Vec::new(),
         };
+        // Windows that cannot be read keep no run from its deadline.
+        let openings = match moved_openings(store).await {
+            Err(error) if !error.is_passing() => {
+                tracing::error!(%error, "the deployment windows cannot be read: nothing scheduled starts");
+                Vec::new()
+            }
+            found => found?,
+        };
         Ok(Self {
             late: store.runs_past_deadline().await?,
             lost: store.lost_tries().await?,
             starved,
             held: held(store).await?,
+            openings,
             unwanted: store.unwanted_errands().await?,
         })
     }
@@ -59,6 +70,16 @@ impl Found {
         }
         for starved in self.starved {
             tell(engine, term, starved.run, &nobody_came(starved)).await?;
+        }
+        for moved in &self.openings {
+            let followed = follow_opening(engine, term, moved).await;
+            if let Err(error) = &followed
+                && !error.is_passing()
+            {
+                tracing::error!(?moved, %error, "an opening could not be moved");
+                continue;
+            }
+            followed?;
         }
         for (which, turn) in self.held {
             match turn {

@@ -2,6 +2,7 @@
 
 mod mode;
 mod watched;
+mod window;
 
 use adapters::disk;
 use adapters::installation::Installation;
@@ -27,7 +28,10 @@ impl JobHandler for Moves {
         let runtime = installation.runtime(&cx.state_dir())?.telling(cx.log_sender());
         match job {
             Job::Prepare => prepare(cx, &installation, runtime).await,
-            Job::StopOld => watched::stop_old(cx, &installation, &runtime).await,
+            Job::StopOld => {
+                window::still_open(cx).await?;
+                watched::stop_old(cx, &installation, &runtime).await
+            }
             Job::StartNew => watched::start_new(cx, &installation, &runtime).await,
             Job::StopNew => watched::stop_new(cx, &installation, &runtime).await,
             Job::StartOld => watched::start_old(cx, &installation, &runtime).await,

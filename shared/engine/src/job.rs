@@ -5,7 +5,7 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use domain::{BuildId, ChangeType, Job, PromotionId};
+use domain::{BuildId, ChangeType, Job, PromotionId, Risk};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -18,6 +18,7 @@ use crate::errand::Errand;
 use crate::log::LogSender;
 use crate::patience::patiently;
 use crate::retention::{self, Deployments, Retention};
+use crate::windows::Windows;
 
 /// More deployments than are ever looked at: what is older went long ago.
 const DEPLOYMENTS_MAX: i64 = 200;
@@ -45,6 +46,10 @@ pub struct Order {
     pub build: BuildId,
     /// standard, normal, emergency.
     pub change_type: ChangeType,
+    /// low to critical.
+    pub risk: Risk,
+    /// Why the change could not wait for a window, and who said so.
+    pub urgency: Option<Urgency>,
     /// Where the feature was built.
     pub sandbox: Value,
     /// The commit that it started from.
@@ -59,6 +64,15 @@ pub struct Order {
     pub installation_name: String,
     /// The promotion whose source is in production, if any.
     pub current_promotion: Option<String>,
+}
+
+/// Why a change could not wait for a window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Urgency {
+    /// Who said so.
+    pub by: String,
+    /// In their words.
+    pub reason: String,
 }
 
 /// What a handler works with.
@@ -255,6 +269,11 @@ impl JobContext {
         parse: impl FnOnce(&Value) -> Result<T, E>,
     ) -> Result<T, StepError> {
         parse(&self.order.installation).map_err(|wrong| StepError::fail_plainly(wrong.to_string()))
+    }
+
+    /// The organization's deployment windows at this moment.
+    pub async fn windows(&self) -> Result<Windows, StepError> {
+        Ok(patiently(|| Windows::read(&self.store)).await?)
     }
 
     /// How long ago the job was first begun in this run.

@@ -24,7 +24,9 @@ pub mod lifecycle;
 pub mod relay;
 pub mod retention;
 pub mod rollback;
+pub mod schedule;
 pub mod start;
+pub mod windows;
 pub mod worker;
 
 mod failpoint;
@@ -32,6 +34,7 @@ mod heartbeat;
 mod log;
 mod news;
 mod patience;
+mod turn;
 
 use std::sync::Arc;
 

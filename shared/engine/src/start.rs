@@ -11,14 +11,11 @@ use store::inbox::Answer;
 use store::jobs::{self, Try};
 use store::outbox::Outgoing;
 use store::runs::Locked;
-use store::{Result, StoreError, inbox, outbox, promotions, runs, waits};
+use store::{Result, StoreError, inbox, outbox, promotions, queue, runs, waits, windows};
 use uuid::Uuid;
 
 use crate::news::News;
-use crate::{Engine, advance, news};
-
-/// Used when an installation does not say otherwise, in seconds (spec R4).
-pub const TIME_LIMIT_SECONDS: i32 = 600;
+use crate::{Engine, advance, news, turn};
 
 /// What became of a wish of a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +28,8 @@ pub enum Wish {
     NotFrom(Status),
     /// Another person than the one who asked for it must approve it.
     OwnRequest,
+    /// No; holds the sentence that says why.
+    Refused(String),
 }
 
 /// Creates a promotion that waits for approval and answers its ship message; a message that was
@@ -203,13 +202,20 @@ pub async fn start_next(engine: &Engine) -> Result<Option<PromotionId>> {
 async fn record_start(engine: &Engine) -> Result<(Option<PromotionId>, Vec<Outgoing>)> {
     let nothing = (None, Vec::new());
     let mut tx = engine.store.begin().await?;
-    let Some(id) = promotions::take_next(&mut tx).await? else { return Ok(nothing) };
-    let limit = promotions::time_limit_seconds(&mut tx, &id).await?.unwrap_or(TIME_LIMIT_SECONDS);
+    if turn::next(&mut tx).await?.is_none() {
+        return Ok(nothing);
+    }
+    // Whoever starts somebody keeps all others from it, so that no more are under way than a window lets.
+    windows::lock(&mut tx).await?;
+    let Some(next) = turn::next(&mut tx).await? else { return Ok(nothing) };
+    if !queue::take(&mut tx, &next).await? {
+        return Ok(nothing);
+    }
+    let (id, limit) = (next.id, next.time_limit_seconds);
     let first = Run::start();
     let span = tracing::info_span!("promotion", promotion = %id);
     let traceparent = telemetry::traceparent(&span);
     let run = Uuid::now_v7();
-    promotions::withdraw_start(&mut tx, &id).await?;
     match runs::insert(&mut tx, run, &id, &first.run, limit, traceparent.as_deref()).await {
         Ok(()) => {}
         // Another scheduler was faster: its run is under way, this promotion keeps its place.

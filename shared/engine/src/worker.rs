@@ -26,7 +26,7 @@ use tracing::Instrument;
 use transport::{Delivery, Exchange, Queue};
 
 use crate::heartbeat::{self, Claimed};
-use crate::job::{JobContext, JobHandler, Order, Reason, Report, StepError};
+use crate::job::{JobContext, JobHandler, Order, Reason, Report, StepError, Urgency};
 use crate::patience::patiently;
 use crate::{Advanced, Engine, Reporter, advance, failpoint, log};
 
@@ -244,6 +244,10 @@ async fn order(engine: &Engine, which: Try) -> Result<Order, StepError> {
         promotion: promotion.id,
         build: promotion.build,
         change_type: promotion.change_type,
+        risk: promotion.risk,
+        urgency: promotion
+            .change_reason
+            .map(|reason| Urgency { by: promotion.reason_by.unwrap_or(promotion.requested_by), reason }),
         sandbox: promotion.sandbox,
         baseline: promotion.baseline,
         rolls_back_to: promotion.rolls_back_to,

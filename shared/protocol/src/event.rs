@@ -23,6 +23,8 @@ pub enum Kind {
     Refused,
     /// Somebody approved it.
     Approved,
+    /// It starts by itself when its window opens, or that opening has moved.
+    Scheduled,
     /// A step began.
     StepStarted,
     /// A step reached its goal.
@@ -52,6 +54,7 @@ impl Kind {
             Kind::Created => "created",
             Kind::Refused => "refused",
             Kind::Approved => "approved",
+            Kind::Scheduled => "scheduled",
             Kind::StepStarted => "step_started",
             Kind::StepFinished => "step_finished",
             Kind::StepRetried => "step_retried",

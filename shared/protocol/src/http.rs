@@ -7,6 +7,8 @@
 //! GET  /api/v1/promotions[?installation=…]                          → [PromotionSummary]
 //! GET  /api/v1/promotions/{id}                                      → Promotion
 //! POST /api/v1/promotions/{id}/approve        Decision              → PromotionSummary
+//! POST /api/v1/promotions/{id}/emergency      Decision with reason  → PromotionSummary
+//! POST /api/v1/promotions/{id}/schedule       Decision              → PromotionSummary
 //! POST /api/v1/promotions/{id}/cancel         Decision              → PromotionSummary
 //! POST /api/v1/promotions/{id}/resume         Decision              → PromotionSummary
 //! POST /api/v1/promotions/{id}/give-up        Decision              → PromotionSummary
@@ -25,6 +27,16 @@
 //! GET  /api/v1/installations/{name}                                 → Installation
 //! PUT  /api/v1/installations/{name}           its description       → Installation
 //! POST /api/v1/installations/{name}/check                           → [Check]
+//! GET  /api/v1/windows                                              → Windows
+//! POST /api/v1/windows                        NewWindow             → Window
+//! DELETE /api/v1/windows/{id}
+//! PUT  /api/v1/windows/zone                   NewZone               → Windows
+//! GET  /api/v1/windows/decision[?change_type=…&risk=…&at=…&estimate_seconds=…] → WindowDecision
+//! GET  /api/v1/blackouts                                            → [Blackout]
+//! POST /api/v1/blackouts                      NewBlackout           → [Blackout]
+//! POST /api/v1/blackouts/import               BlackoutFeed          → BlackoutsImported
+//! DELETE /api/v1/blackouts/{id}
+//! GET  /api/v1/calendar.ics                                         → iCalendar
 //! GET  /api/v1/dead-letters[?state=…&before=ID]                     → [DeadLetterSummary], newest first
 //! GET  /api/v1/dead-letters/{id}                                    → DeadLetter
 //! POST /api/v1/dead-letters/{id}/redrive      Decision              → DeadLetterSummary
@@ -36,7 +48,7 @@
 //! GET  /api/v1/audit/verify                                         → AuditVerdict
 //! GET  /api/v1/doctor                                               → [Check]
 //! ```
-//! Errors are [`Problem`]s (RFC 9457, `application/problem+json`).
+//! Bodies about windows and blackouts stand in [`crate::window`]. Errors are [`Problem`]s (RFC 9457, `application/problem+json`).
 
 use core::fmt;
 
@@ -102,6 +114,12 @@ pub struct PromotionSummary {
     pub status_title: String,
     /// Why it stands there, where there is something to say.
     pub reason: Option<String>,
+    /// When its window opens, while it is scheduled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opens_at: Option<Timestamp>,
+    /// Its place among those that wait for their turn at its installation, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_position: Option<u32>,
     /// When the ship message became a promotion.
     pub created_at: Timestamp,
 }
@@ -145,6 +163,9 @@ pub struct Promotion {
     pub kept_database: Option<String>,
     /// What the rollback did to the data, for people.
     pub data_note: Option<String>,
+    /// What the window check has to say about it, for people: a warning, or that an emergency is to be reviewed.
+    #[serde(default)]
+    pub window_note: Option<String>,
     /// The image that now serves, by id.
     pub image: Option<String>,
     /// What a person has to do, in order, where putting back could not go on; empty otherwise.

@@ -8,6 +8,7 @@ pub mod http;
 pub mod job;
 pub mod output;
 pub mod ship;
+pub mod window;
 
 pub use event::{Kind, ProgressEvent};
 pub use job::JobMessage;

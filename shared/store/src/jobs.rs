@@ -279,10 +279,12 @@ impl Store {
         Ok(output.flatten())
     }
 
-    /// How long ago the job was first begun in this run, by the database's clock.
+    /// How long ago the job was first begun in this run, by the database's clock. A try that certainly did nothing
+    /// does not count.
     pub async fn since_started(&self, run: Uuid, job: Job) -> Result<Option<Duration>> {
         let elapsed = sqlx::query_scalar!(
-            r#"select extract(epoch from slipway_now() - min(started_at))::float8 from jobs where run = $1 and job = $2"#,
+            "select extract(epoch from slipway_now() - min(started_at))::float8 from jobs
+               where run = $1 and job = $2 and state <> 'refused'",
             run,
             job.as_str(),
         )

@@ -5,7 +5,8 @@
 //! speaks SQL to Slipway's database.
 //!
 //! Times are the database's: leases and deadlines are set, compared and measured by its clock alone
-//! (the function `slipway_now`), and leave this crate as spans still left, never as instants.
+//! (the function `slipway_now`), and leave this crate as spans still left, never as instants. Deployment
+//! windows are wall-clock times: they come with what that clock shows.
 
 mod error;
 
@@ -22,10 +23,12 @@ pub mod nudges;
 pub mod outbox;
 pub mod progress;
 pub mod promotions;
+pub mod queue;
 pub mod rollbacks;
 pub mod runs;
 pub mod tokens;
 pub mod waits;
+pub mod windows;
 
 use std::time::Duration;
 

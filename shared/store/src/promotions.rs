@@ -62,6 +62,8 @@ pub struct Promotion {
     pub restore_from: Option<String>,
     /// Why the change could not wait for a window.
     pub change_reason: Option<String>,
+    /// Who said so.
+    pub reason_by: Option<String>,
     /// Where it stands.
     pub status: Status,
     /// Why it stands there.
@@ -70,6 +72,10 @@ pub struct Promotion {
     pub approved_by: Option<String>,
     /// When the ship message became a promotion.
     pub created_at: Timestamp,
+    /// When its window opens, while it is scheduled.
+    pub opens_at: Option<Timestamp>,
+    /// Its place among those that wait for their turn at its installation, from 1.
+    pub queue_position: Option<i64>,
     /// What is known once the run has come that far.
     pub facts: Facts,
 }
@@ -85,6 +91,8 @@ pub struct Facts {
     pub kept_database: Option<String>,
     /// What the rollback did to the data, for people.
     pub data_note: Option<String>,
+    /// What the window check has to say about a run that went on, for people.
+    pub window_note: Option<String>,
 }
 
 /// A run as the promotion's page shows it.
@@ -129,14 +137,18 @@ struct Row {
     rolls_back_to: Option<String>,
     restore_from: Option<String>,
     change_reason: Option<String>,
+    reason_by: Option<String>,
     status: String,
     reason: Option<String>,
     approved_by: Option<String>,
     created_at: jiff_sqlx::Timestamp,
+    opens_at: Option<jiff_sqlx::Timestamp>,
+    queue_position: Option<i64>,
     image: Option<String>,
     downtime_ms: Option<i64>,
     kept_database: Option<String>,
     data_note: Option<String>,
+    window_note: Option<String>,
 }
 
 impl TryFrom<Row> for Promotion {
@@ -160,15 +172,19 @@ impl TryFrom<Row> for Promotion {
                 .transpose()?,
             restore_from: row.restore_from,
             change_reason: row.change_reason,
+            reason_by: row.reason_by,
             status: known("promotions.status", &row.status)?,
             reason: row.reason,
             approved_by: row.approved_by,
             created_at: row.created_at.to_jiff(),
+            opens_at: row.opens_at.map(jiff_sqlx::Timestamp::to_jiff),
+            queue_position: row.queue_position,
             facts: Facts {
                 image: row.image,
                 downtime_ms: row.downtime_ms,
                 kept_database: row.kept_database,
                 data_note: row.data_note,
+                window_note: row.window_note,
             },
         })
     }
@@ -227,7 +243,8 @@ pub async fn lock_status(tx: &mut Tx, id: &PromotionId) -> Result<Option<Status>
 /// Whether the move is legal is for the caller to ask [`Status::may_become`].
 pub async fn set_status(tx: &mut Tx, id: &PromotionId, status: Status, reason: Option<&str>) -> Result<()> {
     sqlx::query!(
-        "update promotions set status = $2, reason = $3 where id = $1",
+        "update promotions set status = $2, reason = $3, opens_at = case when $2 = 'scheduled' then opens_at end
+         where id = $1",
         id.as_str(),
         status.as_str(),
         reason,
@@ -307,45 +324,19 @@ pub async fn is_rollback(tx: &mut Tx, id: &PromotionId) -> Result<bool> {
     .await?)
 }
 
-/// How long a run of the promotion may take, where its installation says so.
-pub async fn time_limit_seconds(tx: &mut Tx, id: &PromotionId) -> Result<Option<i32>> {
-    Ok(sqlx::query_scalar!(
-        "select (i.description ->> 'time_limit_seconds')::integer from promotions p
-         join installations i on i.name = p.installation where p.id = $1",
-        id.as_str(),
-    )
-    .fetch_one(&mut *tx.0)
-    .await?)
-}
-
-/// Takes the next promotion whose turn it is: approved, asked for, first of its installation, and
-/// nothing under way there. It is locked until the transaction ends; others skip it.
-pub async fn take_next(tx: &mut Tx) -> Result<Option<PromotionId>> {
-    let id = sqlx::query_scalar!(
-        "select id from promotions p
-         where ready_at is not null and status = 'approved'
-               and not exists (select from runs r where r.installation = p.installation
-                               and r.phase <> 'finished' and r.plan = 'promotion')
-               and not exists (select from promotions q where q.installation = p.installation
-                               and q.status = 'approved' and (q.ready_at, q.id) < (p.ready_at, p.id))
-         order by ready_at limit 1 for update skip locked"
-    )
-    .fetch_optional(&mut *tx.0)
-    .await?;
-    id.map(|id| known("promotions.id", &id)).transpose()
-}
-
 /// Writes what a run found out; a fact that is `None` stays as it was.
 pub async fn set_facts(tx: &mut Tx, id: &PromotionId, facts: &Facts) -> Result<()> {
     sqlx::query!(
         "update promotions set image = coalesce($2, image), downtime_ms = coalesce($3, downtime_ms),
-                kept_database = coalesce($4, kept_database), data_note = coalesce($5, data_note)
+                kept_database = coalesce($4, kept_database), data_note = coalesce($5, data_note),
+                window_note = coalesce($6, window_note)
          where id = $1",
         id.as_str(),
         facts.image,
         facts.downtime_ms,
         facts.kept_database,
         facts.data_note,
+        facts.window_note,
     )
     .execute(&mut *tx.0)
     .await?;
@@ -425,10 +416,15 @@ impl Store {
         let rows = sqlx::query_as!(
             Row,
             r#"select p.id, p.build, b.title, p.installation, p.change_request, c.change_type, c.risk,
-                      c.requested_by, c.reason as change_reason, p.sandbox, p.baseline, p.rolls_back_to,
+                      c.requested_by, c.reason as change_reason, coalesce(c.reason_by, c.requested_by) as reason_by, p.sandbox, p.baseline, p.rolls_back_to,
                       p.restore_from, p.status, p.reason, p.approved_by,
                       p.created_at as "created_at: jiff_sqlx::Timestamp",
-                      p.image, p.downtime_ms, p.kept_database, p.data_note
+                      p.opens_at as "opens_at: jiff_sqlx::Timestamp",
+                      case when p.ready_at is not null and p.status in ('approved', 'scheduled') then
+                          (select count(*) from promotions q where q.installation = p.installation
+                           and q.ready_at is not null and q.status in ('approved', 'scheduled')
+                           and (q.ready_at, q.id) <= (p.ready_at, p.id)) end as queue_position,
+                      p.image, p.downtime_ms, p.kept_database, p.data_note, p.window_note
                from promotions p
                join builds b on b.id = p.build
                join change_requests c on c.id = p.change_request

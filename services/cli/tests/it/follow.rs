@@ -68,11 +68,10 @@ async fn a_console_that_stays_away_is_given_up() {
 #[tokio::test]
 async fn the_outcome_is_the_exit_code() {
     let reason = Some("The window is closed.");
-    let table: [(Kind, Promotion, Exit); 6] = [
+    let table: [(Kind, Promotion, Exit); 5] = [
         (Kind::CleanedUp, ended("deployed", "Deployed", None), Exit::Done),
         (Kind::RolledBack, ended("rolled_back", "Rolled back", reason), Exit::RolledBack),
         (Kind::Held, ended("approved", "Approved", reason), Exit::Refused),
-        (Kind::Held, ended("scheduled", "Scheduled", reason), Exit::Refused),
         (Kind::Cancelled, ended("cancelled", "Cancelled", reason), Exit::Refused),
         (Kind::NeedsAttention, ended("needs_attention", "Needs attention", reason), Exit::NeedsAttention),
     ];

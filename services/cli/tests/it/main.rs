@@ -16,3 +16,4 @@ mod rollbacks;
 mod sample;
 mod ship;
 mod tokens;
+mod windows;

@@ -16,6 +16,8 @@ pub(crate) fn promotion(status: &str, title: &str) -> Promotion {
             status: status.to_owned(),
             status_title: title.to_owned(),
             reason: None,
+            opens_at: None,
+            queue_position: None,
             created_at: "2026-11-24T21:58:00Z".parse().unwrap(),
         },
         change_request: "RFC-2026-0000BEEF".to_owned(),
@@ -34,6 +36,7 @@ pub(crate) fn promotion(status: &str, title: &str) -> Promotion {
         kept_database: None,
         to_do: Vec::new(),
         data_note: None,
+        window_note: None,
         image: None,
     }
 }

@@ -9,4 +9,5 @@ mod problems;
 mod progress;
 mod ready;
 mod rollbacks;
+mod windows;
 mod world;

@@ -16,4 +16,5 @@ mod rollbacks;
 mod shutdown;
 mod supervisors;
 mod undo;
+mod windows;
 mod world;

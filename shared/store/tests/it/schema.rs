@@ -36,7 +36,7 @@ async fn every_list_of_words_is_the_one_of_the_program() {
             "lost",
             "stopped",
         ];
-        let lists: [(&str, &str, Vec<&str>); 13] = [
+        let lists: [(&str, &str, Vec<&str>); 18] = [
             ("promotions", "status", Status::ALL.iter().map(|it| it.as_str()).collect()),
             ("change_requests", "change_type", ChangeType::ALL.iter().map(|it| it.as_str()).collect()),
             ("change_requests", "risk", Risk::ALL.iter().map(|it| it.as_str()).collect()),
@@ -50,6 +50,11 @@ async fn every_list_of_words_is_the_one_of_the_program() {
             ("runs", "outcome", vec!["deployed", "refused", "rolled_back", "given_up", "done", "failed"]),
             ("backups", "rung", vec!["written", "hashed", "read_back", "rehearsed"]),
             ("jobs", "state", states),
+            ("windows", "days", vec!["mon", "tue", "wed", "thu", "fri", "sat", "sun"]),
+            ("windows", "change_types", ChangeType::ALL.iter().map(|it| it.as_str()).collect()),
+            ("windows", "risks", Risk::ALL.iter().map(|it| it.as_str()).collect()),
+            ("windows", "enforcement", vec!["enforced", "advisory"]),
+            ("blackouts", "exempt", ChangeType::ALL.iter().map(|it| it.as_str()).collect()),
             ("products", "state", vec!["registered", "active"]),
         ];
         for (table, column, words) in lists {
@@ -119,6 +124,44 @@ async fn what_cannot_be_true_is_refused() {
                  select gen_random_uuid(), promotion, installation, 1, phase, job, attempt, 1 from runs",
                 "runs_one_per_installation",
             ),
+        ];
+        for (statement, constraint) in refused {
+            assert_eq!(database.refused_by(statement).await, constraint, "{statement}");
+        }
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn windows_that_cannot_be_are_refused() {
+    with_database(async |database| {
+        let store = migrated(database).await;
+        database
+            .run(
+                "insert into windows (name, days, opens, closes, change_types, risks, enforcement, allow_overrun, created_by)
+                 values ('Nights', '{mon}', '22:00', '06:00', '{normal}', '{low}', 'enforced', false, 'Ada');
+                 insert into blackouts (name, starts_at, ends_at, exempt, created_by)
+                 values ('Stocktaking', now(), now(), '{}', 'Ada')",
+            )
+            .await;
+        let refused = [
+            ("insert into profiles (zone) values ('UTC')", "profiles_pkey"),
+            ("insert into profiles (id, zone) values (false, 'UTC')", "profiles_id_check"),
+            ("update profiles set zone = ''", "profiles_zone_check"),
+            ("update windows set name = ''", "windows_name_check"),
+            ("update windows set days = '{}'", "windows_days_check"),
+            ("update windows set days = '{day}'", "windows_days_check"),
+            ("update windows set opens = '24:00'", "windows_opens_check"),
+            ("update windows set closes = '24:01'", "windows_closes_check"),
+            ("update windows set closes = opens", "windows_length_check"),
+            ("update windows set change_types = '{}'", "windows_change_types_check"),
+            ("update windows set risks = '{none}'", "windows_risks_check"),
+            ("update windows set max_concurrent = 0", "windows_max_concurrent_check"),
+            ("update windows set enforcement = 'maybe'", "windows_enforcement_check"),
+            ("update blackouts set name = ''", "blackouts_name_check"),
+            ("update blackouts set exempt = '{all}'", "blackouts_exempt_check"),
+            ("update blackouts set ends_at = starts_at - interval '1 second'", "blackouts_length_check"),
         ];
         for (statement, constraint) in refused {
             assert_eq!(database.refused_by(statement).await, constraint, "{statement}");

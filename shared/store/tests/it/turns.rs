@@ -5,52 +5,59 @@ use scratch::with_database;
 use serde_json::json;
 use store::Store;
 use store::promotions::{self, Facts};
+use store::queue::{self, Waiting};
 
 use crate::world::{actor, migrated, promotion, ready, run};
 
-async fn next(store: &Store) -> Option<PromotionId> {
+/// Those who wait where nothing is under way, in order.
+async fn waiting(store: &Store) -> Vec<PromotionId> {
     let mut tx = store.begin().await.unwrap();
-    promotions::take_next(&mut tx).await.unwrap()
+    queue::waiting(&mut tx).await.unwrap().into_iter().map(|it| it.id).collect()
+}
+
+async fn take(store: &Store, waiting: &Waiting) -> bool {
+    let mut tx = store.begin().await.unwrap();
+    let taken = queue::take(&mut tx, waiting).await.unwrap();
+    tx.commit().await.unwrap();
+    taken
 }
 
 #[tokio::test]
-async fn the_first_who_asked_is_next_and_nobody_passes_a_run() {
+async fn who_asked_first_comes_first_and_nobody_passes_a_run() {
     with_database(async |database| {
         let store = migrated(database).await;
         promotion(&store, "shop", 9).await;
-        assert_eq!(next(&store).await, None, "nobody approved it");
+        assert!(waiting(&store).await.is_empty(), "nobody approved it");
         let first = ready(&store, "shop", 2).await;
         let second = ready(&store, "shop", 1).await;
-        assert_eq!(next(&store).await, Some(first.clone()));
+        let bank = ready(&store, "bank", 3).await;
+        assert_eq!(waiting(&store).await, [first.clone(), second.clone(), bank.clone()]);
 
         let started = run(&store, &first).await;
-        assert_eq!(next(&store).await, None, "a run is under way");
+        assert_eq!(waiting(&store).await, std::slice::from_ref(&bank), "a run is under way at the shop");
         database
             .run(&format!(
                 "update runs set phase = 'finished', outcome = 'deployed', finished_at = now() where id = '{started}';
                  update promotions set status = 'deployed', ready_at = null where id = '{first}'"
             ))
             .await;
-        assert_eq!(next(&store).await, Some(second));
+        assert_eq!(waiting(&store).await, [second, bank]);
         store.close().await;
     })
     .await;
 }
 
 #[tokio::test]
-async fn two_schedulers_take_promotions_of_different_installations() {
+async fn a_promotion_is_taken_once_and_as_it_was_seen() {
     with_database(async |database| {
         let store = migrated(database).await;
         let shop = ready(&store, "shop", 1).await;
-        ready(&store, "shop", 2).await;
-        let bank = ready(&store, "bank", 3).await;
-        let mut one = store.begin().await.unwrap();
-        let mut two = store.begin().await.unwrap();
-        let mut three = store.begin().await.unwrap();
-        assert_eq!(promotions::take_next(&mut one).await.unwrap(), Some(shop));
-        assert_eq!(promotions::take_next(&mut two).await.unwrap(), Some(bank));
-        assert_eq!(promotions::take_next(&mut three).await.unwrap(), None, "the second of the shop waits");
-        drop((one, two, three));
+        let mut tx = store.begin().await.unwrap();
+        let seen = queue::find(&mut tx, &shop).await.unwrap().unwrap();
+        drop(tx);
+        assert!(!take(&store, &Waiting { status: Status::Scheduled, ..seen.clone() }).await);
+        assert!(take(&store, &seen).await);
+        assert!(!take(&store, &seen).await, "somebody has it");
         store.close().await;
     })
     .await;
@@ -61,9 +68,9 @@ async fn those_who_asked_at_the_same_moment_go_one_by_one() {
     with_database(async |database| {
         let store = migrated(database).await;
         let first = ready(&store, "shop", 1).await;
-        ready(&store, "shop", 2).await;
+        let second = ready(&store, "shop", 2).await;
         database.run("update promotions set ready_at = now()").await;
-        assert_eq!(next(&store).await, Some(first));
+        assert_eq!(waiting(&store).await, [first, second]);
         store.close().await;
     })
     .await;

@@ -18,7 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("transport", &["protocol"]),
     ("adapters", &["domain"]),
     ("telemetry", &[]),
-    ("engine", &["domain", "protocol", "store", "transport", "telemetry"]),
+    ("engine", &["domain", "calendar", "protocol", "store", "transport", "telemetry"]),
     ("scheduler", SERVICE),
     ("supervisor", SERVICE),
     ("backup", SERVICE),

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | U1, U2, U21 | the old image is lost to a moved tag or a prune; Compose labels name a wrong folder | `shared/adapters/tests/it/docker/known_failings.rs` |
 //! | U13 | a dump that broke off counts as a backup | `shared/adapters/tests/it/database/known_failings.rs` |
+//! | U5 – U9 | windows are asked in vain, by the wrong clock and on the wrong day; an emergency leaves no reason | `tests/e2e/tests/it/windows.rs` |
 //! | U20 | statuses that nothing leads out of | `shared/domain/tests/it/known_failings.rs` |
 //! | U3, U4, U10 – U12, U14 – U17, U19, U22, U23 | as each test says | here |
 

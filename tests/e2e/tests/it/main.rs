@@ -40,3 +40,4 @@ mod restarts;
 mod rollbacks;
 mod secrets;
 mod warm;
+mod windows;
