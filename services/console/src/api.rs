@@ -1,4 +1,4 @@
-//! Routes; who may call them stands in [`access`](crate::access).
+//! Routes; who may call them stands in [`access`].
 
 use std::time::Duration;
 
