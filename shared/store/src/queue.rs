@@ -55,21 +55,30 @@ impl TryFrom<Row> for Waiting {
     }
 }
 
+/// Reads waiting promotions, as the rest of the query says; its first parameter is the usual time limit.
+macro_rules! waiting {
+    ($rest:literal $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            Row,
+            r#"select p.id, p.installation, p.status, c.change_type, c.risk,
+                      coalesce((i.description ->> 'time_limit_seconds')::integer, $1) as "time_limit_seconds!",
+                      p.opens_at as "opens_at: jiff_sqlx::Timestamp"
+               from promotions p
+               join change_requests c on c.id = p.change_request
+               join installations i on i.name = p.installation "# + $rest,
+            TIME_LIMIT_SECONDS
+            $(, $argument)*
+        )
+    };
+}
+
 /// Promotions that wait at installations where nothing is under way; who asked first comes first.
 pub async fn waiting(tx: &mut Tx) -> Result<Vec<Waiting>> {
-    let rows = sqlx::query_as!(
-        Row,
-        r#"select p.id, p.installation, p.status, c.change_type, c.risk,
-                  coalesce((i.description ->> 'time_limit_seconds')::integer, $1) as "time_limit_seconds!",
-                  p.opens_at as "opens_at: jiff_sqlx::Timestamp"
-           from promotions p
-           join change_requests c on c.id = p.change_request
-           join installations i on i.name = p.installation
-           where p.ready_at is not null and p.status in ('approved', 'scheduled')
-                 and not exists (select from runs r where r.installation = p.installation
-                                 and r.phase <> 'finished' and r.plan = 'promotion')
-           order by p.ready_at, p.id"#,
-        TIME_LIMIT_SECONDS,
+    let rows = waiting!(
+        "where p.ready_at is not null and p.status in ('approved', 'scheduled')
+               and not exists (select from runs r where r.installation = p.installation
+                               and r.phase <> 'finished' and r.plan = 'promotion')
+         order by p.ready_at, p.id"
     )
     .fetch_all(&mut *tx.0)
     .await?;
@@ -78,20 +87,7 @@ pub async fn waiting(tx: &mut Tx) -> Result<Vec<Waiting>> {
 
 /// The promotion as it waits or would wait.
 pub async fn find(tx: &mut Tx, id: &PromotionId) -> Result<Option<Waiting>> {
-    let row = sqlx::query_as!(
-        Row,
-        r#"select p.id, p.installation, p.status, c.change_type, c.risk,
-                  coalesce((i.description ->> 'time_limit_seconds')::integer, $2) as "time_limit_seconds!",
-                  p.opens_at as "opens_at: jiff_sqlx::Timestamp"
-           from promotions p
-           join change_requests c on c.id = p.change_request
-           join installations i on i.name = p.installation
-           where p.id = $1"#,
-        id.as_str(),
-        TIME_LIMIT_SECONDS,
-    )
-    .fetch_optional(&mut *tx.0)
-    .await?;
+    let row = waiting!("where p.id = $2", id.as_str()).fetch_optional(&mut *tx.0).await?;
     row.map(Waiting::try_from).transpose()
 }
 
@@ -153,19 +149,8 @@ pub async fn make_emergency(tx: &mut Tx, id: &PromotionId, by: &str, reason: &st
 impl Store {
     /// Promotions that wait for their window, also where another one is under way.
     pub async fn scheduled(&self) -> Result<Vec<Waiting>> {
-        let rows = sqlx::query_as!(
-            Row,
-            r#"select p.id, p.installation, p.status, c.change_type, c.risk,
-                      coalesce((i.description ->> 'time_limit_seconds')::integer, $1) as "time_limit_seconds!",
-                      p.opens_at as "opens_at: jiff_sqlx::Timestamp"
-               from promotions p
-               join change_requests c on c.id = p.change_request
-               join installations i on i.name = p.installation
-               where p.status = 'scheduled' order by p.ready_at, p.id"#,
-            TIME_LIMIT_SECONDS,
-        )
-        .fetch_all(&self.pool)
-        .await?;
+        let rows =
+            waiting!("where p.status = 'scheduled' order by p.ready_at, p.id").fetch_all(&self.pool).await?;
         rows.into_iter().map(Waiting::try_from).collect()
     }
 }
