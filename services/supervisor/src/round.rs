@@ -4,6 +4,7 @@
 //! queued or its run fails, and an errand that nobody waits for any more is stopped. Every commit that moves a run
 //! brings the next round at once.
 
+use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -72,18 +73,17 @@ impl Found {
             tell(engine, term, starved.run, &nobody_came(starved)).await?;
         }
         for moved in &self.openings {
-            let followed = follow_opening(engine, term, moved).await;
-            if let Err(error) = &followed
-                && !error.is_passing()
-            {
-                tracing::error!(?moved, %error, "an opening could not be moved");
-                continue;
+            if let Err(error) = follow_opening(engine, term, moved).await {
+                pass_over(&moved.promotion, error)?;
             }
-            followed?;
         }
         for (which, turn) in self.held {
             match turn {
-                Turn::Now => release(engine, which).await?,
+                Turn::Now => {
+                    if let Err(error) = release(engine, which).await {
+                        pass_over(&which.run, error)?;
+                    }
+                }
                 Turn::Later => {}
                 Turn::Never(reason) => {
                     let Try { run, job, attempt } = which;
@@ -148,9 +148,18 @@ fn nobody_waits() -> Event {
 async fn tell(engine: &Engine, term: i64, run: Uuid, event: &Event) -> Result<(), StoreError> {
     match advance(engine, run, event, Reporter::Supervisor { term }, &Report::default()).await {
         Ok(told) => tracing::info!(%run, ?event, ?told, "told a run"),
-        Err(error) if error.is_passing() => return Err(error),
-        // One bad run must not hold up the others; it is looked at again next round.
-        Err(error) => tracing::error!(%run, %error, "a run could not be told"),
+        Err(error) => pass_over(&run, error)?,
+    }
+    Ok(())
+}
+
+/// What is bad must not hold up the others, nor what somebody is at, maybe over a network that swallows what it
+/// is sent; it is looked at again next round.
+fn pass_over(what: &dyn Display, error: StoreError) -> Result<(), StoreError> {
+    match error {
+        StoreError::Busy(_) => tracing::info!(%what, "somebody is at it; it is told next round"),
+        error if error.is_passing() => return Err(error),
+        error => tracing::error!(%what, %error, "it could not be told"),
     }
     Ok(())
 }

@@ -54,7 +54,7 @@ pub enum Advanced {
 ///
 /// # Errors
 /// Only that the records could not be changed; try again, a repeat is harmless: the second time the
-/// event is stale.
+/// event is stale. A supervisor, who has others to tell, does not wait for a run that somebody is at.
 pub async fn advance(
     engine: &Engine,
     run: Uuid,
@@ -75,9 +75,8 @@ async fn record(
 ) -> Result<(Advanced, Vec<Outgoing>)> {
     let mut tx = match reporter {
         Reporter::Person(by) => engine.store.begin_as(by).await?,
-        Reporter::Worker { .. } | Reporter::Supervisor { .. } | Reporter::DeadLetters => {
-            engine.store.begin().await?
-        }
+        Reporter::Supervisor { .. } => engine.store.begin_brief().await?,
+        Reporter::Worker { .. } | Reporter::DeadLetters => engine.store.begin().await?,
     };
     let recorded = record_within(&mut tx, run, event, reporter, report).await?;
     tx.commit().await?;

@@ -16,7 +16,8 @@ use crate::windows::Windows;
 /// When a scheduled promotion may start, where the record says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moved {
-    promotion: PromotionId,
+    /// The promotion that waits for it.
+    pub promotion: PromotionId,
     opening: Opening,
 }
 
@@ -148,7 +149,7 @@ pub async fn follow_opening(engine: &Engine, term: i64, moved: &Moved) -> Result
 
 async fn record_opening(engine: &Engine, term: i64, moved: &Moved) -> Result<((), Vec<Outgoing>)> {
     let Moved { promotion, opening } = moved;
-    let mut tx = engine.store.begin().await?;
+    let mut tx = engine.store.begin_brief().await?;
     let is_scheduled = promotions::lock_status(&mut tx, promotion).await? == Some(Status::Scheduled);
     if !is_scheduled || !leadership::holds(&mut tx, term).await? {
         return Ok(((), Vec::new()));

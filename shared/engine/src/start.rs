@@ -118,7 +118,7 @@ pub async fn release(engine: &Engine, which: Try) -> Result<()> {
 }
 
 async fn record_release(engine: &Engine, which: Try) -> Result<((), Vec<Outgoing>)> {
-    let mut tx = engine.store.begin().await?;
+    let mut tx = engine.store.begin_brief().await?;
     let Some(locked) = runs::lock(&mut tx, which.run).await? else { return Ok(((), Vec::new())) };
     if !waits::release(&mut tx, which).await? {
         return Ok(((), Vec::new()));

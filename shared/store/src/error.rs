@@ -12,6 +12,9 @@ pub enum StoreError {
     /// The database is a standby. Try again on the primary.
     #[error("Slipway's database only takes reads")]
     ReadOnly,
+    /// Somebody else is at the same rows. Try again soon; nothing was changed.
+    #[error("somebody else is changing the same records")]
+    Busy(#[source] sqlx::Error),
     /// The row exists already, or another one forbids it. Holds the constraint's name.
     #[error("the record conflicts with another one ({constraint})")]
     Conflict {
@@ -38,11 +41,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the same may work later, when the database is back.
+    /// Whether the same may work later, when the database is back: until then nothing else works, either.
     pub fn is_passing(&self) -> bool {
         match self {
             StoreError::Unavailable(_) | StoreError::ReadOnly => true,
-            StoreError::Conflict { .. }
+            StoreError::Busy(_)
+            | StoreError::Conflict { .. }
             | StoreError::Unknown { .. }
             | StoreError::Schema(_)
             | StoreError::Statement(_) => false,
@@ -60,6 +64,7 @@ impl From<sqlx::Error> for StoreError {
             Some("25006") => StoreError::ReadOnly,
             // Idle in a transaction for too long: the server ended the connection.
             Some("25P03") => StoreError::Unavailable(error),
+            Some("55P03") => StoreError::Busy(error),
             Some(code) if is_passing(code) => StoreError::Unavailable(error),
             Some(_) => StoreError::Statement(error),
             None if is_about_the_statement(&error) => StoreError::Statement(error),

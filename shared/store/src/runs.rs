@@ -59,6 +59,19 @@ struct Row {
     traceparent: Option<String>,
 }
 
+/// The run of which this is true.
+macro_rules! row {
+    ($condition:literal, $argument:expr) => {
+        sqlx::query_as!(
+            Row,
+            "select promotion, installation, plan, plan_version, phase, job, attempt, strikes, unwind_from, cause,
+                    outcome, outcome_note, time_limit_seconds, traceparent
+             from runs where " + $condition,
+            $argument,
+        )
+    };
+}
+
 /// An errand as people see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Errand {
@@ -133,28 +146,14 @@ pub async fn insert_errand(
 /// # Errors
 /// [`StoreError::Unknown`] for a run of another plan version: it is refused, not guessed at.
 pub async fn lock(tx: &mut Tx, id: Uuid) -> Result<Option<Locked>> {
-    let row = sqlx::query_as!(
-        Row,
-        "select promotion, installation, plan, plan_version, phase, job, attempt, strikes, unwind_from, cause, outcome,
-                outcome_note, time_limit_seconds, traceparent
-         from runs where id = $1 for update",
-        id,
-    )
-    .fetch_optional(&mut *tx.0)
+    let row = row!("id = $1 for update", id).fetch_optional(&mut *tx.0)
     .await?;
     row.map(|row| row.locked(id)).transpose()
 }
 
 /// The errand that the run waits for, if there is one. It is not locked: whoever is told by it looks again.
 pub async fn awaited(tx: &mut Tx, run: Uuid) -> Result<Option<Run>> {
-    let row = sqlx::query_as!(
-        Row,
-        "select promotion, installation, plan, plan_version, phase, job, attempt, strikes, unwind_from, cause, outcome,
-                outcome_note, time_limit_seconds, traceparent
-         from runs where awaited_by = $1",
-        run,
-    )
-    .fetch_optional(&mut *tx.0)
+    let row = row!("awaited_by = $1", run).fetch_optional(&mut *tx.0)
     .await?;
     row.map(|row| Ok(Run { phase: row.phase()? })).transpose()
 }
@@ -208,9 +207,12 @@ impl Store {
     }
 
     /// Where the run stands.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] for a run of another plan version: it is refused, not guessed at.
     pub async fn run(&self, id: Uuid) -> Result<Option<Run>> {
-        let mut tx = self.begin().await?;
-        Ok(lock(&mut tx, id).await?.map(|locked| locked.run))
+        let row = row!("id = $1", id).fetch_optional(&self.pool).await?;
+        Ok(row.map(|row| row.locked(id)).transpose()?.map(|locked| locked.run))
     }
 
     /// What an errand is about.

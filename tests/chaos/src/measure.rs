@@ -1,9 +1,13 @@
 //! How fast Slipway recovered, from its own journal and the run's clock.
 
 use anyhow::Result;
+use uuid::Uuid;
 
 use crate::faults::Happened;
 use crate::world::World;
+
+/// How many of the slowest recoveries are told one by one.
+const SLOWEST: usize = 10;
 
 /// A set of spans of time, in seconds, shortest first.
 #[derive(Debug, Default)]
@@ -26,6 +30,28 @@ impl Spans {
     }
 }
 
+/// What followed the kill of a job's holder.
+#[derive(Debug, Clone)]
+pub(crate) struct Recovery {
+    /// When it was killed, in seconds since 1970.
+    pub(crate) killed: f64,
+    /// When what follows the job was claimed.
+    pub(crate) claimed: f64,
+    /// The run.
+    pub(crate) run: Uuid,
+    /// The job that was lost.
+    pub(crate) lost: String,
+    /// The job that followed.
+    pub(crate) next: String,
+}
+
+impl Recovery {
+    /// How long it took, in seconds.
+    pub(crate) fn took(&self) -> f64 {
+        self.claimed - self.killed
+    }
+}
+
 /// What was measured.
 #[derive(Debug)]
 pub(crate) struct Measured {
@@ -35,6 +61,8 @@ pub(crate) struct Measured {
     pub(crate) recovery_alone: Spans,
     /// Of these, those with a supervisor and a worker of the kind there all the time.
     pub(crate) recovery_attended: Spans,
+    /// Of the recoveries that no outage of a server fell into the ones that took longest.
+    pub(crate) slowest: Vec<Recovery>,
     /// From a deadline to the moment when its run was told.
     pub(crate) deadline: Spans,
     /// The same without those that an outage of a server fell into.
@@ -50,25 +78,32 @@ pub(crate) struct Measured {
 }
 
 pub(crate) async fn measure(world: &World, happened: &Happened) -> Result<Measured> {
-    let (mut recovery, mut attended) = (Vec::new(), Vec::new());
+    let (mut recovery, mut attended, mut slowest) = (Vec::new(), Vec::new(), Vec::new());
     for kill in happened.kills() {
         for killed in &kill.held {
             // One that had reported before it died was not lost.
-            let query = "select split_part(n.job, '.', 1), extract(epoch from n.started_at)::float8
+            let query = "select n.job, extract(epoch from n.started_at)::float8
                          from jobs j join jobs n on n.run = j.run and n.sequence > j.sequence
                          where j.run = $1 and j.job = $2 and j.attempt = $3 and j.state = 'lost'
                                and n.started_at is not null
                          order by n.sequence limit 1";
             let rows = world.records.rows(query, &[&killed.run, &killed.job, &killed.attempt]).await?;
             for row in rows {
-                let (kind, claimed): (String, f64) = (row.get(0), row.get(1));
+                let (next, claimed): (String, f64) = (row.get(0), row.get(1));
                 recovery.push((kill.at, claimed));
-                if happened.somebody_was_there(kill.at, claimed, &kind) {
+                let kind = next.split('.').next().unwrap_or_default();
+                if happened.somebody_was_there(kill.at, claimed, kind) {
                     attended.push((kill.at, claimed));
+                }
+                if happened.servers_were_there(kill.at, claimed) {
+                    let lost = killed.job.clone();
+                    slowest.push(Recovery { killed: kill.at, claimed, run: killed.run, lost, next });
                 }
             }
         }
     }
+    slowest.sort_by(|one, other| other.took().total_cmp(&one.took()));
+    slowest.truncate(SLOWEST);
     let query = "select extract(epoch from r.deadline_at)::float8, extract(epoch from e.at)::float8
                  from run_events e join runs r on r.id = e.run
                  where e.event ->> 'kind' = 'deadline_passed' and e.ignored is null";
@@ -94,6 +129,7 @@ pub(crate) async fn measure(world: &World, happened: &Happened) -> Result<Measur
         recovery_attended: spans(&attended),
         recovery_alone: spans(&alone(&recovery)),
         recovery: spans(&recovery),
+        slowest,
         deadline_alone: spans(&alone(&deadlines)),
         deadline: spans(&deadlines),
         runs: Spans::of(runs),

@@ -75,6 +75,7 @@ fn compose(
     write_outcomes(text, findings)?;
     write_causes(text, measured)?;
     write_spans(text, arguments, measured)?;
+    write_slowest(text, measured)?;
     write_faults(text, happened)?;
     writeln!(text, "\n## Where the time goes\n\n| job | times | median |\n|---|---|---|")?;
     for (job, count, median) in &measured.jobs {
@@ -167,6 +168,21 @@ fn write_spans(text: &mut String, arguments: &Arguments, measured: &Measured) ->
         arguments.lease_seconds,
         arguments.lease_seconds + 2,
     )
+}
+
+fn write_slowest(text: &mut String, measured: &Measured) -> fmt::Result {
+    writeln!(
+        text,
+        "The slowest recoveries where no server was away meanwhile:\n\n\
+         | killed at (UTC) | took | lost | followed by | run |\n|---|---|---|---|---|"
+    )?;
+    for slow in &measured.slowest {
+        let killed = jiff::Timestamp::from_millisecond((slow.killed * 1_000.0) as i64).unwrap_or_default();
+        let (lost, next, run) = (&slow.lost, &slow.next, slow.run);
+        let (killed, took) = (killed.strftime("%T%.3f"), slow.took());
+        writeln!(text, "| {killed} | {took:.2} s | {lost} | {next} | {run} |")?;
+    }
+    writeln!(text)
 }
 
 fn write_faults(text: &mut String, happened: &Happened) -> fmt::Result {

@@ -1,12 +1,13 @@
 //! Several supervisors, one leads; and what a leader finds besides lost leases and messages.
 
 use domain::Job;
-use domain::run::{Cause, Event, Ignored, Outcome};
-use engine::{Advanced, Report, Reporter, advance};
+use domain::run::{Cause, Event, Ignored, Outcome, Phase};
+use engine::{Advanced, Report, Reporter, advance, start};
 use scratch::{Database, with_database};
+use serde_json::json;
 use uuid::Uuid;
 
-use crate::world::{Act, Workers, World};
+use crate::world::{Act, Workers, World, actor};
 
 const LEADER: &str = "select leader from leadership where until > slipway_now()";
 
@@ -47,6 +48,35 @@ async fn a_leader_that_was_replaced_is_not_heard() {
             let told = advance(&world.engine, run, &event, reporter, &Report::default()).await.unwrap();
             assert_eq!(told, Advanced::Ignored(Ignored::Stale));
         }
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_somebody_is_at_holds_up_no_other() {
+    with_database(async |database| {
+        let mut world = World::idle(database, Workers::default()).await;
+        let (_, held) = world.started(1).await;
+        world.engine.store.apply_installation("other", &json!({}), &actor("Ines")).await.unwrap();
+        let id = world.approved(2).await;
+        database.run(&format!("update promotions set installation = 'other' where id = '{id}'")).await;
+        assert_eq!(start::start_next(&world.engine).await.unwrap().as_ref(), Some(&id));
+        let other = world.engine.store.latest_run(&id).await.unwrap().unwrap().id;
+        let late = format!("update runs set deadline_at = slipway_now() - interval '1 hour' where id = '{held}';
+                            update runs set deadline_at = slipway_now() where id = '{other}'");
+        database.run(&late).await;
+        // Like a worker whose network swallows its commit.
+        let somebody = database.connect().await;
+        let lock = format!("begin; select from runs where id = '{held}' for update");
+        somebody.batch_execute(&lock).await.unwrap();
+
+        world.start_supervisor();
+        let limit = Outcome::Refused(Cause::Deadline { job: Job::Validate });
+        assert_eq!(world.outcome(other).await, limit);
+        assert!(matches!(world.run(held).await.phase, Phase::Forward { .. }));
+        somebody.batch_execute("rollback").await.unwrap();
+        assert_eq!(world.outcome(held).await, limit);
         world.end().await;
     })
     .await;

@@ -65,6 +65,24 @@ async fn what_people_change_is_on_the_trail_with_what_was_there_before() {
 }
 
 #[tokio::test]
+async fn nobody_waits_for_a_decision_that_is_not_made_yet() {
+    with_database(async |database| {
+        let store = migrated(database).await;
+        let id = promotion(&store, "shop", 1).await;
+        let mut slow = store.begin_as(&actor("Ines")).await.unwrap();
+        promotions::approve(&mut slow, &id, "Ines").await.unwrap();
+        store.apply_installation("other", &json!({}), &actor("Mara")).await.unwrap();
+        slow.commit().await.unwrap();
+        let entries = store.audit_after(0).await.unwrap();
+        let who: Vec<_> = entries.iter().map(|entry| entry.said().unwrap().who).collect();
+        assert_eq!(who, ["Ines", "Mara", "Ines"], "in the order in which they were decided");
+        assert_eq!(problems(&store).await, Vec::<String>::new());
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_trail_only_grows() {
     with_database(async |database| {
         let store = written(database).await;
