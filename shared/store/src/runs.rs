@@ -146,15 +146,13 @@ pub async fn insert_errand(
 /// # Errors
 /// [`StoreError::Unknown`] for a run of another plan version: it is refused, not guessed at.
 pub async fn lock(tx: &mut Tx, id: Uuid) -> Result<Option<Locked>> {
-    let row = row!("id = $1 for update", id).fetch_optional(&mut *tx.0)
-    .await?;
+    let row = row!("id = $1 for update", id).fetch_optional(&mut *tx.0).await?;
     row.map(|row| row.locked(id)).transpose()
 }
 
 /// The errand that the run waits for, if there is one. It is not locked: whoever is told by it looks again.
 pub async fn awaited(tx: &mut Tx, run: Uuid) -> Result<Option<Run>> {
-    let row = row!("awaited_by = $1", run).fetch_optional(&mut *tx.0)
-    .await?;
+    let row = row!("awaited_by = $1", run).fetch_optional(&mut *tx.0).await?;
     row.map(|row| Ok(Run { phase: row.phase()? })).transpose()
 }
 

@@ -21,6 +21,7 @@ use transport::{Exchange, Queue};
 
 use crate::load::{Load, order};
 use crate::records::{ClockPair, Held};
+use crate::role::owns;
 use crate::world::{self, World};
 use scratch::Random;
 
@@ -117,14 +118,14 @@ impl Villain {
 
     /// Starts again what has ended by itself, as a service manager would.
     fn care(&self) {
-        for number in self.world.roles() {
-            let mut role = self.world.role(number);
-            if let Ok(Some(how)) = role.ended() {
+        for role in self.world.roles() {
+            let Some(mut process) = role.process() else { continue };
+            if let Ok(Some(how)) = process.ended() {
                 let how = how.lines().next().unwrap_or_default().to_owned();
-                let started = role.start_again();
-                drop(role);
+                let started = process.start_again();
+                drop(process);
                 self.happened.note_end();
-                self.disturb(Some(self.world.role(number).name.clone()), COMES_TO_ITSELF);
+                self.disturb(Some(role.name.clone()), COMES_TO_ITSELF);
                 self.note(&format!("by itself: {how}; started again: {}", started.is_ok()));
             }
         }
@@ -132,12 +133,10 @@ impl Villain {
 
     /// Starts everything that is away and lets everything pass.
     pub(crate) fn heal(&self) {
-        for number in self.world.roles() {
-            let mut role = self.world.role(number);
+        for role in self.world.roles() {
             role.to_broker.silence(false);
             role.to_records.silence(false);
             if let Err(error) = role.start_again() {
-                drop(role);
                 self.note(&format!("could not be started again: {error:#}"));
             }
         }
@@ -160,7 +159,7 @@ impl Villain {
         match fault {
             Fault::KillAny => {
                 let number = self.random.place(self.world.roles().len());
-                self.kill(number).await.map(Some)
+                self.kill(number).await
             }
             Fault::KillHolder => self.kill_holder().await,
             Fault::Restart => Ok(Some(self.restart())),
@@ -189,8 +188,8 @@ impl Villain {
         }
     }
 
-    /// Kills a process; it comes back at once or after up to four seconds.
-    async fn kill(&mut self, number: usize) -> Result<String> {
+    /// Kills a process, unless somebody waits for its end; it comes back at once or after up to four seconds.
+    async fn kill(&mut self, number: usize) -> Result<Option<String>> {
         let held = match tokio::time::timeout(Duration::from_secs(1), self.world.records.held()).await {
             Ok(Ok((held, clock))) => {
                 self.clock = Some(clock);
@@ -198,12 +197,13 @@ impl Villain {
             }
             Ok(Err(_)) | Err(_) => Vec::new(),
         };
-        let mut role = self.world.role(number);
-        let held: Vec<Held> = held.into_iter().filter(|held| role.owns(&held.owner)).collect();
-        role.kill()?;
+        let role = &self.world.roles()[number];
+        let Some(mut process) = role.process() else { return Ok(None) };
+        let held: Vec<Held> = held.into_iter().filter(|held| owns(&process, &held.owner)).collect();
+        process.kill_alone()?;
         let moment = Instant::now();
         let name = role.name.clone();
-        drop(role);
+        drop(process);
         let jobs: Vec<_> = held.iter().map(|held| held.which.job.clone()).collect();
         if let Some(clock) = self.clock.filter(|_| !held.is_empty()) {
             let held = held.into_iter().map(|held| held.which).collect();
@@ -212,13 +212,13 @@ impl Villain {
         let away = if self.random.percent(50) { 0 } else { self.random.below(4_000) };
         self.disturb(Some(name.clone()), Duration::from_millis(away) + COMES_TO_ITSELF);
         self.bring_back(number, away);
-        Ok(format!("{name}, back after {away} ms, held {jobs:?}"))
+        Ok(Some(format!("{name}, back after {away} ms, held {jobs:?}")))
     }
 
     fn bring_back(&mut self, number: usize, away_ms: u64) {
         let (world, log, begin) = (Arc::clone(&self.world), Arc::clone(&self.log), self.begin);
         let start = move || {
-            if let Err(error) = world.role(number).start_again() {
+            if let Err(error) = world.roles()[number].start_again() {
                 note(&log, begin, &format!("could not be started again: {error:#}"));
             }
         };
@@ -235,18 +235,18 @@ impl Villain {
         let (held, _) = self.world.records.held().await?;
         let holders: Vec<usize> = held.iter().filter_map(|held| self.world.owner(&held.owner)).collect();
         let Some(number) = self.random.pick(&holders).copied() else { return Ok(None) };
-        self.kill(number).await.map(Some)
+        self.kill(number).await
     }
 
     fn restart(&mut self) -> String {
         let number = self.random.place(self.world.roles().len());
         let world = Arc::clone(&self.world);
         let (log, begin) = (Arc::clone(&self.log), self.begin);
-        let name = world.role(number).name.clone();
+        let name = world.roles()[number].name.clone();
         self.disturb(Some(name.clone()), world::GRACE + COMES_TO_ITSELF);
         self.later.spawn_blocking(move || {
-            let mut role = world.role(number);
-            if let Err(error) = role.stop().and_then(|()| role.start_again()) {
+            let role = &world.roles()[number];
+            if let Err(error) = role.restart() {
                 note(&log, begin, &format!("restart of {}: {error:#}", role.name));
             }
         });
@@ -254,11 +254,10 @@ impl Villain {
     }
 
     fn cut(&mut self, is_broker: bool) -> String {
-        let role = self.world.role(self.random.place(self.world.roles().len()));
+        let role = &self.world.roles()[self.random.place(self.world.roles().len())];
         let link = if is_broker { &role.to_broker } else { &role.to_records };
         link.cut();
         let name = role.name.clone();
-        drop(role);
         self.disturb(Some(name.clone()), COMES_TO_ITSELF);
         name
     }
@@ -268,10 +267,10 @@ impl Villain {
         let number = self.random.place(self.world.roles().len());
         let length = Duration::from_millis(1_000 + self.random.below(6_000));
         let world = Arc::clone(&self.world);
-        let name = world.role(number).name.clone();
+        let name = world.roles()[number].name.clone();
         self.disturb(Some(name.clone()), length + COMES_TO_ITSELF);
         let set = move |is_silent| {
-            let role = world.role(number);
+            let role = &world.roles()[number];
             if is_broker { role.to_broker.silence(is_silent) } else { role.to_records.silence(is_silent) }
         };
         set(true);

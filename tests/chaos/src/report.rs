@@ -177,7 +177,8 @@ fn write_slowest(text: &mut String, measured: &Measured) -> fmt::Result {
          | killed at (UTC) | took | lost | followed by | run |\n|---|---|---|---|---|"
     )?;
     for slow in &measured.slowest {
-        let killed = jiff::Timestamp::from_millisecond((slow.killed * 1_000.0) as i64).unwrap_or_default();
+        let since = Duration::try_from_secs_f64(slow.killed).unwrap_or_default();
+        let killed = jiff::Timestamp::UNIX_EPOCH.checked_add(since).unwrap_or_default();
         let (lost, next, run) = (&slow.lost, &slow.next, slow.run);
         let (killed, took) = (killed.strftime("%T%.3f"), slow.took());
         writeln!(text, "| {killed} | {took:.2} s | {lost} | {next} | {run} |")?;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use anyhow::Result;
 use servers::daemon::{Daemon, End, Terms};
@@ -25,7 +26,8 @@ pub(crate) struct Role {
     pub(crate) name: String,
     pub(crate) to_broker: Link,
     pub(crate) to_records: Link,
-    daemon: Daemon,
+    /// Held for long by who waits for its end. The links do not wait for that: it may need them to end.
+    process: Mutex<Daemon>,
 }
 
 impl Role {
@@ -45,33 +47,39 @@ impl Role {
             command.env_remove(variable);
         }
         command.args(["serve", role]).envs(variables.iter().map(|(name, value)| (*name, value)));
-        let daemon = Daemon::start(&name, terms.end, command, &logs.join(format!("{name}.log")))?;
-        Ok(Self { name, to_broker, to_records, daemon })
+        let process = Daemon::start(&name, terms.end, command, &logs.join(format!("{name}.log")))?;
+        Ok(Self { name, to_broker, to_records, process: Mutex::new(process) })
     }
 
-    /// Whether this process is the one that a lease names as its owner.
-    pub(crate) fn owns(&self, owner: &str) -> bool {
-        let Some(id) = self.daemon.id() else { return false };
-        owner.split('-').nth(1) == Some(id.to_string().as_str())
+    /// Its process, unless somebody waits for its end just now.
+    pub(crate) fn process(&self) -> Option<MutexGuard<'_, Daemon>> {
+        match self.process.try_lock() {
+            Ok(process) => Some(process),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
-    /// Kills the process alone, in the midst of whatever it does; what it has started lives on.
-    pub(crate) fn kill(&mut self) -> Result<()> {
-        self.daemon.kill_alone()
+    /// Asks it to end, waits, and starts it again. Blocks.
+    pub(crate) fn restart(&self) -> Result<()> {
+        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        process.stop()?;
+        process.start_again()
     }
 
-    /// Asks it to end and waits.
-    pub(crate) fn stop(&mut self) -> Result<()> {
-        self.daemon.stop()
+    /// Starts it, if it is away; whoever waits for its end starts it anyway.
+    pub(crate) fn start_again(&self) -> Result<()> {
+        self.process().map_or(Ok(()), |mut process| process.start_again())
     }
 
-    /// Starts it, if it is away.
-    pub(crate) fn start_again(&mut self) -> Result<()> {
-        self.daemon.start_again()
+    /// Kills it for good. Blocks.
+    pub(crate) fn end(&self) -> Result<()> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner).kill_alone()
     }
+}
 
-    /// How it ended, if it did by itself.
-    pub(crate) fn ended(&mut self) -> Result<Option<String>> {
-        self.daemon.ended()
-    }
+/// Whether the process is the one that a lease names as its owner.
+pub(crate) fn owns(process: &Daemon, owner: &str) -> bool {
+    let Some(id) = process.id() else { return false };
+    owner.split('-').nth(1) == Some(id.to_string().as_str())
 }

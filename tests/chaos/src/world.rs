@@ -17,7 +17,7 @@ use transport::{Broker, Names};
 
 use crate::link::Link;
 use crate::records::Records;
-use crate::role::{ROLES, Role};
+use crate::role::{ROLES, Role, owns};
 use crate::shop::Place;
 
 /// Slipway's own database.
@@ -30,7 +30,7 @@ const SLOTS: &str = "6";
 /// What a run is made of, apart from its shops.
 pub(crate) struct World {
     // Fields are dropped in this order: the processes first, then what they need.
-    roles: Vec<Mutex<Role>>,
+    roles: Vec<Role>,
     /// The engine of the shops that are containers.
     engine: Option<Mutex<Engine>>,
     pub(crate) broker: Broker,
@@ -83,7 +83,7 @@ impl World {
                     ("SLIPWAY_GRACE_SECONDS", GRACE.as_secs().to_string()),
                     ("SLIPWAY_WORKER_SLOTS", SLOTS.to_owned()),
                 ];
-                roles.push(Mutex::new(Role::start(slipway, role, number, &variables, links, folder.path())?));
+                roles.push(Role::start(slipway, role, number, &variables, links, folder.path())?);
             }
         }
         let records = Records::at(postgres.url(DATABASE));
@@ -118,18 +118,13 @@ impl World {
     }
 
     /// The processes, by number.
-    pub(crate) fn roles(&self) -> std::ops::Range<usize> {
-        0..self.roles.len()
+    pub(crate) fn roles(&self) -> &[Role] {
+        &self.roles
     }
 
-    /// One process.
-    pub(crate) fn role(&self, number: usize) -> MutexGuard<'_, Role> {
-        self.roles[number].lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The process that a lease names as its owner, while it runs.
+    /// The process that a lease names as its owner, while it runs and nobody waits for its end.
     pub(crate) fn owner(&self, owner: &str) -> Option<usize> {
-        self.roles().find(|number| self.role(*number).owns(owner))
+        self.roles.iter().position(|role| role.process().is_some_and(|process| owns(&process, owner)))
     }
 
     pub(crate) fn rabbitmq(&self) -> MutexGuard<'_, RabbitMq> {
@@ -172,7 +167,7 @@ impl World {
 
     /// Kills every process of Slipway, so that nobody starts an application any more.
     pub(crate) fn end_roles(&self) -> Result<()> {
-        self.roles().try_for_each(|number| self.role(number).kill())
+        self.roles.iter().try_for_each(Role::end)
     }
 
     /// Ends everything but the folder, which stays for whoever looks into it.

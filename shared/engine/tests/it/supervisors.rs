@@ -63,8 +63,10 @@ async fn a_run_that_somebody_is_at_holds_up_no_other() {
         database.run(&format!("update promotions set installation = 'other' where id = '{id}'")).await;
         assert_eq!(start::start_next(&world.engine).await.unwrap().as_ref(), Some(&id));
         let other = world.engine.store.latest_run(&id).await.unwrap().unwrap().id;
-        let late = format!("update runs set deadline_at = slipway_now() - interval '1 hour' where id = '{held}';
-                            update runs set deadline_at = slipway_now() where id = '{other}'");
+        let late = format!(
+            "update runs set deadline_at = slipway_now() - interval '1 hour' where id = '{held}';
+                            update runs set deadline_at = slipway_now() where id = '{other}'"
+        );
         database.run(&late).await;
         // Like a worker whose network swallows its commit.
         let somebody = database.connect().await;
