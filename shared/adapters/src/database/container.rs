@@ -7,7 +7,6 @@
 //!
 //! A program does not die with the connection to it; whoever ordered it ends its work at the server.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -15,12 +14,11 @@ use bollard::container::LogOutput;
 use bollard::exec::{StartExecOptions, StartExecResults};
 use futures_util::{StreamExt as _, future};
 use serde_json::json;
-use tokio::fs::File;
-use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::AsyncWrite;
 use tokio::time::{Instant, sleep};
 
 use super::DatabaseError;
-use super::program::{CHUNK_BYTES, Ended, Sink};
+use super::program::{CHUNK_BYTES, Ended, Input, Sink};
 use crate::runtime::engine::{CALL_LIMIT, Engine, within};
 
 /// How long the engine may take to notice that a program whose output has ended is gone.
@@ -44,7 +42,7 @@ pub(super) struct Exec {
     /// `NAME=value`.
     pub(super) env: Vec<String>,
     /// What it reads.
-    pub(super) input: Option<PathBuf>,
+    pub(super) input: Option<Input>,
 }
 
 impl DatabaseContainer {
@@ -71,12 +69,8 @@ impl DatabaseContainer {
     }
 
     /// Runs a program to its end; `None` if the container has no such program.
-    pub(super) async fn run(
-        &self,
-        exec: &Exec,
-        output: Sink<'_, '_>,
-    ) -> Result<Option<Ended>, DatabaseError> {
-        let id = self.order(exec).await?;
+    pub(super) async fn run(&self, exec: Exec, output: Sink<'_, '_>) -> Result<Option<Ended>, DatabaseError> {
+        let id = self.order(&exec).await?;
         let options = StartExecOptions { detach: false, tty: false, output_capacity: Some(CHUNK_BYTES) };
         let client = self.engine.client().context("reach the Docker engine")?;
         let started = match within(CALL_LIMIT, client.start_exec(&id, Some(options))).await {
@@ -90,7 +84,7 @@ impl DatabaseContainer {
         let mut complaint = Vec::new();
         {
             let drain = drain(pieces, output, &mut complaint);
-            let feed = feed(exec.input.as_deref(), input);
+            let feed = feed(exec.input, input);
             tokio::pin!(drain, feed);
             tokio::select! {
                 drained = &mut drain => drained?,
@@ -153,24 +147,12 @@ async fn drain(
     Ok(())
 }
 
-/// Gives the program its input. Returns only when that cannot be read: a program that takes no more of it has
-/// ended, and says why elsewhere.
-async fn feed(file: Option<&Path>, mut input: impl AsyncWrite + Unpin) -> anyhow::Error {
-    let Some(file) = file else { return future::pending().await };
-    let mut file = match File::open(file).await.context("open the backup") {
-        Ok(file) => file,
-        Err(error) => return error,
-    };
-    let mut chunk = vec![0; CHUNK_BYTES];
-    loop {
-        let read = match file.read(&mut chunk).await.context("read the backup") {
-            Ok(read) => read,
-            Err(error) => return error,
-        };
-        let given = if read == 0 { input.shutdown().await } else { input.write_all(&chunk[..read]).await };
-        if read == 0 || given.is_err() {
-            // The connection stays open: closing it would cut the output off.
-            return future::pending().await;
-        }
+/// Gives the program its input. Returns only when that cannot be read; else the connection stays open, because
+/// closing it would cut the output off.
+async fn feed(input: Option<Input>, mut program: impl AsyncWrite + Unpin) -> anyhow::Error {
+    let Some(input) = input else { return future::pending().await };
+    match input.pass_to(&mut program).await {
+        Ok(()) => future::pending().await,
+        Err(error) => error,
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! 1. `pg_dump` runs in a snapshot that this connection holds open; the same snapshot is
 //!    fingerprinted meanwhile, so a restore can be compared with what was dumped.
-//! 2. Its output is hashed on the way into `<name>.partial`, which is flushed to the disk.
-//! 3. The file is read back whole, twice: hashed, and unpacked by `pg_restore`.
+//! 2. Its output is hashed on the way into `<name>.partial`, and unpacked by `pg_restore`, which reads along.
+//! 3. The file is flushed to the disk, read back whole and hashed: it is what was unpacked.
 //! 4. The record `<name>.json` is written, then the file gets its name. So a file that bears
 //!    its name is complete, checked, and has its record beside it.
 
@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use jiff::Timestamp;
 use rustix::fs::{Advice, fadvise};
 use sha2::{Digest, Sha256};
@@ -69,7 +69,9 @@ impl Database {
     /// [`DatabaseError::Damaged`] is final.
     pub async fn verify(&self, dump: &Dump) -> Result<(), DatabaseError> {
         let tools = self.tools().await?;
-        verify_file(self.read_back(&tools, &dump.path), dump, &dump.path).await
+        let unpack = self.unpacker(&tools).archive(&dump.path, &[]);
+        let ((), unpacked) = tokio::try_join!(verify_hash(dump, &dump.path), unpack.verdict(Sink::Nothing))?;
+        unpacked.map_err(|error| damaged(&dump.path, &error))
     }
 
     /// The backup of this name, if it is there and still as recorded.
@@ -98,9 +100,16 @@ impl Database {
         // No snapshot holds sequences still. Read before they are backed up, they can only have moved on since.
         let sequences = fingerprint::sequences(&session).await?;
         let program = self.dump_program(&tools, target, &snapshot, &server_version);
-        let mut partial = Partial::create(&path, progress).await?;
-        let ((), fingerprint) = tokio::try_join!(
-            program.run_into(Sink::File(&mut partial)),
+        let (written, reader) = tokio::io::duplex(CHUNK_BYTES);
+        let mut partial = Partial::create(&path, written, progress).await?;
+        let write = async {
+            program.run_into(Sink::File(&mut partial)).await?;
+            partial.is_whole();
+            Ok(())
+        };
+        let ((), unpacked, fingerprint) = tokio::try_join!(
+            write,
+            self.unpacker(&tools).reading(reader).verdict(Sink::Nothing),
             Fingerprint::read(&session, self.name()),
         )?;
         session.close().await;
@@ -117,7 +126,8 @@ impl Database {
             rung: Rung::Written,
             fingerprint: Fingerprint { sequences, ..fingerprint },
         };
-        verify_file(self.read_back(&tools, &path), &dump, &path).await?;
+        unpacked.map_err(|error| damaged(&path, &error))?;
+        verify_hash(&dump, &path).await?;
         let dump = Dump { verified_at: Timestamp::now(), rung: Rung::ReadBack, ..dump };
         Record { dump, properties }.finish(&path)
     }
@@ -135,9 +145,9 @@ impl Database {
             .args([format!("--snapshot={snapshot}")])
     }
 
-    /// Unpacks the whole archive into nothing.
-    fn read_back(&self, tools: &ToolsReport, path: &Path) -> Program {
-        self.program(&tools.pg_restore).args(["--file=/dev/null"]).archive(path, &[])
+    /// Unpacks a whole archive into nothing.
+    fn unpacker(&self, tools: &ToolsReport) -> Program {
+        self.program(&tools.pg_restore).args(["--file=/dev/null"])
     }
 }
 
@@ -154,21 +164,24 @@ async fn begin_snapshot(session: &Session) -> Result<String, DatabaseError> {
     Ok(row.get(0))
 }
 
-/// Hashes the file and unpacks it with `read_back`, both to the last byte.
-async fn verify_file(read_back: Program, dump: &Dump, path: &Path) -> Result<(), DatabaseError> {
-    let damaged = |reason: String| DatabaseError::Damaged { path: path.to_owned(), reason };
+/// Hashes the file to the last byte.
+async fn verify_hash(dump: &Dump, path: &Path) -> Result<(), DatabaseError> {
     let file = path.to_owned();
     let (size, sha256) = spawn_blocking(move || hash_file(&file))
         .await
         .context("hash the backup file")?
-        .map_err(|error| damaged(format!("{error:#}")))?;
+        .map_err(|error| damaged(path, &error))?;
     if size != dump.size_bytes {
-        return Err(damaged(format!("it has {size} bytes where {} were written", dump.size_bytes)));
+        return Err(damaged(path, &anyhow!("it has {size} bytes where {} were written", dump.size_bytes)));
     }
     if sha256 != dump.sha256 {
-        return Err(damaged("its contents have changed".to_owned()));
+        return Err(damaged(path, &anyhow!("its contents have changed")));
     }
-    read_back.verdict(Sink::Nothing).await?.map_err(|error| damaged(format!("{error:#}")))
+    Ok(())
+}
+
+fn damaged(path: &Path, error: &anyhow::Error) -> DatabaseError {
+    DatabaseError::Damaged { path: path.to_owned(), reason: format!("{error:#}") }
 }
 
 /// Size and hash of what the disk holds, not of what this process believes to have written.

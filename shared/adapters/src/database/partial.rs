@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use sha2::{Digest, Sha256};
 use tokio::fs::{File, OpenOptions};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncWriteExt, DuplexStream};
 
 use super::record::folder_of;
 use super::{DatabaseError, hash};
@@ -18,18 +18,28 @@ pub(super) struct Partial<'p> {
     hash: Sha256,
     size_bytes: u64,
     progress: &'p mut (dyn FnMut(u64) + Send),
+    /// Who reads along, until they have seen enough.
+    reader: Option<DuplexStream>,
 }
 
 impl<'p> Partial<'p> {
-    /// Makes it; `progress` gets the bytes written so far.
+    /// Makes it; `progress` gets the bytes written so far, `reader` the bytes themselves.
     pub(super) async fn create(
         path: &Path,
+        reader: DuplexStream,
         progress: &'p mut (dyn FnMut(u64) + Send),
     ) -> Result<Self, DatabaseError> {
         // The backup holds every customer's data: nobody else on this machine may read it.
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).await;
         let file = file.map_err(|error| write_error(error, path))?;
-        Ok(Self { file, path: path.to_owned(), hash: Sha256::new(), size_bytes: 0, progress })
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            hash: Sha256::new(),
+            size_bytes: 0,
+            progress,
+            reader: Some(reader),
+        })
     }
 
     /// Appends a piece.
@@ -39,7 +49,17 @@ impl<'p> Partial<'p> {
         written.map_err(|error| write_error(error, &self.path))?;
         self.size_bytes += bytes.len() as u64;
         (self.progress)(self.size_bytes);
+        if let Some(reader) = &mut self.reader
+            && reader.write_all(bytes).await.is_err()
+        {
+            self.reader = None;
+        }
         Ok(())
+    }
+
+    /// Lets the reader know that nothing more comes.
+    pub(super) fn is_whole(&mut self) {
+        self.reader = None;
     }
 
     /// Flushes it to the disk; returns its size and hash.

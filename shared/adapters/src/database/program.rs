@@ -6,7 +6,8 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::fs::File;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::process::Command;
 use tokio_postgres::Config;
 use tracing::warn;
@@ -30,8 +31,16 @@ pub(super) struct Program {
     path: PathBuf,
     arguments: Vec<OsString>,
     env: Vec<(&'static str, OsString)>,
-    input: Option<PathBuf>,
+    input: Option<Input>,
     place: Place,
+}
+
+/// What a program reads.
+pub(super) enum Input {
+    /// A file.
+    File(PathBuf),
+    /// What is still being made, until its other end is dropped.
+    Stream(DuplexStream),
 }
 
 enum Place {
@@ -41,6 +50,25 @@ enum Place {
         /// What its sessions at the server are called, so that they can be ended.
         backends: Option<Backends>,
     },
+}
+
+impl Input {
+    /// Passes on all of it, or as much as is taken: a program that takes no more has ended, and says why elsewhere.
+    pub(super) async fn pass_to(self, program: &mut (impl AsyncWrite + Unpin)) -> Result<()> {
+        let mut from: Box<dyn AsyncRead + Send + Unpin> = match self {
+            Input::File(path) => Box::new(File::open(path).await.context("open the backup")?),
+            Input::Stream(stream) => Box::new(stream),
+        };
+        let mut chunk = vec![0; CHUNK_BYTES];
+        loop {
+            let read = from.read(&mut chunk).await.context("read the backup")?;
+            let given =
+                if read == 0 { program.shutdown().await } else { program.write_all(&chunk[..read]).await };
+            if read == 0 || given.is_err() {
+                return Ok(());
+            }
+        }
+    }
 }
 
 /// Where a program's output goes.
@@ -106,10 +134,16 @@ impl Program {
         match self.place {
             Place::Here => self.args(of_a_file).args(["--"]).args([path]),
             Place::Inside { .. } => {
-                self.input = Some(path.to_owned());
+                self.input = Some(Input::File(path.to_owned()));
                 self
             }
         }
+    }
+
+    /// Gives it what is being made to read.
+    pub(super) fn reading(mut self, stream: DuplexStream) -> Self {
+        self.input = Some(Input::Stream(stream));
+        self
     }
 
     /// Runs it to its end. Dropped in the middle it ends as well, wherever it runs.
@@ -127,14 +161,16 @@ impl Program {
     }
 
     /// Runs it to its end, however that is; `None` if there is no such program.
-    pub(super) async fn end(self, output: Sink<'_, '_>) -> Result<Option<Ended>, DatabaseError> {
+    pub(super) async fn end(mut self, output: Sink<'_, '_>) -> Result<Option<Ended>, DatabaseError> {
+        let input = self.input.take();
         match &self.place {
-            Place::Here => run_here(self.command(), output).await,
+            Place::Here => run_here(self.command(), input, output).await,
             Place::Inside { container, backends } => {
-                let Some(backends) = backends else { return container.run(&self.exec()?, output).await };
+                let exec = self.exec(input)?;
+                let Some(backends) = backends else { return container.run(exec, output).await };
                 backends.end_earlier().await?;
                 let ending = Ending(Some(backends.clone()));
-                let ended = container.run(&self.exec()?, output).await;
+                let ended = container.run(exec, output).await;
                 if ended.is_ok() {
                     ending.disarm();
                 }
@@ -158,21 +194,24 @@ impl Program {
         command
     }
 
-    fn exec(&self) -> Result<Exec> {
+    fn exec(&self, input: Option<Input>) -> Result<Exec> {
         let text =
             |it: &OsStr| it.to_str().map(str::to_owned).context("a program's argument is no plain text");
         let program = std::iter::once(self.path.as_os_str());
         let command = program.chain(self.arguments.iter().map(OsString::as_os_str)).map(text);
         let env = self.env.iter().map(|(name, value)| Ok(format!("{name}={}", text(value)?)));
-        Ok(Exec {
-            command: command.collect::<Result<_>>()?,
-            env: env.collect::<Result<_>>()?,
-            input: self.input.clone(),
-        })
+        Ok(Exec { command: command.collect::<Result<_>>()?, env: env.collect::<Result<_>>()?, input })
     }
 }
 
-async fn run_here(mut command: Command, output: Sink<'_, '_>) -> Result<Option<Ended>, DatabaseError> {
+async fn run_here(
+    mut command: Command,
+    input: Option<Input>,
+    output: Sink<'_, '_>,
+) -> Result<Option<Ended>, DatabaseError> {
+    if input.is_some() {
+        command.stdin(Stdio::piped());
+    }
     let mut child = match command.spawn() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         started => started.context("start a program")?,
@@ -184,7 +223,13 @@ async fn run_here(mut command: Command, output: Sink<'_, '_>) -> Result<Option<E
         stderr.read_to_end(&mut complaint).await.context("read a program's messages")?;
         Ok(())
     };
-    tokio::try_join!(copy(stdout, output), complain)?;
+    let feed = async {
+        if let (Some(input), Some(mut stdin)) = (input, child.stdin.take()) {
+            input.pass_to(&mut stdin).await?;
+        }
+        Ok(())
+    };
+    tokio::try_join!(copy(stdout, output), complain, feed)?;
     let status = child.wait().await.context("wait for a program")?;
     // Ended by a signal it has no status.
     let status = status.code().map_or(-1, i64::from);
