@@ -65,6 +65,8 @@ pub(crate) async fn restore(cx: &JobContext, installation: &Installation) -> Res
     if is_put_back {
         return put_back(cx, &database, &earlier, None).await;
     }
+    // A try that died just before it swapped the names left it closed to everybody.
+    database.unfence().await.map_err(from_database)?;
     let (before, now) = tokio::try_join!(state_at_stop(cx, &database, &at_stop), present(&database))?;
     if before == now {
         // What was kept stays until this is on record: a repeat has to find the same.

@@ -70,6 +70,8 @@ async fn where_no_copy_can_be_made_a_second_backup_takes_its_place() {
         stuck.timeline.iter().find(|entry| entry.state == "failed" && entry.job == "backup.restore");
     let reason = restore.and_then(|entry| entry.reason.clone()).unwrap();
     assert!(reason.contains("was not touched and can be used as before"), "{reason}");
+    // A try that was killed before its end left it closed.
+    shop.database.close().await;
     shop.database.allow_databases(true).await;
     let promotion = system.until_over(&id).await;
     Outcome::of("breaks-data").assert_is_what_happened(&system, &shop, &feature, &promotion).await;

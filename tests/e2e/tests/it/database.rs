@@ -74,6 +74,13 @@ impl Database {
         self.client().await.batch_execute(statement).await.unwrap();
     }
 
+    /// Closes it to everybody, as somebody does who renames it and dies before that.
+    pub(crate) async fn close(&self) {
+        let admin = connect(&servers::postgres()).await.unwrap();
+        let close = "select format('alter database %I with allow_connections false', $1::text)";
+        execute(&admin, close, &[&self.name]).await.unwrap();
+    }
+
     /// Says whether the owner may make databases, and with it copies of this one.
     pub(crate) async fn allow_databases(&self, may: bool) {
         let admin = connect(&servers::postgres()).await.unwrap();

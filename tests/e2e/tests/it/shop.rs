@@ -169,7 +169,8 @@ impl Drop for Shop {
 
 /// A port of this machine that nobody uses at this moment.
 pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    let [port] = ::servers::port::free().unwrap();
+    port
 }
 
 /// Puts `changes` into `value`: objects are merged, anything else is replaced.
