@@ -15,4 +15,4 @@ pub mod packages;
 pub mod port;
 pub mod postgres;
 pub mod rabbitmq;
-mod secret;
+pub mod secret;

@@ -104,6 +104,11 @@ impl Postgres {
         format!("postgres://slipway:{}@{host}:{}/{database}", self.password, self.port)
     }
 
+    /// The address of one of its databases for another user.
+    pub fn url_of(&self, user: &str, password: &str, database: &str) -> String {
+        format!("postgres://{user}:{password}@{}:{}/{database}", Ipv4Addr::LOCALHOST, self.port)
+    }
+
     /// Makes an empty database.
     pub fn create_database(&self, name: &str) -> Result<()> {
         let status = Command::new(self.programs.join("createdb"))
@@ -118,7 +123,13 @@ impl Postgres {
 
     /// Runs a file of SQL in a database, as one transaction.
     pub fn execute(&self, database: &str, file: &Path) -> Result<()> {
+        self.execute_with(database, file, &[])
+    }
+
+    /// The same with variables in the environment, which the file may get by `\getenv`.
+    pub fn execute_with(&self, database: &str, file: &Path, variables: &[(String, String)]) -> Result<()> {
         let status = Command::new(self.programs.join("psql"))
+            .envs(variables.iter().cloned())
             .args(["-q", "-X", "-1", "-v", "ON_ERROR_STOP=1", "-f"])
             .arg(file)
             .arg(self.url(database))

@@ -1,11 +1,13 @@
 //! A private `RabbitMQ` node.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 use crate::daemon::{Daemon, End, Terms};
 use crate::folder::Folder;
@@ -21,7 +23,15 @@ const ACCOUNT: &str = "rabbitmq";
 /// Far more than the kernel needs to close the sockets of a killed node.
 const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 
-/// A running node with one user, `guest`, and a port mapper of its own.
+/// Its users and their rights, as they are shipped; the password of each is still to be set.
+const DEFINITIONS: &str = include_str!("../../rabbitmq/definitions.json");
+/// Who may do everything.
+const ADMINISTRATOR: &str = "slipway";
+
+/// A pattern for names of exchanges and queues that begin with any word.
+pub const ANY_PREFIX: &str = "[a-z0-9-]+";
+
+/// A running node with the users of every process of Slipway, and a port mapper of its own.
 pub struct RabbitMq {
     // Fields are dropped in this order: the node leaves its port mapper, then the folder goes.
     node: Daemon,
@@ -29,18 +39,26 @@ pub struct RabbitMq {
     folder: Folder,
     variables: Vec<(&'static str, String)>,
     port: u16,
-    password: String,
+    /// By user.
+    passwords: BTreeMap<String, String>,
 }
 
 impl RabbitMq {
-    /// Starts a node that knows no other and listens on the loopback address only.
+    /// Starts a node that knows no other and listens on the loopback address only. Its users' rights are for
+    /// the names that Slipway gives by itself.
     pub fn start() -> Result<Self> {
+        Self::start_for("slipway")
+    }
+
+    /// The same with rights for names that begin as the pattern says, such as [`ANY_PREFIX`].
+    pub fn start_for(prefix: &str) -> Result<Self> {
         let script = script().context("RabbitMQ is not installed")?;
         let [port, distribution_port, mapper_port] = port::free()?;
-        let password = secret::random()?;
         let folder = Folder::create("rabbitmq")?;
+        let (definitions, passwords) = definitions(prefix)?;
+        let definitions = folder.write("definitions.json", &definitions)?;
         folder.write("enabled_plugins", "[].\n")?;
-        folder.write("rabbitmq.conf", &configuration(port, &password))?;
+        folder.write("rabbitmq.conf", &configuration(port, &definitions))?;
         for name in ["home", "data", "logs"] {
             fs::create_dir(folder.join(name)).with_context(|| format!("create the folder {name}"))?;
         }
@@ -59,7 +77,7 @@ impl RabbitMq {
         let variables = environment(&folder, distribution_port, mapper_port);
         command.current_dir(folder.path()).envs(variables.clone());
         let node = Daemon::start("RabbitMQ", terms.end, command, &folder.join("output.log"))?;
-        Ok(Self { node, _port_mapper: mapper, folder, variables, port, password })
+        Ok(Self { node, _port_mapper: mapper, folder, variables, port, passwords })
     }
 
     /// Ends it in order; queues and messages that are durable stay.
@@ -108,9 +126,20 @@ impl RabbitMq {
         self.node.wait_until_ready(interrupt, || port::is_open(port))
     }
 
-    /// The address for clients.
+    /// The address for who may do everything.
     pub fn url(&self) -> String {
-        format!("amqp://guest:{}@127.0.0.1:{}/%2f", self.password, self.port)
+        self.url_of(ADMINISTRATOR)
+    }
+
+    /// The address for a user; one that nobody lets in where there is no such user.
+    pub fn url_of(&self, user: &str) -> String {
+        let password = self.passwords.get(user).map_or("", String::as_str);
+        format!("amqp://{user}:{password}@127.0.0.1:{}/%2f", self.port)
+    }
+
+    /// The addresses for all its users.
+    pub fn urls(&self) -> Vec<String> {
+        self.passwords.keys().map(|user| self.url_of(user)).collect()
     }
 
     /// Its process.
@@ -129,13 +158,36 @@ fn account() -> Option<&'static str> {
     rustix::process::geteuid().is_root().then_some(ACCOUNT)
 }
 
-fn configuration(port: u16, password: &str) -> String {
+/// The shipped users with passwords, and with rights for names that begin as the pattern says.
+fn definitions(prefix: &str) -> Result<(String, BTreeMap<String, String>)> {
+    let mut definitions: Value = serde_json::from_str(DEFINITIONS).context("read the broker's users")?;
+    let mut passwords = BTreeMap::new();
+    for user in entries(&mut definitions, "users")? {
+        let password = secret::random()?;
+        user["password"] = password.clone().into();
+        let name = user["name"].as_str().context("a user has a name")?;
+        passwords.insert(name.to_owned(), password);
+    }
+    for rights in entries(&mut definitions, "permissions")? {
+        for right in ["configure", "write", "read"] {
+            let pattern = rights[right].as_str().context("a right is a pattern")?;
+            rights[right] = pattern.replace(r"slipway\.", &format!(r"{prefix}\.")).into();
+        }
+    }
+    Ok((definitions.to_string(), passwords))
+}
+
+fn entries<'a>(definitions: &'a mut Value, key: &str) -> Result<&'a mut Vec<Value>> {
+    definitions[key].as_array_mut().with_context(|| format!("no list of {key}"))
+}
+
+fn configuration(port: u16, definitions: &Path) -> String {
     // The default disk limit follows the memory's size and would block publishers on small disks.
     format!(
         "listeners.tcp.1 = 127.0.0.1:{port}\n\
-         default_user = guest\n\
-         default_pass = {password}\n\
-         disk_free_limit.absolute = 100MB\n"
+         load_definitions = {}\n\
+         disk_free_limit.absolute = 100MB\n",
+        definitions.display()
     )
 }
 

@@ -7,7 +7,7 @@ use std::io::Read as _;
 use anyhow::{Context, Result};
 
 /// A password nobody can guess: 32 hexadecimal digits, safe in an address without escapes.
-pub(crate) fn random() -> Result<String> {
+pub fn random() -> Result<String> {
     let mut bytes = [0; 16];
     File::open("/dev/urandom")
         .and_then(|mut source| source.read_exact(&mut bytes))

@@ -16,6 +16,7 @@ mod sqlx;
 mod test;
 mod test_servers;
 mod up;
+mod users;
 
 use std::process::ExitCode;
 

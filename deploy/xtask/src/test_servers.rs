@@ -5,7 +5,7 @@ use servers::docker::Docker;
 use servers::interrupt::Interrupt;
 use servers::packages::{self, Need};
 use servers::postgres::{Postgres, Purpose};
-use servers::rabbitmq::RabbitMq;
+use servers::rabbitmq::{self, RabbitMq};
 
 /// All packages that [`TestServers::start`] needs.
 pub(crate) const NEEDS: &[Need] = &[
@@ -29,7 +29,8 @@ pub(crate) struct TestServers {
 impl TestServers {
     /// Starts all three side by side and waits until each answers.
     pub(crate) fn start(interrupt: &Interrupt) -> Result<Self> {
-        let rabbitmq = RabbitMq::start()?;
+        // Each test has names of its own on the broker.
+        let rabbitmq = RabbitMq::start_for(rabbitmq::ANY_PREFIX)?;
         let docker = Docker::start()?;
         let postgres = Postgres::start(&Purpose { is_durable: false, also_on: None })?;
         let mut servers = Self { rabbitmq, docker, postgres };
@@ -44,10 +45,11 @@ impl TestServers {
     }
 
     /// How tests find them.
-    pub(crate) fn variables(&self) -> [(&'static str, String); 3] {
+    pub(crate) fn variables(&self) -> [(&'static str, String); 4] {
         [
             ("SLIPWAY_TEST_POSTGRES_URL", self.postgres.url("postgres")),
             ("SLIPWAY_TEST_AMQP_URL", self.rabbitmq.url()),
+            ("SLIPWAY_TEST_AMQP_USERS", self.rabbitmq.urls().join(",")),
             ("SLIPWAY_TEST_DOCKER_HOST", self.docker.host().to_owned()),
         ]
     }

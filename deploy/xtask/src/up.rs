@@ -1,7 +1,7 @@
 //! `cargo xtask up`: the distributed system on this machine.
 //!
-//! `RabbitMQ`, Postgres and a Docker engine of its own; one process per role; the sample application as
-//! an installation. Roles find everything through `SLIPWAY_*` in their environment.
+//! `RabbitMQ`, Postgres and a Docker engine of its own; one process per role, each as a user of its own; the
+//! sample application as an installation. Roles find everything through `SLIPWAY_*` in their environment.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,7 @@ use servers::{packages, port};
 
 use crate::application::{self, Application};
 use crate::test_servers::{NEEDS, TestServers};
+use crate::users::Users;
 use crate::{cargo, test};
 
 /// Slipway's own database, never the one that promotions dump and restore.
@@ -43,8 +44,10 @@ pub(crate) fn run(interrupt: &Interrupt) -> Result<()> {
 
     println!("Starting Slipway, one process per role");
     let slipway = Slipway::new(program, folder.path(), &servers)?;
-    test::succeed(interrupt, slipway.command().args(["topology", "apply"]))?;
-    let mut roles = slipway.start_roles()?;
+    for noun in ["database", "topology"] {
+        test::succeed(interrupt, slipway.command().args([noun, "apply"]).envs(slipway.owner.clone()))?;
+    }
+    let mut roles = slipway.start_roles(&servers)?;
     let console = slipway.console_port;
     roles[0].wait_until_ready(interrupt, || port::is_open(console))?;
     let installation = application.installation(&servers.docker)?;
@@ -79,6 +82,9 @@ struct Slipway {
     folder: PathBuf,
     console_port: u16,
     variables: Vec<(&'static str, String)>,
+    /// Where whoever prepares the servers finds them: no process that stays does.
+    owner: [(&'static str, String); 2],
+    users: Users,
 }
 
 impl Slipway {
@@ -86,15 +92,18 @@ impl Slipway {
         let [console_port] = port::free()?;
         let data = folder.join("data");
         fs::create_dir(&data).context("create the data folder")?;
-        let variables = vec![
+        let users = Users::create(&servers.postgres)?;
+        let owner = [
             ("SLIPWAY_DATABASE_URL", servers.postgres.url(DATABASE)),
             ("SLIPWAY_AMQP_URL", servers.rabbitmq.url()),
+        ];
+        let variables = vec![
             ("SLIPWAY_DATA_DIR", data.display().to_string()),
             ("SLIPWAY_CONSOLE_LISTEN", format!("127.0.0.1:{console_port}")),
             ("SLIPWAY_API_URL", format!("http://127.0.0.1:{console_port}")),
             (application::DATABASE_VARIABLE, servers.postgres.url(application::NAME)),
         ];
-        Ok(Self { program, folder: folder.to_owned(), console_port, variables })
+        Ok(Self { program, folder: folder.to_owned(), console_port, variables, owner, users })
     }
 
     fn command(&self) -> Command {
@@ -103,11 +112,12 @@ impl Slipway {
         command
     }
 
-    fn start_roles(&self) -> Result<Vec<Daemon>> {
+    fn start_roles(&self, servers: &TestServers) -> Result<Vec<Daemon>> {
         let terms = Terms { account: None, end: End::Terminate };
         let start = |role: &&str| {
             let mut command = terms.command(&self.program);
             command.args(["serve", role]).envs(self.variables.clone());
+            command.envs(self.users.addresses(role, servers, DATABASE));
             Daemon::start(role, terms.end, command, &self.log(role))
         };
         ROLES.iter().map(start).collect()

@@ -5,9 +5,10 @@ use anyhow::Result;
 use domain::{ChangeRequestId, PromotionId};
 use engine::Engine;
 use engine::start::{create_promotion, refuse_message};
+use engine::store::audit::Actor;
 use engine::store::promotions::New;
 use engine::store::{StoreError, answered};
-use engine::transport::{Delivery, Queue};
+use engine::transport::{Broker, Delivery, Queue};
 use protocol::ship::Sandbox;
 use protocol::{InvalidMessage, ShipMessage};
 use serde_json::{Value, json};
@@ -26,7 +27,8 @@ pub(crate) async fn run(engine: &Engine) -> Result<()> {
 
 /// Answers one message; it is acknowledged only after its answer is on record.
 async fn take(engine: &Engine, delivery: Delivery) {
-    let heard = match answer_in_the_end(engine, &delivery.body).await {
+    let by = sender(&engine.broker, delivery.user_id.as_deref());
+    let heard = match answer_in_the_end(engine, &delivery.body, &by).await {
         Ok(None) => delivery.ack().await,
         Ok(Some(refused)) => {
             tracing::warn!(field = refused.field, problem = refused.problem, "a ship message was refused");
@@ -43,11 +45,25 @@ async fn take(engine: &Engine, delivery: Delivery) {
     }
 }
 
+/// Who handed the feature in. `RabbitMQ` vouches for the user that the message names: it refuses any but its
+/// publisher's own. Which users may hand in anything is for it to say, so a message that names none is taken, too.
+fn sender(broker: &Broker, user: Option<&str>) -> Actor {
+    let (name, from) = match broker {
+        Broker::Amqp(_) => (user.unwrap_or("somebody unnamed"), "RabbitMQ"),
+        Broker::Local(_) => ("the console", "this process"),
+    };
+    Actor { name: name.to_owned(), from: from.to_owned() }
+}
+
 /// Answers when the database does, or fails when the process drains. A message that were given back meanwhile
 /// would soon have been delivered too often.
-async fn answer_in_the_end(engine: &Engine, body: &[u8]) -> Result<Option<InvalidMessage>, StoreError> {
+async fn answer_in_the_end(
+    engine: &Engine,
+    body: &[u8],
+    by: &Actor,
+) -> Result<Option<InvalidMessage>, StoreError> {
     loop {
-        match answer(engine, body).await {
+        match answer(engine, body, by).await {
             Err(error) if error.is_passing() && !engine.shutdown.draining().is_cancelled() => {
                 tracing::warn!(%error, "a ship message waits for the database");
                 engine.pause_for_database().await;
@@ -58,7 +74,7 @@ async fn answer_in_the_end(engine: &Engine, body: &[u8]) -> Result<Option<Invali
 }
 
 /// Puts the answer on record; `Some` when it is a refusal.
-async fn answer(engine: &Engine, body: &[u8]) -> Result<Option<InvalidMessage>, StoreError> {
+async fn answer(engine: &Engine, body: &[u8], by: &Actor) -> Result<Option<InvalidMessage>, StoreError> {
     let message = match ShipMessage::parse(body) {
         Ok(message) => message,
         Err(refused) => return refuse(engine, id_of(body), refused).await,
@@ -70,7 +86,7 @@ async fn answer(engine: &Engine, body: &[u8]) -> Result<Option<InvalidMessage>, 
         return refuse(engine, Some(message.id), refused).await;
     }
     loop {
-        match create_promotion(engine, &message.id, &promotion_for(&message)).await {
+        match create_promotion(engine, &message.id, &promotion_for(&message), by).await {
             // Eight hex digits may be taken already; others will not be.
             Err(StoreError::Conflict { constraint, .. }) if constraint.ends_with("_pkey") => {}
             created => return created.map(|()| None),

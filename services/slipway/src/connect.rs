@@ -36,7 +36,8 @@ pub(crate) async fn engine(config: Config, role: &str) -> Result<Engine> {
     })
 }
 
-async fn database(config: &Config) -> Result<Store> {
+/// Slipway's own database, its tables as this program knows them.
+pub(crate) async fn database(config: &Config) -> Result<Store> {
     let connect = || Store::connect(&config.database_url, CONNECTIONS_MAX);
     let store = connect
         .retry(patience())
@@ -44,7 +45,10 @@ async fn database(config: &Config) -> Result<Store> {
         .context("Slipway's own database does not let us in. Start it, or correct SLIPWAY_DATABASE_URL")?;
     let migrate = || store.migrate();
     let migrated = migrate.retry(patience()).when(StoreError::is_passing).await;
-    migrated.context("the tables of Slipway's own database could not be brought up to date")?;
+    migrated.context(
+        "the tables of Slipway's own database could not be brought up to date; where this user does not own them, \
+         their owner does it by `slipway database apply`",
+    )?;
     Ok(store)
 }
 

@@ -4,6 +4,7 @@
 //! this machine, everything else asks the console over HTTP.
 
 mod connect;
+mod database;
 mod demo;
 mod doctor;
 mod serve;
@@ -45,6 +46,11 @@ enum Command {
     Topology {
         #[arg(value_enum)]
         action: topology::Action,
+    },
+    /// Prepare Slipway's own database, as its owner, for processes that do not own it
+    Database {
+        #[arg(value_enum)]
+        action: database::Action,
     },
     /// Show the settings that are in force; secrets are left out
     Config {
@@ -90,6 +96,10 @@ async fn run(arguments: Arguments) -> (ExitCode, Option<telemetry::Telemetry>) {
         Command::Demo(args) => (demo::run(args, &arguments.options).await, None),
         Command::Topology { action } => match config() {
             Ok(config) => (topology::run(&config, action).await, None),
+            Err(wrong) => (usage(&wrong), None),
+        },
+        Command::Database { action } => match config() {
+            Ok(config) => (database::run(&config, action).await, None),
             Err(wrong) => (usage(&wrong), None),
         },
         Command::Config { action: ConfigAction::Show } => match config() {

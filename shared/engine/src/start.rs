@@ -32,18 +32,24 @@ pub enum Wish {
     Refused(String),
 }
 
-/// Creates a promotion that waits for approval and answers its ship message; a message that was
-/// answered before keeps its answer.
-pub async fn create_promotion(engine: &Engine, message_id: &str, new: &promotions::New) -> Result<()> {
-    engine.recorded(record_promotion(engine, message_id, new)).await
+/// Creates a promotion that waits for approval, in the name of whoever handed the feature in, and answers its
+/// ship message; a message that was answered before keeps its answer.
+pub async fn create_promotion(
+    engine: &Engine,
+    message_id: &str,
+    new: &promotions::New,
+    by: &Actor,
+) -> Result<()> {
+    engine.recorded(record_promotion(engine, message_id, new, by)).await
 }
 
 async fn record_promotion(
     engine: &Engine,
     message_id: &str,
     new: &promotions::New,
+    by: &Actor,
 ) -> Result<((), Vec<Outgoing>)> {
-    let mut tx = engine.store.begin().await?;
+    let mut tx = engine.store.begin_as(by).await?;
     promotions::insert(&mut tx, new).await?;
     if !inbox::insert(&mut tx, message_id, &Answer::Accepted(new.id.clone())).await? {
         return Ok(((), Vec::new()));

@@ -3,6 +3,10 @@
 //! The database writes it, by triggers, in the transaction of the change itself: nothing that people change
 //! stays off it, and nothing stands on it that was not done. Each entry holds the hash of the one before, so
 //! that none can be changed or removed without being found out by [`Store::verify_audit`].
+//!
+//! The triggers write it with the rights of the tables' owner; no process has any to it but to read. Who did
+//! something and from where is what the process says that made the change; as which user of the database it came
+//! is what the database knows.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -44,6 +48,8 @@ pub struct Said {
     pub who: String,
     /// From where.
     pub from: String,
+    /// As which user of the database the process came that wrote it; `None` in entries of before it was written.
+    pub login: Option<String>,
     /// What was done: a table and `insert`, `update` or `delete`.
     pub action: String,
     /// What it was done to.

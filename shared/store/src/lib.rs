@@ -35,6 +35,7 @@ use std::time::Duration;
 pub use error::StoreError;
 pub use nudges::Nudges;
 use sha2::{Digest, Sha256};
+use sqlx::migrate::{Migrate, MigrateError};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::time::timeout;
@@ -44,6 +45,9 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// The migrations, in order; forward only.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// Who may do what in the database.
+const GRANTS: &str = include_str!("../../../deploy/grants.sql");
 
 /// How long a statement may wait for a connection before the database counts as away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -109,16 +113,35 @@ impl Store {
         Ok(Self { pool })
     }
 
-    /// Brings the schema up to what this program knows. Safe to call from several processes at once.
+    /// Brings the schema up to what this program knows. Safe to call from several processes at once. Where
+    /// nothing is to be done, it needs no right but to look.
     ///
     /// # Errors
-    /// [`StoreError::Schema`] when the database was made by a newer program.
+    /// - [`StoreError::Schema`] when the database was made by a newer program
+    /// - [`StoreError::Statement`] when something is to be done and this user does not own the tables
     pub async fn migrate(&self) -> Result<()> {
         let mut connection = self.pool.acquire().await?;
+        if is_up_to_date(&mut connection).await? {
+            return if takes_writes(&mut connection).await? { Ok(()) } else { Err(StoreError::ReadOnly) };
+        }
         // Another process may be at it, and large tables take their time.
         sqlx::query!("set statement_timeout = 0").execute(&mut *connection).await?;
         MIGRATOR.run(&mut *connection).await?;
         Ok(connection.close().await?)
+    }
+
+    /// Gives the users of each kind of process their rights, and takes all others from them (`deploy/grants.sql`).
+    /// Only the owner of the tables may.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`] when the kinds of users are not there yet (`deploy/roles.sql` makes them)
+    ///
+    /// # Idempotency
+    /// A second call changes nothing.
+    pub async fn grant(&self) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sqlx::raw_sql(GRANTS).execute(&mut *tx.0).await?;
+        tx.commit().await
     }
 
     /// Opens a transaction.
@@ -174,6 +197,19 @@ impl Tx {
     pub async fn commit(self) -> Result<()> {
         Ok(self.0.commit().await?)
     }
+}
+
+/// Whether all is done already that this program would do to the schema.
+async fn is_up_to_date(connection: &mut PgConnection) -> Result<bool> {
+    // No such table, or no right to look: whoever migrates is told.
+    let Ok(done) = connection.list_applied_migrations(&MIGRATOR.table_name).await else { return Ok(false) };
+    if let Some(newer) = done.iter().find(|it| !MIGRATOR.version_exists(it.version)) {
+        return Err(StoreError::Schema(MigrateError::VersionMissing(newer.version)));
+    }
+    let is_done = |known: &sqlx::migrate::Migration| {
+        done.iter().any(|it| it.version == known.version && it.checksum == known.checksum)
+    };
+    Ok(MIGRATOR.iter().all(is_done))
 }
 
 /// A server that was switched to reading, or replaced by another one, keeps its connections.

@@ -39,6 +39,8 @@ pub struct Amqp(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     names: Names,
+    /// As whom we come; stands in what we publish, and the broker refuses any other name there.
+    user: String,
     publishing: Link,
     consuming: Link,
     publisher: Arc<Publisher>,
@@ -61,6 +63,7 @@ impl Amqp {
         let tasks = TaskTracker::new();
         let publishing = Address::new(url, format!("{connection_name} (publishing)"))?;
         let consuming = Address::new(url, format!("{connection_name} (consuming)"))?;
+        let user = publishing.user().to_owned();
         let (publishing, consuming) = tokio::try_join!(
             Link::open(publishing, &tasks, closing.clone()),
             Link::open(consuming, &tasks, closing.clone()),
@@ -74,6 +77,7 @@ impl Amqp {
         }
         Ok(Self(Arc::new(Inner {
             names,
+            user,
             publisher: Arc::new(Publisher::new(publishing.clone(), refusal.clone())),
             publishing,
             consuming,
@@ -94,8 +98,9 @@ impl Amqp {
     }
 
     pub(crate) async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), PublishError>> {
-        let packets = messages.into_iter().map(|message| Packet::message(message, &self.0.names)).collect();
-        self.0.publisher.publish(packets).await
+        let Inner { names, user, publisher, .. } = &*self.0;
+        let packets = messages.into_iter().map(|message| Packet::message(message, names, user)).collect();
+        publisher.publish(packets).await
     }
 
     pub(crate) fn consume(&self, queue: &Queue, prefetch: u16, stop: CancellationToken) -> Inbox {

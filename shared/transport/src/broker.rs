@@ -77,10 +77,10 @@ impl Broker {
         }
     }
 
-    /// One sentence for each exchange or queue that is missing or out of reach; none if all is well.
+    /// One sentence for each exchange or queue that is missing; none if all is well.
     ///
-    /// Two things cannot be seen over AMQP without the right to change them. A missing binding shows as
-    /// [`PublishError::Unroutable`]; settings that differ show when [`topology_apply`](Self::topology_apply)
+    /// Newer brokers do not show what the user has no right to, which counts as well. Two things cannot be seen
+    /// over AMQP without the right to change them. A missing binding shows as [`PublishError::Unroutable`]; settings that differ show when [`topology_apply`](Self::topology_apply)
     /// declares the same again.
     ///
     /// # Errors

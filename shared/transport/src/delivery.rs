@@ -26,7 +26,8 @@ pub struct Delivery {
     pub delivery_count: u32,
     /// False guarantees that nobody has seen it before; true only says that somebody may have.
     pub redelivered: bool,
-    /// The broker user who published it, as verified by the broker, when the publisher said so.
+    /// The broker's user who published it, as verified by the broker, when the publisher said so; a broker inside
+    /// the process has no users.
     pub user_id: Option<String>,
     /// Why it is a dead letter, when it is one.
     pub dead_reason: Option<String>,

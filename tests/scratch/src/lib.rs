@@ -17,8 +17,12 @@ pub use disk::Disk;
 use futures_util::FutureExt;
 pub use proxy::{Network, Proxy};
 pub use random::Random;
-use tokio_postgres::{Client, Config, NoTls};
+pub use tokio_postgres::Client;
+use tokio_postgres::{Config, NoTls};
 use uuid::Uuid;
+
+/// The kinds of users that Slipway's processes come as.
+const ROLES: &str = include_str!("../../../deploy/roles.sql");
 
 /// An empty database that only one test knows.
 pub struct Database {
@@ -55,6 +59,31 @@ impl Database {
         let (_, server) = url.rsplit_once('@').unwrap();
         let (server, _) = server.rsplit_once('/').unwrap();
         format!("postgres://{0}:{0}@{server}/{0}", self.name)
+    }
+
+    /// The URL for a user of its own with the rights of one kind of Slipway's processes, such as
+    /// `slipway_worker`; they have none before the owner of the tables grants them.
+    pub async fn url_of(&self, kind: &str) -> String {
+        let user = format!("{}_{kind}", self.name);
+        // Users belong to the whole server: tests that make them at once would get in each other's way.
+        let create = format!(
+            "begin; select pg_advisory_xact_lock(4411); {ROLES}
+             do $$ begin
+                 if not exists (select from pg_roles where rolname = '{user}') then
+                     create role {user} login password '{0}' in role {kind};
+                 end if;
+             end $$;
+             commit;",
+            self.name
+        );
+        self.administrator.batch_execute(&create).await.unwrap();
+        let owners = format!("//{0}:{0}@", self.name);
+        self.url().replace(&owners, &format!("//{user}:{}@", self.name))
+    }
+
+    /// A connection of such a user.
+    pub async fn connect_as(&self, kind: &str) -> Client {
+        connect(&self.url_of(kind).await.parse().unwrap()).await
     }
 
     /// Runs statements, one after the other, past the code under test.
@@ -107,7 +136,10 @@ impl Database {
 
     async fn drop_it(self) {
         let name = &self.name;
-        for statement in [format!("drop database {name} with (force)"), format!("drop role {name}")] {
+        let users = "select rolname::text from pg_roles where starts_with(rolname, $1)";
+        let users = self.administrator.query(users, &[name]).await.unwrap();
+        let users = users.iter().map(|row| format!("drop role {}", row.get::<_, &str>(0)));
+        for statement in [format!("drop database {name} with (force)")].into_iter().chain(users) {
             self.administrator.batch_execute(&statement).await.unwrap();
         }
     }

@@ -56,7 +56,7 @@ fn rabbitmq_comes_back_on_the_same_port_and_takes_orders() {
     }
 
     assert_eq!(rabbitmq.url(), url);
-    assert!(rabbitmq.control(&["list_users", "--silent"]).unwrap().contains("guest"));
+    assert!(rabbitmq.control(&["list_users", "--silent"]).unwrap().contains("slipway-console"));
     assert!(rabbitmq.control(&["no_such_order"]).is_err());
 }
 

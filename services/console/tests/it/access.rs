@@ -247,6 +247,7 @@ async fn who_decided_from_where_is_on_the_audit_trail() {
             .collect();
         let expected = [
             ("Ines", "a test", "installations.insert"),
+            ("build-studio", "a test", "promotions.insert"),
             ("Root", "127.0.0.1", "api_tokens.insert"),
             ("Ines", "127.0.0.1", "promotions.update"),
             ("Ines", "127.0.0.1", "promotions.update"),
@@ -254,7 +255,7 @@ async fn who_decided_from_where_is_on_the_audit_trail() {
         assert_eq!(said, expected.map(|(who, from, action)| (who.into(), from.into(), action.into())));
         let verdict = console.call("get", "/audit/verify", &token, &Value::Null).await;
         let verdict: Value = verdict.json().await.unwrap();
-        assert_eq!((&verdict["entries"], &verdict["problems"]), (&json!(4), &json!([])));
+        assert_eq!((&verdict["entries"], &verdict["problems"]), (&json!(5), &json!([])));
         assert!(!format!("{entries:?}").contains(&token), "a token is on the trail");
     })
     .await;

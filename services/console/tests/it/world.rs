@@ -79,7 +79,8 @@ impl Console<'_> {
             risk: Risk::Low,
             requested_by: "Mara".to_owned(),
         };
-        start::create_promotion(&self.engine, &format!("message {number}"), &new).await.unwrap();
+        let by = actor("build-studio");
+        start::create_promotion(&self.engine, &format!("message {number}"), &new, &by).await.unwrap();
         id
     }
 }

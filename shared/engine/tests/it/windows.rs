@@ -253,7 +253,8 @@ async fn approved_at(world: &World, installation: &str, number: u32) -> Promotio
         risk: Risk::Low,
         requested_by: "Mara".to_owned(),
     };
-    start::create_promotion(&world.engine, &format!("message {number}"), &new).await.unwrap();
+    let by = actor("build-studio");
+    start::create_promotion(&world.engine, &format!("message {number}"), &new, &by).await.unwrap();
     assert_eq!(approve(&world.engine, &new.id, &actor("Ines")).await.unwrap(), Wish::Granted);
     new.id
 }

@@ -1,10 +1,12 @@
 //! The audit trail: complete, in order, and not to be changed unnoticed.
 
+use domain::{ChangeType, Risk};
 use scratch::{Database, with_database};
 use serde_json::{Value, json};
 use store::Store;
 use store::audit::{Entry, Verdict};
-use store::promotions;
+use store::windows::{self, BlackoutRule, WindowRule};
+use store::{Tx, promotions};
 
 use crate::world::{actor, migrated, promotion};
 
@@ -80,6 +82,74 @@ async fn nobody_waits_for_a_decision_that_is_not_made_yet() {
         store.close().await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_people_change_about_windows_is_on_the_trail_with_what_was_there_before() {
+    let window = WindowRule {
+        name: "Nights".to_owned(),
+        days: vec!["tue".to_owned()],
+        opens: "22:00".to_owned(),
+        closes: "06:00".to_owned(),
+        change_types: vec![ChangeType::Normal],
+        risks: vec![Risk::Low],
+        max_concurrent: None,
+        enforcement: "enforced".to_owned(),
+        allow_overrun: false,
+    };
+    let blackout = BlackoutRule {
+        name: "Stocktaking".to_owned(),
+        starts_at: "2026-12-24T00:00:00Z".parse().unwrap(),
+        ends_at: "2026-12-26T23:59:59Z".parse().unwrap(),
+        exempt: vec![],
+    };
+    with_database(async |database| {
+        let store = migrated(database).await;
+        let made = as_somebody(&store, "Ada", async |tx| {
+            windows::set_zone(tx, "Europe/Berlin").await.unwrap();
+            // What is as it was before is no change.
+            windows::set_zone(tx, "Europe/Berlin").await.unwrap();
+            assert!(windows::insert_blackout(tx, &blackout, "Ada").await.unwrap());
+            windows::insert(tx, &window, "Ada").await.unwrap()
+        })
+        .await;
+        let blackouts = store.profile().await.unwrap().blackouts;
+        as_somebody(&store, "Noor", async |tx| {
+            assert!(windows::remove(tx, made).await.unwrap());
+            assert!(windows::remove_blackout(tx, blackouts[0].id).await.unwrap());
+        })
+        .await;
+
+        let entries = store.audit_after(0).await.unwrap();
+        let said: Vec<_> = entries.iter().map(|entry| entry.said().unwrap()).collect();
+        let told: Vec<_> = said.iter().map(|it| (it.who.as_str(), it.action.as_str())).collect();
+        let expected = [
+            ("Ada", "profiles.update"),
+            ("Ada", "blackouts.insert"),
+            ("Ada", "windows.insert"),
+            ("Noor", "windows.delete"),
+            ("Noor", "blackouts.delete"),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(said[0].before, Some(json!({ "zone": "UTC" })));
+        assert_eq!(said[0].after, Some(json!({ "zone": "Europe/Berlin" })));
+        for (added, removed, name) in [(2, 3, "Nights"), (1, 4, "Stocktaking")] {
+            assert_eq!((&said[added].before, &said[removed].after), (&None, &None), "{name}");
+            assert_eq!(said[added].after, said[removed].before, "{name}");
+            assert_eq!(said[added].after.as_ref().unwrap()["name"], name);
+            assert_eq!(said[added].subject, said[removed].subject, "{name}");
+        }
+        store.close().await;
+    })
+    .await;
+}
+
+/// One transaction in somebody's name.
+async fn as_somebody<T>(store: &Store, name: &str, change: impl AsyncFnOnce(&mut Tx) -> T) -> T {
+    let mut tx = store.begin_as(&actor(name)).await.unwrap();
+    let changed = change(&mut tx).await;
+    tx.commit().await.unwrap();
+    changed
 }
 
 #[tokio::test]

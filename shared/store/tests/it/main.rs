@@ -6,6 +6,7 @@ mod audit;
 mod claims;
 mod dead_letters;
 mod errors;
+mod grants;
 mod kept;
 mod leadership;
 mod messages;

@@ -55,6 +55,11 @@ impl Address {
         Ok(Self { uri, name })
     }
 
+    /// As whom we come.
+    pub(super) fn user(&self) -> &str {
+        &self.uri.authority.userinfo.username
+    }
+
     async fn connect(&self) -> Result<Connection, Outage> {
         let properties = ConnectionProperties::default().with_connection_name(self.name.as_str().into());
         let connected = Connection::connect_uri(self.uri.clone(), properties);

@@ -5,7 +5,7 @@ use tokio::sync::watch;
 use crate::Outage;
 
 /// AMQP's `ACCESS_REFUSED`.
-const ACCESS_REFUSED: u16 = 403;
+pub(super) const ACCESS_REFUSED: u16 = 403;
 
 /// What a right is needed for.
 #[derive(Clone, Copy, Debug)]

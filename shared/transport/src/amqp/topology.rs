@@ -5,6 +5,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, ExchangeKind};
 
 use super::link::{Link, Live};
+use super::refusal::ACCESS_REFUSED;
 use super::wire::short;
 use crate::topology::{ExchangePlan, QueuePlan, Routing, Topology};
 use crate::{Outage, TopologyError};
@@ -21,7 +22,7 @@ impl Subject<'_> {
         let Self { kind, name } = self;
         match code {
             404 => Some(format!("The {kind} {name} is missing; run `slipway topology apply`.")),
-            403 => Some(format!(
+            ACCESS_REFUSED => Some(format!(
                 "This broker user may not use the {kind} {name}; give the user the rights to it."
             )),
             406 => Some(format!(
@@ -87,9 +88,13 @@ impl Probe<'_> {
         let Err(outage) = seen else {
             return Ok(());
         };
-        match subject.refusal(outage) {
-            TopologyError::Refused { sentence } => self.sentences.push(sentence),
-            unavailable @ TopologyError::Unavailable(_) => return Err(unavailable),
+        // RabbitMQ before 4.3.1 shows everything to everybody, later ones only what the user has some right to.
+        // A right that a process needs and lacks is told when it is needed.
+        if !matches!(outage, Outage::Refused { code: ACCESS_REFUSED, .. }) {
+            match subject.refusal(outage) {
+                TopologyError::Refused { sentence } => self.sentences.push(sentence),
+                unavailable @ TopologyError::Unavailable(_) => return Err(unavailable),
+            }
         }
         self.bench = Bench::open(self.link).await?;
         Ok(())

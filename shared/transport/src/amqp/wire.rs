@@ -1,4 +1,4 @@
-//! How messages look on the wire: persistent, with our id, trace context and dead-letter reason in the
+//! How messages look on the wire: persistent, with our id, our user, trace context and dead-letter reason in the
 //! properties and headers.
 
 use lapin::BasicProperties;
@@ -36,8 +36,9 @@ pub(super) fn short(text: &str) -> Result<ShortString, Outage> {
 }
 
 impl Packet {
-    /// A message for the wire, or the reason why it can never be sent.
-    pub(super) fn message(message: Message, names: &Names) -> Result<Self, PublishError> {
+    /// A message for the wire, or the reason why it can never be sent. The broker vouches for `user` to whoever
+    /// receives it.
+    pub(super) fn message(message: Message, names: &Names, user: &str) -> Result<Self, PublishError> {
         message.check()?;
         let bytes = message.body.len();
         let fit = |text: &str| short(text).map_err(|_long| PublishError::TooLarge { bytes });
@@ -45,6 +46,7 @@ impl Packet {
         let properties = BasicProperties::default()
             .with_message_id(message.id.to_string().into())
             .with_content_type(fit(&message.content_type)?)
+            .with_user_id(fit(user)?)
             .with_headers(headers([(TRACEPARENT, message.traceparent)]));
         Ok(Self {
             exchange: fit(&names.exchange(exchange))?,

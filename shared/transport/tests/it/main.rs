@@ -7,4 +7,5 @@ mod faults;
 mod messages;
 mod proxy;
 mod rabbitmq;
+mod users;
 mod world;

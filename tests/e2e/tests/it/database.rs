@@ -7,7 +7,10 @@ use tokio_postgres::{Client, Config, NoTls};
 
 use crate::{removal, servers};
 
-/// A database, removed with its user and every copy that was made of it when dropped.
+/// The kinds of users that Slipway's processes come as.
+const ROLES: &str = include_str!("../../../../deploy/roles.sql");
+
+/// A database, removed with its users and every copy that was made of it when dropped.
 pub(crate) struct Database {
     name: String,
     password: String,
@@ -48,6 +51,21 @@ impl Database {
     /// The owner's way in, from where the cluster has this address.
     pub(crate) fn url_at(&self, host: &str, port: u16) -> String {
         format!("postgres://{0}:{1}@{host}:{port}/{0}", self.name, self.password)
+    }
+
+    /// The way in for a user of its own with the rights of one kind of Slipway's processes, such as
+    /// `slipway_worker`.
+    pub(crate) async fn url_of(&self, kind: &str) -> String {
+        let admin = connect(&servers::postgres()).await.unwrap();
+        // Users belong to the whole server: tests that make them at once would get in each other's way.
+        admin.batch_execute(&format!("begin; select pg_advisory_xact_lock(4411); {ROLES}")).await.unwrap();
+        let user = format!("{}_{kind}", self.name);
+        let role =
+            "select format('create role %I login password %L in role %I', $1::text, $2::text, $3::text)";
+        execute(&admin, role, &[&user, &self.password, &kind.to_owned()]).await.unwrap();
+        admin.batch_execute("commit").await.unwrap();
+        let (host, port) = cluster();
+        format!("postgres://{user}:{}@{host}:{port}/{}", self.password, self.name)
     }
 
     pub(crate) async fn client(&self) -> Client {
@@ -111,7 +129,11 @@ impl Drop for Database {
                 execute(&admin, "select format('drop database %I with (force)', $1::text)", &[&member])
                     .await?;
             }
-            execute(&admin, "select format('drop role %I', $1::text)", &[name]).await
+            let users = "select rolname::text from pg_roles where starts_with(rolname, $1)";
+            for user in admin.query(users, &[name]).await? {
+                execute(&admin, "select format('drop role %I', $1::text)", &[&user.get(0)]).await?;
+            }
+            Ok(())
         });
     }
 }

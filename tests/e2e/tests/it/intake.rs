@@ -1,8 +1,10 @@
 //! What comes in: ship messages by AMQP, descriptions of installations, and what is refused.
 
-use protocol::http::{LetterBody, PromotionSummary, ShipAnswer};
+use std::collections::BTreeMap;
+
+use protocol::http::{AuditEntry, LetterBody, PromotionSummary, ShipAnswer};
 use serde_json::{Value, json};
-use transport::{Exchange, Message};
+use transport::{Broker, Exchange, Message, Names};
 use uuid::Uuid;
 
 use crate::feature::Feature;
@@ -10,6 +12,7 @@ use crate::listener::Listener;
 use crate::patience::eventually;
 use crate::shop::{Place, Shop, merge};
 use crate::system::System;
+use crate::{servers, stranger};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_message_becomes_a_dead_letter_that_names_its_field_and_an_event_tells_it() {
@@ -100,12 +103,46 @@ async fn the_command_line_says_which_field_is_wrong() {
     assert_eq!(said.results, [json!([])], "nothing wrong is saved");
 }
 
+/// `RabbitMQ` says who handed a feature in, whatever the message says.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_handed_a_feature_in_is_on_the_audit_trail() {
+    let shop = Shop::open(Place::Processes, json!({})).await;
+    let system = System::distributed(&[]).await;
+    system.apply(&shop).await;
+    let from_studio = Feature::develop(&shop, "good").await;
+    let names = Names::new(system.broker_prefix());
+    let studio = Broker::amqp(&servers::amqp_of("build-studio"), "Build Studio", names).await.unwrap();
+    publish_by(&studio, &from_studio.message.to_string()).await;
+    let nameless = Feature::develop(&shop, "good").await;
+    stranger::publish(&system, "intake", nameless.message.to_string().as_bytes()).await;
+    let from_console = Feature::develop(&shop, "good").await;
+    // The answer to a message that was handed in before is the same one.
+    let mut senders = BTreeMap::from([(system.ship(&from_console).await, "slipway-console")]);
+    senders.insert(system.ship(&from_studio).await, "build-studio");
+    senders.insert(system.ship(&nameless).await, "somebody unnamed");
+
+    let trail: Vec<AuditEntry> = system.get("/audit?after=0").await;
+    let trail = trail.iter().map(|it| serde_json::from_str::<Value>(&it.entry).unwrap());
+    let created: Vec<_> = trail.filter(|it| it["action"] == "promotions.insert").collect();
+    assert_eq!(created.len(), 3, "{created:?}");
+    for entry in created {
+        let sender = senders[entry["subject"].as_str().unwrap()];
+        assert_eq!((&entry["who"], &entry["from"]), (&json!(sender), &json!("RabbitMQ")));
+        assert!(entry["login"].as_str().unwrap().ends_with("slipway_scheduler"), "{entry}");
+    }
+    studio.close().await;
+}
+
 pub(crate) async fn publish(system: &System, message: &Value) {
     publish_text(system, &message.to_string()).await;
 }
 
-/// Publishes as Build Studio does.
 async fn publish_text(system: &System, body: &str) {
+    publish_by(system.broker(), body).await;
+}
+
+/// Publishes as Build Studio does.
+async fn publish_by(broker: &Broker, body: &str) {
     let message = Message {
         id: Uuid::new_v4(),
         exchange: Exchange::Ship,
@@ -114,7 +151,7 @@ async fn publish_text(system: &System, body: &str) {
         content_type: "application/cloudevents+json".into(),
         traceparent: None,
     };
-    for answer in system.broker().publish(vec![message]).await {
+    for answer in broker.publish(vec![message]).await {
         answer.unwrap();
     }
 }

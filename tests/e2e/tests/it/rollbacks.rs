@@ -1,6 +1,6 @@
 //! Earlier versions are brought back, with the data as it is or as it was.
 
-use protocol::http::{Promotion, Restorable};
+use protocol::http::{AuditEntry, AuditVerdict, Promotion, Restorable};
 use serde_json::{Value, json};
 
 use crate::feature::Feature;
@@ -36,7 +36,9 @@ async fn bring_back(system: &System, shop: &Shop) {
 
     refuses_without_a_yes(system, &first).await;
     keeps_the_data_and_fails(system, shop, &first, &notes).await;
+    let trail: Vec<AuditEntry> = system.get("/audit?after=0").await;
     let back = restores_the_data(system, shop, &first, &points).await;
+    stays_on_the_trail(system, &trail).await;
     let differences = with_points.differences(&shop.database.fingerprint().await);
     assert_eq!(differences, [""; 0], "the data is as the backup had it");
 
@@ -106,6 +108,15 @@ async fn restores_the_data(system: &System, shop: &Shop, first: &str, points: &F
         ("emergency", Some("Noor"))
     );
     id
+}
+
+/// What was on the audit trail before the production data was put back, which does not hold it.
+async fn stays_on_the_trail(system: &System, before: &[AuditEntry]) {
+    let now: Vec<AuditEntry> = system.get("/audit?after=0").await;
+    assert!(!before.is_empty() && before.len() < now.len(), "{before:?}");
+    assert_eq!(now[..before.len()], *before);
+    let verdict: AuditVerdict = system.get("/audit/verify").await;
+    assert_eq!(verdict.problems, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

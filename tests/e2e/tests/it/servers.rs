@@ -17,9 +17,16 @@ pub(crate) fn postgres() -> String {
     variable("SLIPWAY_TEST_POSTGRES_URL")
 }
 
-/// A message broker.
+/// A message broker, for who may do everything.
 pub(crate) fn amqp() -> String {
     variable("SLIPWAY_TEST_AMQP_URL")
+}
+
+/// The message broker as one of its users reaches it: a process of Slipway's, or Build Studio.
+pub(crate) fn amqp_of(user: &str) -> String {
+    let urls = variable("SLIPWAY_TEST_AMQP_USERS");
+    let url = urls.split(',').find(|url| url.starts_with(&format!("amqp://{user}:")));
+    url.unwrap_or_else(|| panic!("the broker has no user {user}")).to_owned()
 }
 
 /// A Docker engine.

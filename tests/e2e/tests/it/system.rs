@@ -66,38 +66,56 @@ impl System {
         system
     }
 
-    /// A process per role, over `RabbitMQ`, with names of its own there.
+    /// A process per role, over `RabbitMQ`, with names of its own there. Each comes to the database and to the
+    /// broker as a user that may do what it needs.
     pub(crate) async fn distributed(settings: &[(&str, &str)]) -> Self {
-        Self::distributed_over(&servers::amqp(), settings).await
+        Self::over_broker(None, settings, &ROLES).await
     }
 
-    /// The same over a `RabbitMQ` of the test's own.
+    /// The same over a `RabbitMQ` of the test's own, to which all come as one user.
     pub(crate) async fn distributed_over(amqp: &str, settings: &[(&str, &str)]) -> Self {
-        Self::over_broker(amqp, settings, false).await
+        Self::over_broker(Some(amqp), settings, &ROLES).await
     }
 
     /// Two processes per role.
     pub(crate) async fn distributed_twice(settings: &[(&str, &str)]) -> Self {
-        Self::over_broker(&servers::amqp(), settings, true).await
+        Self::over_broker(None, settings, &[ROLES, SECONDS].concat()).await
     }
 
-    async fn over_broker(amqp: &str, settings: &[(&str, &str)], is_doubled: bool) -> Self {
-        let mut system = Self::idle_over(amqp).await;
+    async fn over_broker(amqp: Option<&str>, settings: &[(&str, &str)], names: &[&'static str]) -> Self {
+        let admin = amqp.map_or_else(servers::amqp, str::to_owned);
+        let mut system = Self::idle_over(&admin).await;
+        system.prepare_database().await;
         let prefix = system.broker_prefix();
-        let mut settings = settings.to_vec();
-        settings.extend([("SLIPWAY_AMQP_URL", amqp), ("SLIPWAY_BROKER_PREFIX", prefix.as_str())]);
-        for role in ROLES {
-            system.add(role, &settings);
+        let mut records = BTreeMap::new();
+        for kind in ["slipway_worker", "slipway_scheduler", "slipway_console"] {
+            records.insert(kind, system.database.url_of(kind).await);
         }
-        if is_doubled {
-            // Outsiders know the address of the first console.
-            settings.push(("SLIPWAY_CONSOLE_LISTEN", "127.0.0.1:0"));
-            for name in SECONDS {
-                system.add(name, &settings);
+        for &name in names {
+            let role = name.trim_end_matches(" 2");
+            let broker = amqp.map_or_else(|| servers::amqp_of(&format!("slipway-{role}")), str::to_owned);
+            let mut all = vec![
+                ("SLIPWAY_DATABASE_URL", records[kind_of(role)].as_str()),
+                ("SLIPWAY_AMQP_URL", broker.as_str()),
+                ("SLIPWAY_BROKER_PREFIX", prefix.as_str()),
+            ];
+            all.extend(settings);
+            if role != name {
+                // Outsiders know the address of the first console.
+                all.push(("SLIPWAY_CONSOLE_LISTEN", "127.0.0.1:0"));
             }
+            system.add(name, &all);
         }
         system.until_ready().await;
         system
+    }
+
+    /// Makes the tables and gives the users their rights, as an operator does who owns the database.
+    async fn prepare_database(&self) {
+        // The kinds of users must be there before they are given anything.
+        self.database.url_of("slipway_viewer").await;
+        let mut prepare = tokio::process::Command::from(self.command(&[]));
+        succeed(prepare.args(["database", "apply"])).await;
     }
 
     /// Every role in one process over `RabbitMQ`, whose jobs go wrong as [`System::strike`] says.
@@ -357,6 +375,15 @@ impl Drop for System {
                 eprintln!("---- the last lines of {name}\n{}", last.join("\n"));
             }
         }
+    }
+}
+
+/// The kind of user that a role's process comes to the database as.
+fn kind_of(role: &str) -> &'static str {
+    match role {
+        "console" => "slipway_console",
+        "scheduler" | "supervisor" => "slipway_scheduler",
+        _ => "slipway_worker",
     }
 }
 
