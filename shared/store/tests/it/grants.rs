@@ -56,7 +56,6 @@ async fn nobody_but_its_owner_can_touch_the_audit_trail() {
         "create function mine() returns integer language sql as 'select 1'",
         "create temporary table audit_head (is_only boolean, number bigint, hash text)",
         "set session_replication_role = replica",
-        "grant insert on audit to public",
     ];
     with_database(async |database| {
         let store = granted(database).await;
