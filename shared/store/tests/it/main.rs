@@ -9,6 +9,7 @@ mod errors;
 mod kept;
 mod leadership;
 mod messages;
+mod moves;
 mod network;
 mod run_records;
 mod schema;
