@@ -22,7 +22,7 @@ impl Plan {
     pub fn sentences(&self, now: &Circumstances) -> Vec<String> {
         let mut all = vec![
             format!(
-                "{}, to {}: a {} change of {} risk.",
+                "{}, to {} ({} change, {} risk).",
                 self.what(&now.title),
                 now.installation,
                 self.change_type,
