@@ -33,8 +33,8 @@ fn profile(windows: &[&str]) -> Profile {
     Profile::parse(&json!({ "zone": "Europe/Berlin", "windows": windows })).unwrap()
 }
 
-fn sealed() -> Option<String> {
-    Some("ab".repeat(32))
+fn sealed() -> String {
+    "ab".repeat(32)
 }
 
 /// One thing that happens after a plan was shown, and what it is told as.
@@ -78,14 +78,14 @@ fn what_is_no_more_than_was_approved_is_covered() {
     kept.description["four_eyes"] = json!(false);
     kept.description["enabled"] = json!(false);
     assert_eq!(Plan::new(&kept, &before), approved, "what is kept and allowed is not what is done");
-    let sealed_now = Subject { change_set: sealed(), ..subject() };
+    let sealed_now = Subject { change_set: Some(sealed()), ..subject() };
     assert!(approved.exceeded_by(&Plan::new(&sealed_now, &before)).is_empty(), "it is sealed once");
     assert!(approved.exceeded_by(&Plan::new(&subject(), &profile(&["Nights"]))).is_empty());
 }
 
 #[test]
 fn a_sealed_change_set_is_what_is_approved_and_no_other() {
-    let approved = Plan::new(&Subject { change_set: sealed(), ..subject() }, &profile(&[]));
+    let approved = Plan::new(&Subject { change_set: Some(sealed()), ..subject() }, &profile(&[]));
     for other in [None, Some("cd".repeat(32))] {
         let present = Plan::new(&Subject { change_set: other, ..subject() }, &profile(&[]));
         assert_eq!(approved.exceeded_by(&present), ["what is shipped has changed"]);

@@ -79,17 +79,6 @@ async fn what_cannot_be_true_is_refused() {
             ("update promotions set status = 'vanished', approved_by = 'Ines'", "promotions_status_check"),
             ("update promotions set status = 'approved'", "promotions_check"),
             ("update promotions set id = 'CP-1'", "promotions_id_check"),
-            ("update promotions set change_set = 'none'", "promotions_change_set_check"),
-            ("update promotions set approved_plan = repeat('0', 64)", "promotions_approval_check"),
-            (
-                "update promotions set approved_by = 'Ines', approved_plan = repeat('0', 64), approval_ends_at = now()",
-                "promotions_approved_plan_fkey",
-            ),
-            (
-                "insert into plans (promotion, hash, plan) values ('CP-00000001', repeat('0', 64), '{}')",
-                "plans_hash_check",
-            ),
-            ("update change_requests set overrides_windows = true", "change_requests_override_check"),
             ("insert into installations (name, description) values ('../etc', '{}')", "installations_name_check"),
             ("update runs set phase = 'finished'", "runs_check"),
             ("update runs set outcome = 'deployed'", "runs_check"),
@@ -135,6 +124,32 @@ async fn what_cannot_be_true_is_refused() {
                  select gen_random_uuid(), promotion, installation, 1, phase, job, attempt, 1 from runs",
                 "runs_one_per_installation",
             ),
+        ];
+        for (statement, constraint) in refused {
+            assert_eq!(database.refused_by(statement).await, constraint, "{statement}");
+        }
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn approvals_that_cannot_be_are_refused() {
+    with_database(async |database| {
+        let store = migrated(database).await;
+        promotion(&store, "shop", 1).await;
+        let refused = [
+            ("update promotions set change_set = 'none'", "promotions_change_set_check"),
+            ("update promotions set approved_plan = repeat('0', 64)", "promotions_approval_check"),
+            (
+                "update promotions set approved_by = 'Ines', approved_plan = repeat('0', 64), approval_ends_at = now()",
+                "promotions_approved_plan_fkey",
+            ),
+            (
+                "insert into plans (promotion, hash, plan) values ('CP-00000001', repeat('0', 64), '{}')",
+                "plans_hash_check",
+            ),
+            ("update change_requests set overrides_windows = true", "change_requests_override_check"),
         ];
         for (statement, constraint) in refused {
             assert_eq!(database.refused_by(statement).await, constraint, "{statement}");
