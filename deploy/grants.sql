@@ -35,7 +35,7 @@ grant update (version, phase, job, attempt, unwind_from, cause, outcome, outcome
 grant update (state, available_at, announced_at, token, lease_owner, lease_until, stop_requested, started_at,
               finished_at, reason, output)
     on jobs to slipway_worker, slipway_scheduler, slipway_console;
-grant update (status, reason, opens_at, ready_at, image, downtime_ms, kept_database, data_note, window_note)
+grant update (status, reason, opens_at, ready_at, image, change_set, downtime_ms, kept_database, data_note, window_note)
     on promotions to slipway_worker, slipway_scheduler, slipway_console;
 grant delete, update (available_at) on outbox to slipway_worker, slipway_scheduler, slipway_console;
 
@@ -47,6 +47,9 @@ grant insert, update on backups to slipway_worker;
 grant insert, update (title) on builds to slipway_scheduler;
 grant insert (id, change_type, risk, requested_by), update (closed_at) on change_requests to slipway_scheduler;
 grant insert (id, build, installation, change_request, sandbox, baseline) on promotions to slipway_scheduler;
+-- To send back what was approved and has changed since, and to follow openings, which the approved plan names.
+grant insert on plans to slipway_scheduler;
+grant update (approved_by, approved_at, approved_plan, approval_ends_at) on promotions to slipway_scheduler;
 grant insert on inbox to slipway_scheduler;
 grant update (id) on profiles to slipway_scheduler;
 grant insert, update on products to slipway_scheduler;
@@ -56,12 +59,13 @@ grant insert, update on leadership to slipway_scheduler;
 grant insert, update (queue) on dead_letters to slipway_scheduler;
 
 -- What people decide.
-grant insert (id, change_type, risk, requested_by, reason), update (change_type, reason, reason_by)
+grant insert (id, change_type, risk, requested_by, reason), update (change_type, reason, reason_by, overrides_windows)
     on change_requests to slipway_console;
 grant insert (id, build, installation, change_request, sandbox, status, ready_at, approved_by, approved_at,
               rolls_back_to, restore_from),
-      update (approved_by, approved_at)
+      update (approved_by, approved_at, approved_plan, approval_ends_at)
     on promotions to slipway_console;
+grant insert on plans to slipway_console;
 grant insert (name, description), update (description, updated_at, current_promotion)
     on installations to slipway_console;
 grant update (zone) on profiles to slipway_console;

@@ -6,6 +6,7 @@ use adapters::change_set::{self, Change, Kind, LayError, Limits, Sandbox, Stamp,
 use adapters::disk;
 use adapters::installation::{Application, Installation};
 use anyhow::anyhow;
+use engine::store::promotions::Facts;
 use engine::{JobContext, Report, StepError};
 use serde_json::Value;
 
@@ -28,11 +29,13 @@ pub(crate) async fn extract(cx: &JobContext, installation: &Installation) -> Res
     let context = set.lay_over(&base, &context, &stamp).await;
     let context = context.map_err(|error| from_lay(cx, error))?;
     cx.log(format!("build context: {} files, source {}", context.manifest.len(), context.source_hash));
-    Report::with_output(&Extracted {
+    let facts = Facts { change_set: Some(set.hash.clone()), ..Facts::default() };
+    let report = Report::with_output(&Extracted {
         changes_schema: Some(set.changes_schema()),
         change_set: set.hash,
         source_hash: context.source_hash,
-    })
+    })?;
+    Ok(Report { facts, ..report })
 }
 
 fn describe(change: &Change) -> String {

@@ -126,8 +126,8 @@ impl Api {
         self.answer(self.request(Method::PUT, path).json(body)).await
     }
 
-    pub(crate) async fn delete(&self, path: &[&str]) -> Result<(), Failure> {
-        self.send(self.request(Method::DELETE, path)).await?;
+    pub(crate) async fn delete(&self, path: &[&str], by: &str) -> Result<(), Failure> {
+        self.send(self.request(Method::DELETE, path).query(&[("by", by)])).await?;
         Ok(())
     }
 

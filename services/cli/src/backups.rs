@@ -79,7 +79,7 @@ pub(crate) async fn run(command: BackupsCommand, api: &Api, output: &mut Output)
         }
         BackupsCommand::Verify { id, by } => return verify(api, id, by, output).await,
         BackupsCommand::Restore { id, by, reason, yes, follow } => {
-            let decision = Decision { by, reason: Some(reason) };
+            let decision = Decision::with_reason(by, reason);
             return rollback::backup(api, id, &decision, &Consent { yes, follow }, output).await;
         }
         BackupsCommand::Prune { installation, dry_run } => {
@@ -94,7 +94,7 @@ pub(crate) async fn run(command: BackupsCommand, api: &Api, output: &mut Output)
 /// Waits for the verdict: a backup that is not good is a failure.
 async fn verify(api: &Api, id: i64, by: String, output: &mut Output) -> Result<Exit, Failure> {
     let number = id.to_string();
-    let decision = Decision { by, reason: None };
+    let decision = Decision::by(by);
     let mut backup: BackupRecord = api.post(&["backups", &number, "verify"], &decision).await?;
     while is_under_way(&backup) {
         sleep(VERIFY_POLL_EVERY).await;

@@ -43,6 +43,9 @@ pub enum BlackoutsCommand {
     Remove {
         /// Its number, as the list shows it
         id: u64,
+        /// Who removes it
+        #[arg(long, env = "USER", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+        by: String,
     },
     /// Add the blackouts of an iCalendar file; those that are on record stay as they are
     Import {
@@ -68,8 +71,8 @@ pub(crate) async fn run(command: BlackoutsCommand, api: &Api, output: &mut Outpu
             let known: Vec<Blackout> = api.post(&["blackouts"], &NewBlackout { by, blackout }).await?;
             output.result(known.as_slice(), list)?;
         }
-        BlackoutsCommand::Remove { id } => {
-            api.delete(&["blackouts", &id.to_string()]).await?;
+        BlackoutsCommand::Remove { id, by } => {
+            api.delete(&["blackouts", &id.to_string()], &by).await?;
             output.result(&json!({ "removed": id }), |_| format!("Blackout {id} is gone."))?;
         }
         BlackoutsCommand::Import { file, by } => {

@@ -92,10 +92,10 @@ pub(crate) async fn run(command: DlqCommand, api: &Api, output: &mut Output) -> 
             if ids.is_empty() {
                 output.text("No dead letter is kept: there is nothing to send again.")?;
             }
-            return settle(api, "redrive", &ids, &Decision { by, reason: None }, output).await;
+            return settle(api, "redrive", &ids, &Decision::by(by), output).await;
         }
         DlqCommand::Discard { ids, reason, by } => {
-            return settle(api, "discard", &ids, &Decision { by, reason: Some(reason) }, output).await;
+            return settle(api, "discard", &ids, &Decision::with_reason(by, reason), output).await;
         }
     }
     Ok(Exit::Done)

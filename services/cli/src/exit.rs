@@ -41,10 +41,14 @@ pub(crate) fn outcome(promotion: &Promotion) -> Option<Exit> {
     }
 }
 
-/// Whether a run was refused before it did anything: approved still, and a reason says why it did not
-/// start. Approving it again takes the reason away. A scheduled one waits for its opening.
+/// Whether it was refused before it did anything, and a reason says why: approved still after a run that did not
+/// go on, or in need of another approval. Approving it again takes the reason away. A scheduled one waits for its
+/// opening.
 pub(crate) fn is_held(promotion: &Promotion) -> bool {
-    promotion.summary.status == "approved"
-        && promotion.summary.reason.is_some()
-        && promotion.finished_at.is_some()
+    let summary = &promotion.summary;
+    match summary.status.as_str() {
+        "approved" => summary.reason.is_some() && promotion.finished_at.is_some(),
+        "pending" => summary.reason.is_some(),
+        _ => false,
+    }
 }

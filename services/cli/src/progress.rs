@@ -61,7 +61,9 @@ impl<'a> Display<'a> {
             Kind::RollingBack => self.roll_back(event),
             Kind::Created | Kind::Scheduled => self.line(&format!("· {}", event.message)),
             Kind::Approved | Kind::Deployed | Kind::CleanedUp | Kind::RolledBack => self.conclude("✓", event),
-            Kind::Held | Kind::Cancelled | Kind::NeedsAttention | Kind::Refused => self.conclude("✗", event),
+            Kind::Held | Kind::Cancelled | Kind::Rejected | Kind::NeedsAttention | Kind::Refused => {
+                self.conclude("✗", event)
+            }
         }
     }
 

@@ -1,10 +1,10 @@
-//! `slipway promotions`: see, approve, cancel and follow promotions.
+//! `slipway promotions`: see, approve, reject, cancel and follow promotions.
 
 use std::time::Duration;
 
 use clap::Subcommand;
 use clap::builder::NonEmptyStringValueParser;
-use protocol::http::{Decision, LogLine, Promotion, PromotionSummary, RollbackRequest};
+use protocol::http::{Decision, LogLine, Promotion, PromotionPlan, PromotionSummary, RollbackRequest};
 use tokio::time::sleep;
 
 use crate::api::Api;
@@ -31,7 +31,13 @@ pub enum PromotionsCommand {
         #[arg(value_name = "CP")]
         id: String,
     },
-    /// Approve a promotion, so that it starts
+    /// Show what a promotion would do, and the hash by which exactly that is approved
+    Plan {
+        /// The promotion, CP-…
+        #[arg(value_name = "CP")]
+        id: String,
+    },
+    /// Approve a promotion, so that it starts; renew the approval of a scheduled one
     Approve {
         /// The promotion, CP-…
         #[arg(value_name = "CP")]
@@ -39,15 +45,33 @@ pub enum PromotionsCommand {
         /// Who approves it
         #[arg(long, env = "USER", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
         by: String,
-        /// Make it an emergency: it waits for no deployment window, and is to be reviewed afterwards
-        #[arg(long, requires = "reason")]
+        /// The plan that was shown: if more than that would be done now, nothing is approved
+        #[arg(long, value_name = "HASH", conflicts_with = "past")]
+        plan: Option<String>,
+        /// Make it an emergency: it waits for no window and no blackout, and is to be reviewed afterwards
+        #[arg(long, requires = "reason", group = "past")]
         emergency: bool,
-        /// Why it cannot wait
-        #[arg(long, requires = "emergency", value_parser = NonEmptyStringValueParser::new())]
+        /// Let it start although no window is open; blackouts hold it back, and it stays what it is
+        #[arg(long = "override", requires = "reason", group = "past")]
+        past_windows: bool,
+        /// Why it is not to wait
+        #[arg(long, requires = "past", value_parser = NonEmptyStringValueParser::new())]
         reason: Option<String>,
         /// Stay until the promotion is over, and exit with its outcome
         #[arg(long)]
         follow: bool,
+    },
+    /// Say no to a promotion that has not begun
+    Reject {
+        /// The promotion, CP-…
+        #[arg(value_name = "CP")]
+        id: String,
+        /// Who rejects it
+        #[arg(long, env = "USER", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+        by: String,
+        /// Why
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        reason: String,
     },
     /// Let an approved promotion start by itself when its deployment window opens
     Schedule {
@@ -151,29 +175,36 @@ pub(crate) async fn run(command: PromotionsCommand, api: &Api, output: &mut Outp
             output.result(all.as_slice(), list)?;
         }
         PromotionsCommand::Show { id } => output.result(&api.promotion(&id).await?, show)?,
-        PromotionsCommand::Approve { id, by, emergency, reason, follow } => {
-            let body = Decision { by, reason };
-            if emergency {
+        PromotionsCommand::Plan { id } => {
+            output.result(&api.get::<PromotionPlan>(&["promotions", &id, "plan"], &[]).await?, plan)?;
+        }
+        PromotionsCommand::Approve { id, by, plan, emergency, past_windows, reason, follow } => {
+            let body = Decision { by, reason, plan };
+            let past = [(emergency, "emergency"), (past_windows, "override")];
+            if let Some((_, decision)) = past.into_iter().find(|(is_wanted, _)| *is_wanted) {
                 // Two decisions, of two permissions: who has only the first leaves the second to others.
-                let urgent: PromotionSummary = api.post(&["promotions", &id, "emergency"], &body).await?;
-                if urgent.status != "pending" {
-                    say(&urgent, output)?;
+                let now: PromotionSummary = api.post(&["promotions", &id, decision], &body).await?;
+                if now.status != "pending" {
+                    say(&now, output)?;
                     return stay(api, &id, follow, output).await;
                 }
             }
             return set_going(api, &id, "approve", &body, follow, output).await;
         }
+        PromotionsCommand::Reject { id, by, reason } => {
+            decide(api, &id, "reject", &Decision::with_reason(by, reason), output).await?;
+        }
         PromotionsCommand::Schedule { id, by, follow } => {
-            return set_going(api, &id, "schedule", &Decision { by, reason: None }, follow, output).await;
+            return set_going(api, &id, "schedule", &Decision::by(by), follow, output).await;
         }
         PromotionsCommand::Resume { id, by, follow } => {
-            return set_going(api, &id, "resume", &Decision { by, reason: None }, follow, output).await;
+            return set_going(api, &id, "resume", &Decision::by(by), follow, output).await;
         }
         PromotionsCommand::GiveUp { id, by, reason } => {
-            decide(api, &id, "give-up", &Decision { by, reason: Some(reason) }, output).await?;
+            decide(api, &id, "give-up", &Decision::with_reason(by, reason), output).await?;
         }
         PromotionsCommand::Cancel { id, by, reason } => {
-            decide(api, &id, "cancel", &Decision { by, reason: Some(reason) }, output).await?;
+            decide(api, &id, "cancel", &Decision::with_reason(by, reason), output).await?;
         }
         PromotionsCommand::Rollback { id: Some(id), by, reason, restore_data, yes, follow } => {
             let (by, reason) = (by.unwrap_or_default(), reason.unwrap_or_default());
@@ -241,6 +272,26 @@ fn say(decided: &PromotionSummary, output: &mut Output) -> Result<(), Failure> {
         format!("{} ({} → {}): {}.{reason}", it.id, it.title, it.installation, it.status_title)
     })?;
     Ok(())
+}
+
+/// What it would do, and how to approve exactly that.
+fn plan(plan: &PromotionPlan) -> String {
+    let sentences = plan.sentences.iter().zip(1..).map(|(it, number)| format!("  {number}. {it}"));
+    let mut lines = vec![format!("This is what {} would do:", plan.promotion)];
+    lines.extend(sentences);
+    lines.push(String::new());
+    lines.extend(match (&plan.lapsed, &plan.approved_by, plan.approval_ends_at) {
+        (Some(lapsed), _, _) => Some(lapsed.clone()),
+        (None, Some(by), Some(until)) => {
+            Some(format!("{by} has approved it; that holds until {}.", units::instant(until)))
+        }
+        (None, ..) => None,
+    });
+    lines.push(format!(
+        "Approve exactly this: slipway promotions approve {} --plan {}",
+        plan.promotion, plan.plan
+    ));
+    lines.join("\n")
 }
 
 fn list(all: &[PromotionSummary]) -> String {

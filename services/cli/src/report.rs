@@ -90,7 +90,7 @@ fn facts(promotion: &Promotion) -> Vec<(&'static str, String)> {
         promotion.rolls_back_to.as_ref().map(|target| format!("the version that {target} deployed")),
     );
     add("Restores", promotion.restore_from.clone());
-    add("Approved by", promotion.approved_by.clone());
+    add("Approved by", promotion.approved_by.as_deref().map(|by| approved(by, promotion)));
     add("Starts", summary.opens_at.map(|at| format!("not before {}", units::instant(at))));
     add(
         "In line",
@@ -119,6 +119,15 @@ fn facts(promotion: &Promotion) -> Vec<(&'static str, String)> {
     let span = promotion.started_at.zip(promotion.finished_at);
     add("Took", span.map(|(start, end)| units::between(start, end)));
     facts
+}
+
+/// Who approved it and, while it waits, until when that holds.
+fn approved(by: &str, promotion: &Promotion) -> String {
+    let waits = matches!(promotion.summary.status.as_str(), "approved" | "scheduled");
+    match promotion.approval_ends_at.filter(|_| waits) {
+        Some(until) => format!("{by}, until {}", units::instant(until)),
+        None => by.to_owned(),
+    }
 }
 
 /// What the database that was kept aside is.

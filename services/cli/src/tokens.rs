@@ -52,7 +52,7 @@ pub(crate) async fn run(command: TokensCommand, api: &Api, output: &mut Output) 
             output.result(all.as_slice(), list)?;
         }
         TokensCommand::Revoke { id, by } => {
-            let decision = Decision { by, reason: None };
+            let decision = Decision::by(by);
             let revoked: TokenSummary = api.post(&["tokens", &id.to_string(), "revoke"], &decision).await?;
             output.result(&revoked, |it| {
                 format!("Token {} of {} lets nobody in any more.", it.id, it.holder)

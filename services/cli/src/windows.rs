@@ -24,11 +24,17 @@ pub enum WindowsCommand {
     Remove {
         /// Its number, as the list shows it
         id: u64,
+        /// Who removes it
+        #[arg(long, env = "USER", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+        by: String,
     },
     /// Set the organization's time zone, in which windows open and close
     Zone {
         /// An IANA name, such as Europe/Berlin
         zone: String,
+        /// Who sets it
+        #[arg(long, env = "USER", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+        by: String,
     },
     /// Say whether a change may be deployed now (exit code 4 if not)
     Check {
@@ -129,14 +135,14 @@ pub(crate) async fn run(command: WindowsCommand, api: &Api, output: &mut Output)
             output
                 .result(&added, |it| format!("Window {} is on record: {}, {}.", it.id, it.name, times(it)))?;
         }
-        WindowsCommand::Remove { id } => {
-            api.delete(&["windows", &id.to_string()]).await?;
+        WindowsCommand::Remove { id, by } => {
+            api.delete(&["windows", &id.to_string()], &by).await?;
             output.result(&json!({ "removed": id }), |_| {
                 format!("Window {id} is gone. Promotions that wait for it wait for the next opening now.")
             })?;
         }
-        WindowsCommand::Zone { zone } => {
-            let known: Windows = api.put(&["windows", "zone"], &NewZone { zone }).await?;
+        WindowsCommand::Zone { zone, by } => {
+            let known: Windows = api.put(&["windows", "zone"], &NewZone { by, zone }).await?;
             output.result(&known, |it| format!("Windows open and close by the time of {} now.", it.zone))?;
         }
         WindowsCommand::Check { change } => {

@@ -17,7 +17,7 @@ use engine::store::answered;
 use engine::store::audit::Actor;
 use engine::store::tokens::{Holder, fingerprint};
 use protocol::http::{Decision, RollbackRequest, TokenRequest};
-use protocol::window::{BlackoutFeed, NewBlackout, NewWindow};
+use protocol::window::{BlackoutFeed, NewBlackout, NewWindow, NewZone};
 use serde::de::DeserializeOwned;
 
 use crate::problem::Failure;
@@ -40,8 +40,9 @@ fn needed(method: &Method, path: &str) -> Permission {
         "/tokens" | "/tokens/{id}/revoke" => Permission::ManageAccess,
         _ if is_get => Permission::View,
         "/ships" => Permission::Request,
-        "/promotions/{id}/approve" => Permission::Approve,
-        "/promotions/{id}/emergency" => Permission::Override,
+        "/promotions/{id}/approve" | "/promotions/{id}/reject" => Permission::Approve,
+        "/promotions/{id}/override" => Permission::Override,
+        "/promotions/{id}/emergency" => Permission::DeclareEmergency,
         "/windows" | "/windows/zone" | "/windows/{id}" | "/blackouts" | "/blackouts/import"
         | "/blackouts/{id}" => Permission::ManageWindows,
         "/promotions/{id}/cancel"
@@ -106,7 +107,7 @@ fn same(presented: &[u8], expected: &[u8]) -> bool {
 
 impl Caller {
     /// In whose name something is done, where the call says `by`.
-    fn actor(self, by: &str) -> Result<Actor, Failure> {
+    pub(crate) fn actor(self, by: &str) -> Result<Actor, Failure> {
         let name = match self.holder {
             Some(holder) => holder.name,
             None if by.trim().is_empty() || by.contains(char::is_control) => {
@@ -158,6 +159,12 @@ impl SaysWho for TokenRequest {
 }
 
 impl SaysWho for NewWindow {
+    fn by(&self) -> &str {
+        &self.by
+    }
+}
+
+impl SaysWho for NewZone {
     fn by(&self) -> &str {
         &self.by
     }

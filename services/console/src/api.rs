@@ -13,8 +13,8 @@ use engine::store::answered;
 
 use crate::problem::Failure;
 use crate::{
-    access, audit, backups, checks, dead_letters, installations, promotions, rollbacks, ships, stream,
-    tokens, windows,
+    access, approvals, audit, backups, checks, dead_letters, installations, promotions, rollbacks, ships,
+    stream, tokens, windows,
 };
 
 /// Largest body that is taken, in bytes; a ship message has its own, smaller limit.
@@ -30,9 +30,12 @@ pub(crate) fn router(engine: Engine) -> Router {
         .route("/schemas/ship.requested.v1", get(ships::schema))
         .route("/promotions", get(promotions::list))
         .route("/promotions/{id}", get(promotions::show))
-        .route("/promotions/{id}/approve", post(promotions::approve))
-        .route("/promotions/{id}/emergency", post(promotions::make_emergency))
-        .route("/promotions/{id}/schedule", post(promotions::schedule))
+        .route("/promotions/{id}/plan", get(approvals::plan))
+        .route("/promotions/{id}/approve", post(approvals::approve))
+        .route("/promotions/{id}/reject", post(approvals::reject))
+        .route("/promotions/{id}/override", post(approvals::override_windows))
+        .route("/promotions/{id}/emergency", post(approvals::make_emergency))
+        .route("/promotions/{id}/schedule", post(approvals::schedule))
         .route("/promotions/{id}/cancel", post(promotions::cancel))
         .route("/promotions/{id}/resume", post(promotions::resume))
         .route("/promotions/{id}/give-up", post(promotions::give_up))

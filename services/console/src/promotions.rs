@@ -6,8 +6,7 @@ use axum::http::StatusCode;
 use domain::run::Event;
 use domain::{PromotionId, Status};
 use engine::attention::to_do;
-use engine::schedule;
-use engine::start::{Wish, approve as grant, withdraw};
+use engine::start::{Wish, withdraw};
 use engine::store::audit::Actor;
 use engine::store::promotions::{self as records, TryRecord};
 use engine::{Advanced, Engine, Report, Reporter, advance};
@@ -65,6 +64,9 @@ pub(crate) async fn show(
         rolls_back_to: promotion.rolls_back_to.map(|target| target.to_string()),
         restore_from: promotion.restore_from,
         approved_by: promotion.approved_by,
+        approved_plan: promotion.approved_plan,
+        approval_ends_at: promotion.approval_ends_at,
+        change_set: promotion.facts.change_set,
         started_at: run.as_ref().map(|run| run.started_at),
         finished_at: run.as_ref().and_then(|run| run.finished_at),
         timeline: timeline.iter().map(entry).collect(),
@@ -82,40 +84,6 @@ pub(crate) async fn show(
         window_note: promotion.facts.window_note,
         image: promotion.facts.image,
     }))
-}
-
-pub(crate) async fn approve(
-    State(engine): State<Engine>,
-    Path(id): Path<String>,
-    Signed(_, by): Signed<Decision>,
-) -> Result<Json<PromotionSummary>, Failure> {
-    let promotion = find(&engine, &id).await?;
-    granted(&grant(&engine, &promotion.id, &by).await?, "approved")?;
-    Ok(Json(summary(&find(&engine, &id).await?)))
-}
-
-/// Makes it an emergency that waits for no window, and sets it going.
-pub(crate) async fn make_emergency(
-    State(engine): State<Engine>,
-    Path(id): Path<String>,
-    Signed(decision, by): Signed<Decision>,
-) -> Result<Json<PromotionSummary>, Failure> {
-    let promotion = find(&engine, &id).await?;
-    let reason = required_reason(decision.reason, "Say why it cannot wait for a deployment window.")?;
-    let wish = schedule::make_emergency(&engine, &promotion.id, &by, &reason).await?;
-    granted(&wish, "made an emergency")?;
-    Ok(Json(summary(&find(&engine, &id).await?)))
-}
-
-/// Lets it start by itself when its window opens.
-pub(crate) async fn schedule(
-    State(engine): State<Engine>,
-    Path(id): Path<String>,
-    Signed(_, by): Signed<Decision>,
-) -> Result<Json<PromotionSummary>, Failure> {
-    let promotion = find(&engine, &id).await?;
-    granted(&schedule::schedule(&engine, &promotion.id, &by).await?, "scheduled")?;
-    Ok(Json(summary(&find(&engine, &id).await?)))
 }
 
 /// Withdraws what has not begun; stops and undoes what has.
@@ -214,7 +182,7 @@ pub(crate) fn required_reason(reason: Option<String>, request: &str) -> Result<S
         .ok_or_else(|| Failure::new(StatusCode::UNPROCESSABLE_ENTITY, request))
 }
 
-fn granted(wish: &Wish, verb: &str) -> Result<(), Failure> {
+pub(crate) fn granted(wish: &Wish, verb: &str) -> Result<(), Failure> {
     match wish {
         Wish::Granted => Ok(()),
         Wish::Unknown => Err(Failure::not_found("There is no such promotion.")),

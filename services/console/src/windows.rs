@@ -21,7 +21,7 @@ use serde::Deserialize;
 
 use crate::access::{Caller, Signed};
 use crate::problem::Failure;
-use crate::request::{Asked, Body};
+use crate::request::Asked;
 
 /// What a calendar program shows as the calendar's name.
 const CALENDAR_TITLE: &str = "Deployment windows";
@@ -33,6 +33,13 @@ pub(crate) struct Question {
     risk: Option<String>,
     at: Option<Timestamp>,
     estimate_seconds: Option<u32>,
+}
+
+/// In whose name, of a request without a body.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Said {
+    #[serde(default)]
+    by: String,
 }
 
 pub(crate) async fn list(State(engine): State<Engine>) -> Result<Json<Windows>, Failure> {
@@ -54,19 +61,17 @@ pub(crate) async fn remove(
     State(engine): State<Engine>,
     Path(id): Path<i64>,
     caller: Caller,
+    Asked(said): Asked<Said>,
 ) -> Result<StatusCode, Failure> {
-    let was_there = windows::remove(&engine, id, &caller.unnamed()).await?;
+    let was_there = windows::remove(&engine, id, &caller.actor(&said.by)?).await?;
     if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(gone("window", id)) }
 }
 
 pub(crate) async fn set_zone(
     State(engine): State<Engine>,
-    caller: Caller,
-    Body(new): Body<NewZone>,
+    Signed(new, by): Signed<NewZone>,
 ) -> Result<Json<Windows>, Failure> {
-    windows::set_zone(&engine, &new.zone, &caller.unnamed())
-        .await?
-        .map_err(|wrong| not_saved("time zone", wrong))?;
+    windows::set_zone(&engine, &new.zone, &by).await?.map_err(|wrong| not_saved("time zone", wrong))?;
     list(State(engine)).await
 }
 
@@ -122,8 +127,9 @@ pub(crate) async fn remove_blackout(
     State(engine): State<Engine>,
     Path(id): Path<i64>,
     caller: Caller,
+    Asked(said): Asked<Said>,
 ) -> Result<StatusCode, Failure> {
-    let was_there = windows::remove_blackout(&engine, id, &caller.unnamed()).await?;
+    let was_there = windows::remove_blackout(&engine, id, &caller.actor(&said.by)?).await?;
     if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(gone("blackout", id)) }
 }
 

@@ -13,6 +13,12 @@ use engine::{JobContext, Report, StepError};
 ///
 /// The promotion must be able to end before the window closes, counted from its first step on.
 pub(crate) async fn check(cx: &JobContext) -> Result<Report, StepError> {
+    if let Some(why) = cx.approval_broken().await? {
+        return Err(StepError::Refuse(format!(
+            "It waits for another approval, because {why}. What it would do now: slipway promotions plan {}",
+            cx.order.promotion
+        )));
+    }
     let mut windows = cx.windows().await?;
     if windows.are_none() {
         cx.log("no deployment windows are configured: any time is fine");
@@ -21,8 +27,15 @@ pub(crate) async fn check(cx: &JobContext) -> Result<Report, StepError> {
     let installation = cx.installation(Installation::parse)?;
     let limit = Duration::from_secs(installation.time_limit_seconds.unsigned_abs().into());
     let spent = cx.since(Job::Validate).await?.unwrap_or_default();
+    let left = limit.saturating_sub(spent);
     let change = Change { change_type: cx.order.change_type, risk: cx.order.risk };
-    let decision = windows.decide(change, limit.saturating_sub(spent)).clone();
+    let mut decision = windows.decide(change, left).clone();
+    if cx.order.overrides_windows && !decision.may_start() {
+        decision = windows.decide_past_windows(change, left);
+        if decision.may_start() {
+            return Ok(overridden(cx));
+        }
+    }
     let said = windows.sentence(&decision);
     match decision.verdict {
         Verdict::Open => {
@@ -31,11 +44,15 @@ pub(crate) async fn check(cx: &JobContext) -> Result<Report, StepError> {
             Ok(noted(warning))
         }
         Verdict::Bypassed => bypass(cx),
-        Verdict::Closed if decision.next_opening.is_some() => Err(StepError::Refuse(format!(
-            "{said} To have it start by itself then: slipway promotions schedule {}",
-            cx.order.promotion
-        ))),
-        Verdict::Closed | Verdict::Refused => Err(StepError::Refuse(said)),
+        Verdict::Closed | Verdict::Refused => {
+            let scheduling = decision.next_opening.map(|_| {
+                format!(
+                    " To have it start by itself then: slipway promotions schedule {}",
+                    cx.order.promotion
+                )
+            });
+            Err(StepError::Refuse(said + &scheduling.unwrap_or_default()))
+        }
     }
 }
 
@@ -54,6 +71,20 @@ fn bypass(cx: &JobContext) -> Result<Report, StepError> {
     );
     cx.log(note.clone());
     Ok(noted(Some(note)))
+}
+
+/// A change that is no emergency goes past closed windows because somebody answers for that.
+fn overridden(cx: &JobContext) -> Report {
+    let (by, reason) = match &cx.order.urgency {
+        Some(Urgency { by, reason }) => (by.as_str(), reason.as_str()),
+        None => ("Somebody", ""),
+    };
+    let note = format!(
+        "It was deployed although no deployment window was open. {by} decided so: “{reason}”. Review afterwards \
+         whether that was right."
+    );
+    cx.log(note.clone());
+    noted(Some(note))
 }
 
 fn noted(window_note: Option<String>) -> Report {

@@ -156,10 +156,13 @@ async fn tell(engine: &Engine, term: i64, run: Uuid, event: &Event) -> Result<()
 /// What is bad must not hold up the others, nor what somebody is at, maybe over a network that swallows what it
 /// is sent; it is looked at again next round.
 fn pass_over(what: &dyn Display, error: StoreError) -> Result<(), StoreError> {
-    match error {
-        StoreError::Busy(_) => tracing::info!(%what, "somebody is at it; it is told next round"),
-        error if error.is_passing() => return Err(error),
-        error => tracing::error!(%what, %error, "it could not be told"),
+    if error.is_passing() {
+        return Err(error);
+    }
+    if matches!(error, StoreError::Busy(_)) {
+        tracing::info!(%what, "somebody is at it; it is told next round");
+    } else {
+        tracing::error!(%what, %error, "it could not be told");
     }
     Ok(())
 }

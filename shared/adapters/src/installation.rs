@@ -29,6 +29,9 @@ pub struct Installation {
     /// Whether nobody may approve what they asked for themselves.
     #[serde(default)]
     pub four_eyes: bool,
+    /// How many days an approval holds.
+    #[serde(default = "approval_days_default")]
+    pub approval_days: i32,
     /// How long a promotion may take, from Validate to Record.
     #[serde(default = "time_limit_default")]
     pub time_limit_seconds: i32,
@@ -212,6 +215,10 @@ fn time_limit_default() -> i32 {
     600
 }
 
+fn approval_days_default() -> i32 {
+    7
+}
+
 fn keep_default() -> usize {
     5
 }
@@ -262,6 +269,7 @@ impl Installation {
             "time_limit_seconds",
             "must be from 1 to 86400",
         );
+        expect((1..=366).contains(&self.approval_days), "approval_days", "must be from 1 to 366");
         expect(self.health.is_http(), "health.url", "must be an http:// address");
         expect(self.backups_keep >= 1, "backups_keep", "must be at least 1");
         expect((1..=100).contains(&self.health.successes), "health.successes", "must be from 1 to 100");

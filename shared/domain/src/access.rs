@@ -20,7 +20,7 @@ named!(
 
 named!(
     /// Something that not everybody may do.
-    Permission, "view, request, approve, operate, override, roll_back, manage_windows, manage_installations, manage_access" {
+    Permission, "view, request, approve, operate, override, declare_emergency, roll_back, manage_windows, manage_installations, manage_access" {
         /// See promotions, logs, backups and the rest.
         View = "view",
         /// Hand in a ship message.
@@ -29,8 +29,10 @@ named!(
         Approve = "approve",
         /// Schedule, stop, resume and give up promotions; look after backups and dead letters.
         Operate = "operate",
-        /// Ship although no window is open.
+        /// Ship a change that is not urgent although no window is open.
         Override = "override",
+        /// Make a change an emergency, which waits for no window and no blackout.
+        DeclareEmergency = "declare_emergency",
         /// Bring an earlier version or a backup back.
         RollBack = "roll_back",
         /// Say when there are deployments.
@@ -50,9 +52,11 @@ impl Role {
             Permission::View => true,
             Permission::Request => matches!(self, Role::Requester | Role::Operator | Role::Admin),
             Permission::Approve => matches!(self, Role::Approver | Role::Admin),
-            Permission::Operate | Permission::Override | Permission::RollBack | Permission::ManageWindows => {
-                matches!(self, Role::Operator | Role::Admin)
-            }
+            Permission::Operate
+            | Permission::Override
+            | Permission::DeclareEmergency
+            | Permission::RollBack
+            | Permission::ManageWindows => matches!(self, Role::Operator | Role::Admin),
             Permission::ManageInstallations | Permission::ManageAccess => matches!(self, Role::Admin),
         }
     }
@@ -69,6 +73,7 @@ impl Permission {
                 "schedule, stop or resume promotions, or look after backups and dead letters"
             }
             Permission::Override => "ship outside the deployment windows",
+            Permission::DeclareEmergency => "make changes emergencies",
             Permission::RollBack => "bring earlier versions or backups back",
             Permission::ManageWindows => "change deployment windows",
             Permission::ManageInstallations => "describe installations",

@@ -31,7 +31,7 @@ named!(
 named!(
     /// Where a promotion stands.
     Status, "pending, approved, scheduled, deploying, deployed, rolling_back, rolled_back, needs_attention, rejected, cancelled" {
-        /// Waits for somebody to approve it.
+        /// Waits for somebody to approve it, for the first time or anew.
         Pending = "pending",
         /// May run; leaves when the scheduler starts its run.
         Approved = "approved",
@@ -55,7 +55,7 @@ named!(
 );
 
 impl Status {
-    /// Whether a promotion may go from here to `next`. `engine` asks before every move.
+    /// Whether a promotion may go from here to `next`. `engine` asks before every move; so does the database.
     pub const fn may_become(self, next: Status) -> bool {
         use Status::{
             Approved, Cancelled, Deployed, Deploying, NeedsAttention, Pending, Rejected, RolledBack,
@@ -64,8 +64,8 @@ impl Status {
         matches!(
             (self, next),
             (Pending, Approved | Rejected | Cancelled)
-                | (Approved, Scheduled | Deploying | Rejected | Cancelled)
-                | (Scheduled, Approved | Deploying | Rejected | Cancelled)
+                | (Approved, Pending | Scheduled | Deploying | Rejected | Cancelled)
+                | (Scheduled, Pending | Approved | Deploying | Rejected | Cancelled)
                 | (Deploying, Deployed | RollingBack | Approved | Cancelled)
                 | (RollingBack, RolledBack | NeedsAttention)
                 | (Deployed | NeedsAttention, RollingBack)

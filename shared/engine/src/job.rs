@@ -14,6 +14,7 @@ use store::promotions::Facts;
 use store::{Store, StoreError};
 use uuid::Uuid;
 
+use crate::approval;
 use crate::errand::Errand;
 use crate::log::LogSender;
 use crate::patience::patiently;
@@ -50,6 +51,8 @@ pub struct Order {
     pub risk: Risk,
     /// Why the change could not wait for a window, and who said so.
     pub urgency: Option<Urgency>,
+    /// Whether it goes past closed windows for that reason, although it is no emergency.
+    pub overrides_windows: bool,
     /// Where the feature was built.
     pub sandbox: Value,
     /// The commit that it started from.
@@ -274,6 +277,11 @@ impl JobContext {
     /// The organization's deployment windows at this moment.
     pub async fn windows(&self) -> Result<Windows, StepError> {
         Ok(patiently(|| Windows::read(&self.store)).await?)
+    }
+
+    /// What of the promotion is no longer as it was approved, for people; `None` where all of it is.
+    pub async fn approval_broken(&self) -> Result<Option<String>, StepError> {
+        Ok(patiently(|| approval::changed(&self.store, &self.order.promotion)).await?)
     }
 
     /// How long ago the job was first begun in this run.

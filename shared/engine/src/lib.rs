@@ -15,12 +15,15 @@
 //! Absent on purpose: what the jobs do (the services), and SQL, AMQP or HTTP of its own.
 
 pub mod advance;
+pub mod approval;
 pub mod attention;
+pub mod bypass;
 pub mod config;
 pub mod dead_letters;
 pub mod errand;
 pub mod job;
 pub mod lifecycle;
+pub mod plan;
 pub mod relay;
 pub mod retention;
 pub mod rollback;

@@ -3,7 +3,7 @@
 //! A rollback is a promotion of its own through the same plan. It takes no feature's files but those of the
 //! version, builds no image but finds the one that was kept, and may put a backup back while nothing runs.
 
-use domain::{ChangeRequestId, PromotionId};
+use domain::{ChangeRequestId, PromotionId, Status};
 use jiff::Timestamp;
 use protocol::Kind;
 use protocol::output::Extracted;
@@ -14,7 +14,9 @@ use store::rollbacks::{self, BackupBefore, Deployment, New};
 use store::{Result, StoreError};
 
 use crate::Engine;
+use crate::approval::Case;
 use crate::news::{self, News};
+use crate::windows::Windows;
 
 /// Which data the version shall work with.
 #[derive(Debug, Clone, Copy)]
@@ -244,6 +246,10 @@ pub async fn order(engine: &Engine, plan: &Plan, by: &Actor, reason: &str) -> Re
 async fn record(engine: &Engine, new: &New, title: &str, actor: &Actor) -> Result<((), Vec<Outgoing>)> {
     let mut tx = engine.store.begin_as(actor).await?;
     rollbacks::insert(&mut tx, new).await?;
+    let windows = Windows::read_within(&mut tx).await?;
+    if let Some(case) = Case::read(&mut tx, &new.id, &windows).await? {
+        case.approve(&mut tx, &new.by, Status::Approved).await?;
+    }
     let New { by, target, reason, .. } = new;
     let said = format!("{by} asked to bring “{title}” back, as {target} deployed it: {reason}");
     let approved = News { kind: Kind::Approved, step: None, message: said };

@@ -1,4 +1,4 @@
-//! Promotions that start by themselves when their window opens, and those that cannot wait for one.
+//! Promotions that start by themselves when their window opens.
 
 use domain::{PromotionId, Status};
 use jiff::Timestamp;
@@ -9,6 +9,7 @@ use store::queue::{self, Waiting};
 use store::{Result, Store, Tx, leadership, promotions};
 
 use crate::Engine;
+use crate::approval::Case;
 use crate::news::{self, News};
 use crate::start::Wish;
 use crate::windows::Windows;
@@ -32,16 +33,22 @@ struct Opening {
 
 impl Opening {
     fn of(waiting: &Waiting, windows: &mut Windows) -> Self {
-        let decision = windows.decide_start(waiting).clone();
+        let decision = windows.decide_start(waiting);
         if decision.may_start() {
             let known = waiting.opens_at.filter(|at| *at <= windows.now());
             let at = known.unwrap_or(windows.now());
             let sentence = "The window is open: it starts as soon as it is its turn.".to_owned();
             return Self { at: Some(at), sentence };
         }
-        let sentence = match decision.next_opening {
-            Some(at) => format!("It starts by itself when the window opens: {}.", windows.tell(at)),
-            None => format!("No window opens for it: {}", windows.sentence(&decision)),
+        let sentence = match (decision.next_opening, waiting.approval_ends_at) {
+            (Some(at), Some(ends_at)) if ends_at <= at => format!(
+                "It would start by itself when the window opens: {}. But its approval holds only until {}: unless \
+                 somebody approves it again, it does not start.",
+                windows.tell(at),
+                windows.tell(ends_at)
+            ),
+            (Some(at), _) => format!("It starts by itself when the window opens: {}.", windows.tell(at)),
+            (None, _) => format!("No window opens for it: {}", windows.sentence(&decision)),
         };
         Self { at: decision.next_opening.map(as_recorded), sentence }
     }
@@ -70,7 +77,10 @@ async fn record_schedule(engine: &Engine, id: &PromotionId, by: &Actor) -> Resul
     }
     let Some(waiting) = queue::find(&mut tx, id).await? else { return Ok((Wish::Unknown, Vec::new())) };
     let mut windows = Windows::read_within(&mut tx).await?;
-    let decision = windows.decide_start(&waiting).clone();
+    if let Some(why) = Case::read(&mut tx, id, &windows).await?.and_then(|case| case.lapsed()) {
+        return Ok((Wish::Refused(why), Vec::new()));
+    }
+    let decision = windows.decide_start(&waiting);
     if !decision.may_start() && decision.next_opening.is_none() {
         return Ok((Wish::Refused(windows.sentence(&decision)), Vec::new()));
     }
@@ -83,45 +93,21 @@ async fn record_schedule(engine: &Engine, id: &PromotionId, by: &Actor) -> Resul
     Ok((Wish::Granted, vec![message]))
 }
 
-/// Makes the promotion an emergency that waits for no window, and asks for it to start once it is approved.
-///
-/// # Idempotency
-/// The latest reason counts.
-pub async fn make_emergency(engine: &Engine, id: &PromotionId, by: &Actor, reason: &str) -> Result<Wish> {
-    engine.recorded(record_emergency(engine, id, by, reason)).await
+/// When the promotion could start as things are, as a sentence for people; `None` if there is no such promotion.
+pub(crate) async fn opening(tx: &mut Tx, id: &PromotionId, windows: &mut Windows) -> Result<Option<String>> {
+    let Some(waiting) = queue::find(tx, id).await? else { return Ok(None) };
+    let decision = windows.decide_start(&waiting);
+    Ok(Some(match decision.next_opening {
+        Some(at) => format!("As things are, that is {}.", windows.tell(at)),
+        None => windows.sentence(&decision),
+    }))
 }
 
-async fn record_emergency(
-    engine: &Engine,
-    id: &PromotionId,
-    by: &Actor,
-    reason: &str,
-) -> Result<(Wish, Vec<Outgoing>)> {
-    let mut tx = engine.store.begin_as(by).await?;
-    let Some(status) = promotions::lock_status(&mut tx, id).await? else {
-        return Ok((Wish::Unknown, Vec::new()));
-    };
-    match status {
-        // Who gets round the windows does not say yes as well.
-        Status::Pending => {}
-        Status::Approved | Status::Scheduled => {
-            promotions::set_status(&mut tx, id, Status::Approved, None).await?;
-            promotions::request_start(&mut tx, id).await?;
-        }
-        Status::Deploying
-        | Status::Deployed
-        | Status::RollingBack
-        | Status::RolledBack
-        | Status::NeedsAttention
-        | Status::Rejected
-        | Status::Cancelled => return Ok((Wish::NotFrom(status), Vec::new())),
-    }
-    queue::make_emergency(&mut tx, id, &by.name, reason).await?;
-    let said = format!("{} made the promotion an emergency that waits for no window: {reason}", by.name);
-    let message = tell(&mut tx, id, said).await?;
-    tx.nudge().await?;
-    tx.commit().await?;
-    Ok((Wish::Granted, vec![message]))
+/// Says anew what a scheduled promotion waits for.
+pub(crate) async fn restate(tx: &mut Tx, id: &PromotionId, windows: &mut Windows) -> Result<()> {
+    let Some(waiting) = queue::find(tx, id).await? else { return Ok(()) };
+    let opening = Opening::of(&waiting, windows);
+    queue::schedule(tx, id, opening.at, Some(&opening.sentence)).await
 }
 
 /// Scheduled promotions whose openings are not those on record: windows were changed, a window has closed, or

@@ -14,6 +14,7 @@ use store::runs::Locked;
 use store::{Result, StoreError, inbox, outbox, promotions, queue, runs, waits, windows};
 use uuid::Uuid;
 
+use crate::approval::{self, Case};
 use crate::news::News;
 use crate::{Engine, advance, news, turn};
 
@@ -135,45 +136,6 @@ async fn record_release(engine: &Engine, which: Try) -> Result<((), Vec<Outgoing
     Ok(((), vec![message]))
 }
 
-/// Approves a pending promotion, or asks for an approved one to be started again.
-pub async fn approve(engine: &Engine, id: &PromotionId, by: &Actor) -> Result<Wish> {
-    engine.recorded(record_approval(engine, id, by)).await
-}
-
-async fn record_approval(engine: &Engine, id: &PromotionId, by: &Actor) -> Result<(Wish, Vec<Outgoing>)> {
-    let mut tx = engine.store.begin_as(by).await?;
-    let status = promotions::lock_status(&mut tx, id).await?;
-    let Some(status) = status else { return Ok((Wish::Unknown, Vec::new())) };
-    let said = match status {
-        Status::Pending => {
-            if promotions::needs_another_approver(&mut tx, id, &by.name).await? {
-                return Ok((Wish::OwnRequest, Vec::new()));
-            }
-            promotions::approve(&mut tx, id, &by.name).await?;
-            format!("{} approved the promotion.", by.name)
-        }
-        Status::Approved => {
-            // What held it back last time is no longer news.
-            promotions::set_status(&mut tx, id, status, None).await?;
-            format!("{} asked to start the promotion again.", by.name)
-        }
-        Status::Scheduled
-        | Status::Deploying
-        | Status::Deployed
-        | Status::RollingBack
-        | Status::RolledBack
-        | Status::NeedsAttention
-        | Status::Rejected
-        | Status::Cancelled => return Ok((Wish::NotFrom(status), Vec::new())),
-    };
-    promotions::request_start(&mut tx, id).await?;
-    let message =
-        news::publish(&mut tx, id, &News { kind: Kind::Approved, step: None, message: said }).await?;
-    tx.nudge().await?;
-    tx.commit().await?;
-    Ok((Wish::Granted, vec![message]))
-}
-
 /// Withdraws a promotion of which nothing was done yet.
 pub async fn withdraw(engine: &Engine, id: &PromotionId, by: &Actor, reason: &str) -> Result<Wish> {
     engine.recorded(record_withdrawal(engine, id, by, reason)).await
@@ -200,22 +162,45 @@ async fn record_withdrawal(
     Ok((Wish::Granted, vec![message]))
 }
 
-/// Starts the next promotion whose turn it is; `None` when there is none.
-pub async fn start_next(engine: &Engine) -> Result<Option<PromotionId>> {
-    engine.recorded(record_start(engine)).await
+/// What became of the promotion whose turn it was.
+enum Beginning {
+    /// There was none.
+    Nobody,
+    /// It has begun.
+    Of(PromotionId),
+    /// Its approval does not hold any more: it waits for another one, and the next one may be asked.
+    SentBack,
 }
 
-async fn record_start(engine: &Engine) -> Result<(Option<PromotionId>, Vec<Outgoing>)> {
-    let nothing = (None, Vec::new());
+/// Starts the next promotion whose turn it is and whose approval holds; `None` when there is none.
+pub async fn start_next(engine: &Engine) -> Result<Option<PromotionId>> {
+    loop {
+        match engine.recorded(record_start(engine)).await? {
+            Beginning::Nobody => return Ok(None),
+            Beginning::Of(id) => return Ok(Some(id)),
+            Beginning::SentBack => {}
+        }
+    }
+}
+
+async fn record_start(engine: &Engine) -> Result<(Beginning, Vec<Outgoing>)> {
+    let nothing = (Beginning::Nobody, Vec::new());
     let mut tx = engine.store.begin().await?;
     if turn::next(&mut tx).await?.is_none() {
         return Ok(nothing);
     }
     // Whoever starts somebody keeps all others from it, so that no more are under way than a window lets.
     windows::lock(&mut tx).await?;
-    let Some(next) = turn::next(&mut tx).await? else { return Ok(nothing) };
+    let Some((next, windows)) = turn::next(&mut tx).await? else { return Ok(nothing) };
     if !queue::take(&mut tx, &next).await? {
         return Ok(nothing);
+    }
+    let Some(case) = Case::read(&mut tx, &next.id, &windows).await? else { return Ok(nothing) };
+    if let Some(why) = case.lapsed() {
+        let message = approval::send_back(&mut tx, &next.id, &why).await?;
+        tx.nudge().await?;
+        tx.commit().await?;
+        return Ok((Beginning::SentBack, vec![message]));
     }
     let (id, limit) = (next.id, next.time_limit_seconds);
     let first = Run::start();
@@ -235,7 +220,7 @@ async fn record_start(engine: &Engine) -> Result<(Option<PromotionId>, Vec<Outgo
     let mut messages = advance::carry_out(&mut tx, &locked, &first).await?;
     messages.push(announce_start(&mut tx, &locked).await?);
     tx.commit().await?;
-    Ok((Some(id), messages))
+    Ok((Beginning::Of(id), messages))
 }
 
 async fn announce_start(tx: &mut store::Tx, locked: &Locked) -> Result<Outgoing> {

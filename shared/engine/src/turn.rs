@@ -10,15 +10,16 @@ use store::{Result, Tx};
 
 use crate::windows::Windows;
 
-/// The first that may start now; `None` where all have to wait.
-pub(crate) async fn next(tx: &mut Tx) -> Result<Option<Waiting>> {
+/// The first that may start now, and the windows that let it; `None` where all have to wait.
+pub(crate) async fn next(tx: &mut Tx) -> Result<Option<(Waiting, Windows)>> {
     let waiting = queue::waiting(tx).await?;
     if waiting.is_empty() {
         return Ok(None);
     }
     let mut windows = Windows::read_within(tx).await?;
     let under_way = queue::under_way(tx).await?;
-    Ok(waiting.into_iter().find(|it| may_start(it, &mut windows, under_way)))
+    let next = waiting.into_iter().find(|it| may_start(it, &mut windows, under_way));
+    Ok(next.map(|it| (it, windows)))
 }
 
 fn may_start(waiting: &Waiting, windows: &mut Windows, under_way: i64) -> bool {

@@ -248,6 +248,7 @@ async fn order(engine: &Engine, which: Try) -> Result<Order, StepError> {
         urgency: promotion
             .change_reason
             .map(|reason| Urgency { by: promotion.reason_by.unwrap_or(promotion.requested_by), reason }),
+        overrides_windows: promotion.overrides_windows,
         sandbox: promotion.sandbox,
         baseline: promotion.baseline,
         rolls_back_to: promotion.rolls_back_to,

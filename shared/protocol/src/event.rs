@@ -41,6 +41,8 @@ pub enum Kind {
     Held,
     /// Withdrawn, nothing was done.
     Cancelled,
+    /// Somebody said no, nothing was done.
+    Rejected,
     /// A person has to act.
     NeedsAttention,
     /// Over, temporary files are gone (or could not be removed: see the message).
@@ -63,6 +65,7 @@ impl Kind {
             Kind::RolledBack => "rolled_back",
             Kind::Held => "held",
             Kind::Cancelled => "cancelled",
+            Kind::Rejected => "rejected",
             Kind::NeedsAttention => "needs_attention",
             Kind::CleanedUp => "cleaned_up",
         }
@@ -75,6 +78,7 @@ impl Kind {
             Kind::RolledBack
                 | Kind::Held
                 | Kind::Cancelled
+                | Kind::Rejected
                 | Kind::NeedsAttention
                 | Kind::CleanedUp
                 | Kind::Refused

@@ -6,7 +6,10 @@
 //! GET  /api/v1/schemas/ship.requested.v1                            → JSON Schema
 //! GET  /api/v1/promotions[?installation=…]                          → [PromotionSummary]
 //! GET  /api/v1/promotions/{id}                                      → Promotion
-//! POST /api/v1/promotions/{id}/approve        Decision              → PromotionSummary
+//! GET  /api/v1/promotions/{id}/plan                                 → PromotionPlan
+//! POST /api/v1/promotions/{id}/approve        Decision on a plan    → PromotionSummary
+//! POST /api/v1/promotions/{id}/reject         Decision with reason  → PromotionSummary
+//! POST /api/v1/promotions/{id}/override       Decision with reason  → PromotionSummary
 //! POST /api/v1/promotions/{id}/emergency      Decision with reason  → PromotionSummary
 //! POST /api/v1/promotions/{id}/schedule       Decision              → PromotionSummary
 //! POST /api/v1/promotions/{id}/cancel         Decision              → PromotionSummary
@@ -29,13 +32,13 @@
 //! POST /api/v1/installations/{name}/check                           → [Check]
 //! GET  /api/v1/windows                                              → Windows
 //! POST /api/v1/windows                        NewWindow             → Window
-//! DELETE /api/v1/windows/{id}
+//! DELETE /api/v1/windows/{id}?by=…
 //! PUT  /api/v1/windows/zone                   NewZone               → Windows
 //! GET  /api/v1/windows/decision[?change_type=…&risk=…&at=…&estimate_seconds=…] → WindowDecision
 //! GET  /api/v1/blackouts                                            → [Blackout]
 //! POST /api/v1/blackouts                      NewBlackout           → [Blackout]
 //! POST /api/v1/blackouts/import               BlackoutFeed          → BlackoutsImported
-//! DELETE /api/v1/blackouts/{id}
+//! DELETE /api/v1/blackouts/{id}?by=…
 //! GET  /api/v1/calendar.ics                                         → iCalendar
 //! GET  /api/v1/dead-letters[?state=…&before=ID]                     → [DeadLetterSummary], newest first
 //! GET  /api/v1/dead-letters/{id}                                    → DeadLetter
@@ -48,13 +51,15 @@
 //! GET  /api/v1/audit/verify                                         → AuditVerdict
 //! GET  /api/v1/doctor                                               → [Check]
 //! ```
-//! Bodies about windows and blackouts stand in [`crate::window`]. Errors are [`Problem`]s (RFC 9457, `application/problem+json`).
+//! Bodies about windows and blackouts stand in [`crate::window`], decisions in [`crate::decision`]. Errors are [`Problem`]s (RFC 9457, `application/problem+json`).
 
 use core::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use crate::decision::{Decision, PromotionPlan};
 
 /// The answer to a posted ship message: it is on the queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,18 +88,6 @@ pub enum ShipAnswer {
         /// What is wrong, for people.
         reason: String,
     },
-}
-
-/// Who decides and why; the body of approve, cancel, resume and give-up, of redrive and discard, and of what is
-/// done with backups.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Decision {
-    /// The person.
-    pub by: String,
-    /// Their reason; required to cancel, to give up, to discard and to restore.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
 }
 
 /// A promotion as a list shows it.
@@ -149,6 +142,15 @@ pub struct Promotion {
     pub restore_from: Option<String>,
     /// Who approved it.
     pub approved_by: Option<String>,
+    /// What they approved: the hash of a plan.
+    #[serde(default)]
+    pub approved_plan: Option<String>,
+    /// Until when that holds: it must be started before.
+    #[serde(default)]
+    pub approval_ends_at: Option<Timestamp>,
+    /// SHA-256 of the sealed change set, once it is taken.
+    #[serde(default)]
+    pub change_set: Option<String>,
     /// When its latest run began and ended.
     pub started_at: Option<Timestamp>,
     /// When its latest run ended.

@@ -3,6 +3,7 @@
 //! A type here is a promise to programs that were not built with this one. Fields are added, never
 //! changed or removed; a change of meaning is a new version beside the old one.
 
+pub mod decision;
 pub mod event;
 pub mod http;
 pub mod job;

@@ -56,6 +56,9 @@ pub struct NewWindow {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewZone {
+    /// The person.
+    #[serde(default)]
+    pub by: String,
     /// An IANA name.
     pub zone: String,
 }

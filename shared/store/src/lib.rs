@@ -10,6 +10,7 @@
 
 mod error;
 
+pub mod approvals;
 pub mod audit;
 pub mod backups;
 pub mod clock;

@@ -64,12 +64,18 @@ pub struct Promotion {
     pub change_reason: Option<String>,
     /// Who said so.
     pub reason_by: Option<String>,
+    /// Whether it goes past closed windows for that reason.
+    pub overrides_windows: bool,
     /// Where it stands.
     pub status: Status,
     /// Why it stands there.
     pub reason: Option<String>,
     /// Who approved it.
     pub approved_by: Option<String>,
+    /// What they approved: the hash of its plan.
+    pub approved_plan: Option<String>,
+    /// Until when that holds.
+    pub approval_ends_at: Option<Timestamp>,
     /// When the ship message became a promotion.
     pub created_at: Timestamp,
     /// When its window opens, while it is scheduled.
@@ -83,6 +89,8 @@ pub struct Promotion {
 /// What a run finds out about its promotion.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
+    /// SHA-256 of the sealed change set.
+    pub change_set: Option<String>,
     /// The image that serves, by id.
     pub image: Option<String>,
     /// How long nobody was served.
@@ -138,12 +146,16 @@ struct Row {
     restore_from: Option<String>,
     change_reason: Option<String>,
     reason_by: Option<String>,
+    overrides_windows: bool,
     status: String,
     reason: Option<String>,
     approved_by: Option<String>,
+    approved_plan: Option<String>,
+    approval_ends_at: Option<jiff_sqlx::Timestamp>,
     created_at: jiff_sqlx::Timestamp,
     opens_at: Option<jiff_sqlx::Timestamp>,
     queue_position: Option<i64>,
+    change_set: Option<String>,
     image: Option<String>,
     downtime_ms: Option<i64>,
     kept_database: Option<String>,
@@ -173,13 +185,17 @@ impl TryFrom<Row> for Promotion {
             restore_from: row.restore_from,
             change_reason: row.change_reason,
             reason_by: row.reason_by,
+            overrides_windows: row.overrides_windows,
             status: known("promotions.status", &row.status)?,
             reason: row.reason,
             approved_by: row.approved_by,
+            approved_plan: row.approved_plan,
+            approval_ends_at: row.approval_ends_at.map(jiff_sqlx::Timestamp::to_jiff),
             created_at: row.created_at.to_jiff(),
             opens_at: row.opens_at.map(jiff_sqlx::Timestamp::to_jiff),
             queue_position: row.queue_position,
             facts: Facts {
+                change_set: row.change_set,
                 image: row.image,
                 downtime_ms: row.downtime_ms,
                 kept_database: row.kept_database,
@@ -269,19 +285,6 @@ pub async fn needs_another_approver(tx: &mut Tx, id: &PromotionId, by: &str) -> 
     .await?)
 }
 
-/// Records who approved the promotion.
-pub async fn approve(tx: &mut Tx, id: &PromotionId, by: &str) -> Result<()> {
-    sqlx::query!(
-        "update promotions set status = 'approved', reason = null, approved_by = $2, approved_at = now()
-         where id = $1",
-        id.as_str(),
-        by,
-    )
-    .execute(&mut *tx.0)
-    .await?;
-    Ok(())
-}
-
 /// Asks for the promotion to run when its turn comes; keeps its place if it was asked before.
 pub async fn request_start(tx: &mut Tx, id: &PromotionId) -> Result<()> {
     sqlx::query!("update promotions set ready_at = coalesce(ready_at, now()) where id = $1", id.as_str())
@@ -329,7 +332,7 @@ pub async fn set_facts(tx: &mut Tx, id: &PromotionId, facts: &Facts) -> Result<(
     sqlx::query!(
         "update promotions set image = coalesce($2, image), downtime_ms = coalesce($3, downtime_ms),
                 kept_database = coalesce($4, kept_database), data_note = coalesce($5, data_note),
-                window_note = coalesce($6, window_note)
+                window_note = coalesce($6, window_note), change_set = coalesce($7, change_set)
          where id = $1",
         id.as_str(),
         facts.image,
@@ -337,6 +340,7 @@ pub async fn set_facts(tx: &mut Tx, id: &PromotionId, facts: &Facts) -> Result<(
         facts.kept_database,
         facts.data_note,
         facts.window_note,
+        facts.change_set,
     )
     .execute(&mut *tx.0)
     .await?;
@@ -416,15 +420,16 @@ impl Store {
         let rows = sqlx::query_as!(
             Row,
             r#"select p.id, p.build, b.title, p.installation, p.change_request, c.change_type, c.risk,
-                      c.requested_by, c.reason as change_reason, coalesce(c.reason_by, c.requested_by) as reason_by, p.sandbox, p.baseline, p.rolls_back_to,
-                      p.restore_from, p.status, p.reason, p.approved_by,
+                      c.requested_by, c.reason as change_reason, coalesce(c.reason_by, c.requested_by) as reason_by, c.overrides_windows,
+                      p.sandbox, p.baseline, p.rolls_back_to, p.restore_from, p.status, p.reason, p.approved_by,
+                      p.approved_plan, p.approval_ends_at as "approval_ends_at: jiff_sqlx::Timestamp",
                       p.created_at as "created_at: jiff_sqlx::Timestamp",
                       p.opens_at as "opens_at: jiff_sqlx::Timestamp",
                       case when p.ready_at is not null and p.status in ('approved', 'scheduled') then
                           (select count(*) from promotions q where q.installation = p.installation
                            and q.ready_at is not null and q.status in ('approved', 'scheduled')
                            and (q.ready_at, q.id) <= (p.ready_at, p.id)) end as queue_position,
-                      p.image, p.downtime_ms, p.kept_database, p.data_note, p.window_note
+                      p.change_set, p.image, p.downtime_ms, p.kept_database, p.data_note, p.window_note
                from promotions p
                join builds b on b.id = p.build
                join change_requests c on c.id = p.change_request

@@ -25,8 +25,12 @@ pub struct Waiting {
     pub risk: Risk,
     /// How long it may take, as its installation says.
     pub time_limit_seconds: i32,
+    /// Whether somebody lets it go past closed windows.
+    pub overrides_windows: bool,
     /// When its window opens, as it was last written; only of scheduled ones.
     pub opens_at: Option<Timestamp>,
+    /// Until when its approval holds.
+    pub approval_ends_at: Option<Timestamp>,
 }
 
 struct Row {
@@ -36,7 +40,9 @@ struct Row {
     change_type: String,
     risk: String,
     time_limit_seconds: i32,
+    overrides_windows: bool,
     opens_at: Option<jiff_sqlx::Timestamp>,
+    approval_ends_at: Option<jiff_sqlx::Timestamp>,
 }
 
 impl TryFrom<Row> for Waiting {
@@ -50,7 +56,9 @@ impl TryFrom<Row> for Waiting {
             change_type: known("change_requests.change_type", &row.change_type)?,
             risk: known("change_requests.risk", &row.risk)?,
             time_limit_seconds: row.time_limit_seconds,
+            overrides_windows: row.overrides_windows,
             opens_at: row.opens_at.map(jiff_sqlx::Timestamp::to_jiff),
+            approval_ends_at: row.approval_ends_at.map(jiff_sqlx::Timestamp::to_jiff),
         })
     }
 }
@@ -62,7 +70,8 @@ macro_rules! waiting {
             Row,
             r#"select p.id, p.installation, p.status, c.change_type, c.risk,
                       coalesce((i.description ->> 'time_limit_seconds')::integer, $1) as "time_limit_seconds!",
-                      p.opens_at as "opens_at: jiff_sqlx::Timestamp"
+                      c.overrides_windows, p.opens_at as "opens_at: jiff_sqlx::Timestamp",
+                      p.approval_ends_at as "approval_ends_at: jiff_sqlx::Timestamp"
                from promotions p
                join change_requests c on c.id = p.change_request
                join installations i on i.name = p.installation "# + $rest,
@@ -136,6 +145,20 @@ pub async fn schedule(
 pub async fn make_emergency(tx: &mut Tx, id: &PromotionId, by: &str, reason: &str) -> Result<()> {
     sqlx::query!(
         "update change_requests c set change_type = 'emergency', reason = $3, reason_by = $2
+         from promotions p where p.id = $1 and c.id = p.change_request",
+        id.as_str(),
+        by,
+        reason,
+    )
+    .execute(&mut *tx.0)
+    .await?;
+    Ok(())
+}
+
+/// Lets the promotion go past closed windows, for this reason.
+pub async fn override_windows(tx: &mut Tx, id: &PromotionId, by: &str, reason: &str) -> Result<()> {
+    sqlx::query!(
+        "update change_requests c set overrides_windows = true, reason = $3, reason_by = $2
          from promotions p where p.id = $1 and c.id = p.change_request",
         id.as_str(),
         by,

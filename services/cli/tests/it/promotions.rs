@@ -3,7 +3,7 @@
 use std::io;
 
 use cli::Exit;
-use protocol::http::{LogLine, Problem};
+use protocol::http::{LogLine, Problem, PromotionPlan};
 use serde_json::{Value, json as value};
 
 use crate::console::{Console, json, raw, stream_of};
@@ -110,6 +110,74 @@ async fn decisions_carry_who_and_why() {
     let cancel = value!({ "by": "Ada", "reason": "Not yet" });
     let (resume, give_up) = (value!({ "by": "Ada" }), value!({ "by": "Ada", "reason": "Mended" }));
     assert_eq!(bodies, [&approve, &approve, &cancel, &resume, &give_up]);
+}
+
+#[tokio::test]
+async fn a_plan_is_shown_and_approved_as_it_was_shown() {
+    let mut plan = PromotionPlan {
+        promotion: sample::ID.to_owned(),
+        plan: "ab12".to_owned(),
+        sentences: vec![
+            "“Loyalty points”, to shop.".to_owned(),
+            "The database is backed up first.".to_owned(),
+        ],
+        expected_downtime_ms: Some(1300),
+        approved_by: None,
+        approval_ends_at: None,
+        lapsed: None,
+    };
+    let shown = json(200, &plan);
+    plan.approved_by = Some("Grace".to_owned());
+    plan.approval_ends_at = Some("2026-12-01T21:58:00Z".parse().unwrap());
+    let approved = json(200, &plan);
+    plan.lapsed = Some("It waits for another approval.".to_owned());
+    let console = Console::start()
+        .await
+        .on("GET /promotions/CP-0000A1B2/plan", [shown, approved, json(200, &plan)])
+        .on("POST /promotions/CP-0000A1B2/approve", [json(200, promotion("approved", "Approved").summary)]);
+    let ran = console.run(&["promotions", "plan", sample::ID]).await;
+    assert_eq!(ran.exit, Exit::Done);
+    insta::assert_snapshot!(ran.out, @r"
+    This is what CP-0000A1B2 would do:
+      1. “Loyalty points”, to shop.
+      2. The database is backed up first.
+
+    Approve exactly this: slipway promotions approve CP-0000A1B2 --plan ab12
+    ");
+    for words in
+        ["Grace has approved it; that holds until 2026-12-01 21:58 UTC.", "It waits for another approval."]
+    {
+        let out = console.run(&["promotions", "plan", sample::ID]).await.out;
+        assert!(out.contains(words), "{out}");
+    }
+    console.run(&["promotions", "approve", sample::ID, "--by", "Grace", "--plan", "ab12"]).await;
+    assert_eq!(console.requests().last().unwrap().body, value!({ "by": "Grace", "plan": "ab12" }));
+}
+
+#[tokio::test]
+async fn who_says_no_or_lets_it_go_past_the_windows_says_why() {
+    let console = Console::start()
+        .await
+        .on("POST /promotions/CP-0000A1B2/reject", [json(200, promotion("rejected", "Rejected").summary)])
+        .on("POST /promotions/CP-0000A1B2/override", [json(200, promotion("pending", "Pending").summary)])
+        .on("POST /promotions/CP-0000A1B2/approve", [json(200, promotion("approved", "Approved").summary)]);
+    let no = ["promotions", "reject", sample::ID, "--by", "Grace"];
+    assert!(Console::is_usage_error(&no));
+    assert_eq!(console.run(&[&no[..], &["--reason", "Not like this"]].concat()).await.exit, Exit::Done);
+    let past =
+        ["promotions", "approve", sample::ID, "--by", "Ada", "--override", "--reason", "The regulator"];
+    assert_eq!(console.run(&past).await.exit, Exit::Done);
+    let asked: Vec<_> = console.requests().into_iter().map(|it| (it.line, it.body)).collect();
+    let line = |action: &str| format!("POST /api/v1/promotions/CP-0000A1B2/{action}");
+    let why = value!({ "by": "Ada", "reason": "The regulator" });
+    assert_eq!(
+        asked,
+        [
+            (line("reject"), value!({ "by": "Grace", "reason": "Not like this" })),
+            (line("override"), why.clone()),
+            (line("approve"), why),
+        ]
+    );
 }
 
 #[tokio::test]

@@ -104,12 +104,32 @@ async fn a_blackout_is_given_in_the_organizations_time_or_with_an_offset() {
     let bodies = console.requests().into_iter().filter(|it| it.line.starts_with("POST"));
     let starts: Vec<_> = bodies.map(|it| it.body["blackout"]["start"].clone()).collect();
     assert_eq!(starts, ["2026-12-23T23:00:00Z", "2026-12-23T23:00:00Z"]);
-    assert_eq!(console.run(&["blackouts", "remove", "7"]).await.exit, Exit::Done);
+    assert_eq!(console.run(&["blackouts", "remove", "7", "--by", "Ada"]).await.exit, Exit::Done);
+    assert_eq!(console.queries("/blackouts/7"), ["by=Ada"]);
 }
 
 #[tokio::test]
-async fn an_emergency_needs_a_reason_and_a_reason_an_emergency() {
-    for words in [&["--emergency"][..], &["--reason", "The tills are down"]] {
+async fn who_removes_a_window_or_sets_the_zone_is_told() {
+    let zone = value!({ "zone": "Europe/Berlin", "windows": [] });
+    let console = Console::start()
+        .await
+        .on("DELETE /windows/3", [raw(204, "")])
+        .on("PUT /windows/zone", [json(200, zone)]);
+    assert_eq!(console.run(&["windows", "remove", "3", "--by", "Ada"]).await.exit, Exit::Done);
+    assert_eq!(console.run(&["windows", "zone", "Europe/Berlin", "--by", "Ada"]).await.exit, Exit::Done);
+    assert_eq!(console.queries("/windows/3"), ["by=Ada"]);
+    assert_eq!(console.requests()[1].body, value!({ "by": "Ada", "zone": "Europe/Berlin" }));
+}
+
+#[tokio::test]
+async fn what_goes_past_the_windows_needs_a_reason_and_a_reason_something_that_does() {
+    for words in [
+        &["--emergency"][..],
+        &["--override"],
+        &["--reason", "The tills are down"],
+        &["--emergency", "--override", "--reason", "The tills are down"],
+        &["--override", "--reason", "The tills are down", "--plan", "00"],
+    ] {
         let argv = [&["promotions", "approve", "CP-0000A1B2", "--by", "Ada"], words].concat();
         assert!(Console::is_usage_error(&argv), "{argv:?}");
     }

@@ -21,7 +21,10 @@ const ROUTES: &[(&str, &str, &[Role])] = &[
     ("get", "/schemas/ship.requested.v1", ALL),
     ("get", "/promotions", ALL),
     ("get", "/promotions/{id}", ALL),
+    ("get", "/promotions/{id}/plan", ALL),
     ("post", "/promotions/{id}/approve", APPROVERS),
+    ("post", "/promotions/{id}/reject", APPROVERS),
+    ("post", "/promotions/{id}/override", OPERATORS),
     ("post", "/promotions/{id}/cancel", OPERATORS),
     ("post", "/promotions/{id}/resume", OPERATORS),
     ("post", "/promotions/{id}/give-up", OPERATORS),
@@ -222,7 +225,10 @@ async fn u18_approving_is_a_permission_of_its_own_and_takes_a_second_person() {
             "It cannot be approved by the person who asked for it: this installation wants a second one to look at \
              it. Ask somebody else to approve it."
         );
-        problem(console.call("post", &format!("/promotions/{id}/cancel"), &other, &decision).await, 403).await;
+        for action in ["cancel", "override", "emergency"] {
+            let path = format!("/promotions/{id}/{action}");
+            problem(console.call("post", &path, &other, &decision).await, 403).await;
+        }
         assert_eq!(console.call("post", &approve, &other, &decision).await.status(), 200);
     })
     .await;

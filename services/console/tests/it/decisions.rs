@@ -62,6 +62,25 @@ async fn what_could_not_be_put_back_is_resumed_or_given_up() {
 }
 
 #[tokio::test]
+async fn a_promotion_that_has_not_begun_is_rejected_by_who_says_why() {
+    with_console(None, async |console| {
+        let id = console.created(1).await;
+        let path = format!("/api/v1/promotions/{id}/reject");
+        problem(console.post(&path, &json!({ "by": "Ines" })).await, 422).await;
+        let no = json!({ "by": "Ines", "reason": "too risky" });
+        let rejected: Value = console.post(&path, &no).await.json().await.unwrap();
+        assert_eq!(
+            (&rejected["status"], &rejected["status_title"]),
+            (&json!("rejected"), &json!("Rejected"))
+        );
+        assert_eq!(rejected["reason"], "Ines rejected the promotion: too risky");
+        let refused = problem(console.post(&path, &no).await, 409).await;
+        assert_eq!(refused["detail"], "It cannot be rejected: it is rejected.");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_promotion_that_has_not_begun_is_withdrawn() {
     with_console(None, async |console| {
         let id = console.created(1).await;

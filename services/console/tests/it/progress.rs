@@ -1,6 +1,6 @@
 //! Progress as it happens.
 
-use engine::start::approve;
+use engine::approval::approve;
 use protocol::ProgressEvent;
 use reqwest::Response;
 
@@ -34,7 +34,7 @@ async fn news_come_as_they_are_told_and_can_be_resumed() {
         assert_eq!(stream.headers()["content-type"], "text/event-stream");
         let (first, created) = next(&mut stream, &mut read).await;
         assert_eq!((created.sequence, created.promotion.as_str()), (first, id.as_str()));
-        approve(&console.engine, &id, &actor("Ines")).await.unwrap();
+        approve(&console.engine, &id, &actor("Ines"), None).await.unwrap();
         let (_, approved) = next(&mut stream, &mut read).await;
         assert_eq!(approved.message, "Ines approved the promotion.");
 

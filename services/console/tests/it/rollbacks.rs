@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use domain::PromotionId;
 use domain::run::Event;
-use engine::start::{approve, start_next};
+use engine::approval::approve;
+use engine::start::start_next;
 use engine::store::backups::Backup;
 use engine::store::jobs::Try;
 use engine::{Report, Reporter, advance};
@@ -16,7 +17,7 @@ use crate::world::{Console, actor, problem, with_console};
 /// A promotion that was deployed, with a backup taken before it.
 async fn deployed(console: &Console<'_>, number: u32) -> PromotionId {
     let id = console.created(number).await;
-    approve(&console.engine, &id, &actor("Ines")).await.unwrap();
+    approve(&console.engine, &id, &actor("Ines"), None).await.unwrap();
     start_next(&console.engine).await.unwrap().unwrap();
     let run = console.engine.store.open_run(&id).await.unwrap().unwrap();
     while let Some((job, attempt)) = console.engine.store.run(run).await.unwrap().unwrap().current() {

@@ -12,7 +12,8 @@ async fn ask(console: &Console<'_>, path: &str) -> Value {
 }
 
 async fn delete(console: &Console<'_>, path: &str) -> u16 {
-    console.request(Method::DELETE, &format!("/api/v1{path}")).send().await.unwrap().status().as_u16()
+    let path = format!("/api/v1{path}?by=Ada");
+    console.request(Method::DELETE, &path).send().await.unwrap().status().as_u16()
 }
 
 #[tokio::test]
@@ -45,15 +46,23 @@ async fn a_window_is_added_asked_and_removed() {
         assert_eq!(ask(&console, "/windows/decision?change_type=emergency").await["verdict"], "bypassed");
         problem(console.get("/api/v1/windows/decision?risk=none").await, 422).await;
 
-        let zone =
-            console.request(Method::PUT, "/api/v1/windows/zone").json(&json!({ "zone": "Europe/Berlin" }));
+        let zone = console
+            .request(Method::PUT, "/api/v1/windows/zone")
+            .json(&json!({ "by": "Ada", "zone": "Europe/Berlin" }));
         assert_eq!(zone.send().await.unwrap().status(), 200);
         assert_eq!(ask(&console, question).await["next_opening"], "2026-11-24T21:00:00Z");
         let calendar = console.get("/api/v1/calendar.ics").await;
         assert_eq!(calendar.headers()["content-type"], "text/calendar; charset=utf-8");
         assert!(calendar.text().await.unwrap().starts_with("BEGIN:VCALENDAR"));
 
+        let unsaid = console.request(Method::DELETE, "/api/v1/windows/1").send().await.unwrap();
+        assert_eq!(problem(unsaid, 422).await["detail"], "Say who decides.");
         assert_eq!((delete(&console, "/windows/1").await, delete(&console, "/windows/1").await), (204, 404));
+        let trail = console.engine.store.audit_after(0).await.unwrap();
+        let said: Vec<_> = trail.iter().map(|entry| entry.said().unwrap()).collect();
+        for action in ["windows.insert", "profiles.update", "windows.delete"] {
+            assert!(said.iter().any(|it| it.action == action && it.who == "Ada"), "{action}: {said:?}");
+        }
         assert_eq!(ask(&console, question).await["verdict"], "open");
     })
     .await;
@@ -88,8 +97,9 @@ async fn what_is_wrong_with_a_window_is_said_by_its_field_and_nothing_is_saved()
         }
         problem(add(json!({ "name": "Other" })).await, 422).await;
         problem(console.post("/api/v1/windows", &json!({ "by": " ", "window": good })).await, 422).await;
-        let mars =
-            console.request(Method::PUT, "/api/v1/windows/zone").json(&json!({ "zone": "Mars/Olympus" }));
+        let mars = console
+            .request(Method::PUT, "/api/v1/windows/zone")
+            .json(&json!({ "by": "Ada", "zone": "Mars/Olympus" }));
         let refused = problem(mars.send().await.unwrap(), 422).await;
         assert_eq!(refused["fields"][0]["field"], "zone");
         let known = ask(&console, "/windows").await;

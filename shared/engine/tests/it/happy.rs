@@ -2,7 +2,8 @@
 
 use domain::run::{Outcome, Phase, Run};
 use domain::{Job, Status, job::PLAN};
-use engine::start::{Wish, approve, start_next};
+use engine::approval::approve;
+use engine::start::{Wish, start_next};
 use scratch::with_database;
 
 use crate::world::{Act, INSTALLATION, Workers, World, actor};
@@ -125,7 +126,7 @@ async fn a_refusal_leaves_the_promotion_approved_and_it_can_be_started_again() {
         assert_eq!(start_next(&world.engine).await.unwrap(), None);
 
         let _workers = workers.on(Job::Validate, 1, Act::Succeed);
-        assert_eq!(approve(&world.engine, &id, &actor("Ines")).await.unwrap(), Wish::Granted);
+        assert_eq!(approve(&world.engine, &id, &actor("Ines"), None).await.unwrap(), Wish::Granted);
         assert_eq!(start_next(&world.engine).await.unwrap().as_ref(), Some(&id));
         let again = world.engine.store.latest_run(&id).await.unwrap().unwrap().id;
         assert_eq!(world.outcome(again).await, Outcome::Deployed { warning: None });

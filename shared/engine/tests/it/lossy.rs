@@ -6,6 +6,7 @@ use std::time::Duration;
 use domain::job::PLAN;
 use domain::run::{Cause, Outcome};
 use domain::{Job, PromotionId};
+use engine::approval::approve;
 use engine::start::{self, Wish};
 use engine::transport::{Broker, Fault, FaultPlan};
 use scratch::{Database, with_database};
@@ -84,7 +85,7 @@ async fn started(world: &World, database: &Database) -> Vec<Uuid> {
         database
             .run(&format!("update promotions set installation = '{installation}' where id = '{id}'"))
             .await;
-        assert_eq!(start::approve(&world.engine, &id, &actor("Ines")).await.unwrap(), Wish::Granted);
+        assert_eq!(approve(&world.engine, &id, &actor("Ines"), None).await.unwrap(), Wish::Granted);
         assert_eq!(start::start_next(&world.engine).await.unwrap().as_ref(), Some(&id));
         runs.push(world.engine.store.latest_run(&id).await.unwrap().unwrap().id);
     }

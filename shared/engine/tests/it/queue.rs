@@ -1,7 +1,8 @@
 //! Whose turn it is.
 
 use domain::{Job, Status};
-use engine::start::{Wish, approve, start_next, withdraw};
+use engine::approval::approve;
+use engine::start::{Wish, start_next, withdraw};
 use futures_util::future::join_all;
 use scratch::with_database;
 use store::jobs::Try;
@@ -21,7 +22,10 @@ async fn many_schedulers_start_one_promotion_of_an_installation_and_the_rest_que
             let started: Vec<_> = started.into_iter().filter_map(Result::unwrap).collect();
             assert_eq!(started, std::slice::from_ref(&next));
             database
-                .run("update runs set phase = 'finished', outcome = 'deployed', finished_at = now()")
+                .run(
+                    "update runs set phase = 'finished', outcome = 'deployed', finished_at = now()
+                     where phase <> 'finished'",
+                )
                 .await;
         }
         assert_eq!(start_next(&world.engine).await.unwrap(), None);
@@ -36,21 +40,21 @@ async fn wishes_are_granted_only_where_they_make_sense() {
         let world = World::idle(database, Workers::default()).await;
         let engine = &world.engine;
         let (unknown, ines) = (domain::PromotionId::new(99), actor("Ines"));
-        assert_eq!(approve(engine, &unknown, &ines).await.unwrap(), Wish::Unknown);
+        assert_eq!(approve(engine, &unknown, &ines, None).await.unwrap(), Wish::Unknown);
         assert_eq!(withdraw(engine, &unknown, &ines, "no").await.unwrap(), Wish::Unknown);
 
         let id = world.created(1).await;
         assert_eq!(start_next(engine).await.unwrap(), None, "it is not approved");
         assert_eq!(withdraw(engine, &id, &ines, "not now").await.unwrap(), Wish::Granted);
         assert_eq!(world.reason(&id).await.as_deref(), Some("Ines withdrew the promotion: not now"));
-        assert_eq!(approve(engine, &id, &ines).await.unwrap(), Wish::NotFrom(Status::Cancelled));
+        assert_eq!(approve(engine, &id, &ines, None).await.unwrap(), Wish::NotFrom(Status::Cancelled));
 
         let withdrawn = world.approved(2).await;
         assert_eq!(withdraw(engine, &withdrawn, &ines, "not now").await.unwrap(), Wish::Granted);
         assert_eq!(start_next(engine).await.unwrap(), None, "it was withdrawn");
 
         let (running, _) = world.started(3).await;
-        assert_eq!(approve(engine, &running, &ines).await.unwrap(), Wish::NotFrom(Status::Deploying));
+        assert_eq!(approve(engine, &running, &ines, None).await.unwrap(), Wish::NotFrom(Status::Deploying));
         assert_eq!(withdraw(engine, &running, &ines, "no").await.unwrap(), Wish::NotFrom(Status::Deploying));
         world.end().await;
     })

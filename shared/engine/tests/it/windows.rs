@@ -2,8 +2,10 @@
 
 use domain::run::Outcome;
 use domain::{BuildId, ChangeRequestId, ChangeType, PromotionId, Risk, Status};
-use engine::schedule::{make_emergency, schedule};
-use engine::start::{self, Wish, approve, start_next, withdraw};
+use engine::approval::approve;
+use engine::bypass::{make_emergency, override_windows};
+use engine::schedule::schedule;
+use engine::start::{self, Wish, start_next, withdraw};
 use engine::store::promotions::New;
 use engine::windows;
 use futures_util::future::join_all;
@@ -145,10 +147,8 @@ async fn what_cannot_be_scheduled_is_said_and_what_is_scheduled_can_be_withdrawn
 
         let scheduled = world.approved(3).await;
         assert_eq!(schedule(engine, &scheduled, &actor("Ada")).await.unwrap(), Wish::Granted);
-        assert_eq!(
-            approve(engine, &scheduled, &actor("Ines")).await.unwrap(),
-            Wish::NotFrom(Status::Scheduled)
-        );
+        assert_eq!(approve(engine, &scheduled, &actor("Ines"), None).await.unwrap(), Wish::Granted);
+        assert_eq!(world.status(&scheduled).await, Status::Scheduled, "its approval is renewed, it waits on");
         assert_eq!(withdraw(engine, &scheduled, &actor("Ada"), "not now").await.unwrap(), Wish::Granted);
         set_clock(database, IN_IT).await;
         assert_eq!(start_next(engine).await.unwrap(), None, "it was taken from the queue");
@@ -173,7 +173,7 @@ async fn an_emergency_is_on_record_with_who_and_why() {
         assert_eq!((record.approved_by, record.reason_by.as_deref()), (None, Some("Ada")));
         assert_eq!(record.change_reason.as_deref(), Some(why));
         assert_eq!(start_next(&world.engine).await.unwrap(), None, "nobody has approved it");
-        assert_eq!(approve(&world.engine, &pending, &actor("Ines")).await.unwrap(), Wish::Granted);
+        assert_eq!(approve(&world.engine, &pending, &actor("Ines"), None).await.unwrap(), Wish::Granted);
         assert_eq!(start_next(&world.engine).await.unwrap(), Some(pending.clone()));
         let running = make_emergency(&world.engine, &pending, &actor("Ada"), why).await.unwrap();
         assert!(matches!(running, Wish::NotFrom(_)), "{running:?}");
@@ -182,8 +182,67 @@ async fn an_emergency_is_on_record_with_who_and_why() {
     .await;
 }
 
+#[tokio::test]
+async fn a_change_that_is_not_urgent_goes_past_closed_windows_when_somebody_answers_for_it() {
+    with_database(async |database| {
+        let world = world(database).await;
+        let engine = &world.engine;
+        let (ada, why) = (actor("Ada"), "The regulator asked for it");
+        let pending = world.created(1).await;
+        assert_eq!(override_windows(engine, &pending, &ada, why).await.unwrap(), Wish::Granted);
+        assert_eq!(start_next(engine).await.unwrap(), None, "nobody has approved it");
+        let record = engine.store.promotion(&pending).await.unwrap().unwrap();
+        assert_eq!((record.change_type, record.overrides_windows), (ChangeType::Normal, true));
+        assert_eq!((record.change_reason.as_deref(), record.reason_by.as_deref()), (Some(why), Some("Ada")));
+        assert_eq!(approve(engine, &pending, &actor("Ines"), None).await.unwrap(), Wish::Granted);
+        assert_eq!(start_next(engine).await.unwrap(), Some(pending.clone()));
+        assert!(matches!(override_windows(engine, &pending, &ada, why).await.unwrap(), Wish::NotFrom(_)));
+
+        let scheduled = approved_at(&world, "shop-2", 2).await;
+        assert_eq!(schedule(engine, &scheduled, &ada).await.unwrap(), Wish::Granted);
+        assert_eq!(start_next(engine).await.unwrap(), None, "it waits for its window");
+        assert_eq!(override_windows(engine, &scheduled, &ada, why).await.unwrap(), Wish::Granted);
+        assert_eq!(start_next(engine).await.unwrap(), Some(scheduled), "the approval goes with it");
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_lets_a_change_go_past_a_blackout_that_is_no_emergency() {
+    with_database(async |database| {
+        let world = world(database).await;
+        let engine = &world.engine;
+        let stocktaking = json!({
+            "reason": "Stocktaking", "start": "2026-11-23T00:00:00Z", "end": "2026-11-23T23:59:59Z",
+            "exempt": ["standard"],
+        });
+        windows::add_blackout(engine, stocktaking, &actor("Ada")).await.unwrap().unwrap();
+        let [normal, standard, emergency] = [1, 2, 3];
+        for (number, change_type) in [(normal, "normal"), (standard, "standard"), (emergency, "emergency")] {
+            world.created(number).await;
+            let request = format!("RFC-2026-{number:08X}");
+            database
+                .run(&format!(
+                    "update change_requests set change_type = '{change_type}' where id = '{request}'"
+                ))
+                .await;
+        }
+        let wish = async |number| {
+            override_windows(engine, &PromotionId::new(number), &actor("Ada"), "Now").await.unwrap()
+        };
+        let refused = wish(normal).await;
+        assert!(matches!(&refused, Wish::Refused(why) if why.contains("“Stocktaking”")), "{refused:?}");
+        assert!(!engine.store.promotion(&PromotionId::new(normal)).await.unwrap().unwrap().overrides_windows);
+        assert_eq!(wish(standard).await, Wish::Granted, "the blackout does not bind it");
+        assert!(matches!(wish(emergency).await, Wish::Refused(why) if why.contains("emergency already")));
+        world.end().await;
+    })
+    .await;
+}
+
 /// A world before its one window, Tuesdays at 22:00 for two hours; workers and a supervisor run.
-async fn world(database: &Database) -> World {
+pub(crate) async fn world(database: &Database) -> World {
     set_up(database, BEFORE).await;
     let world = World::running(database, Workers::default()).await;
     add(&world, json!({ "name": "Nights", "days": ["tue"], "start": "22:00", "end": "24:00" })).await;
@@ -191,18 +250,18 @@ async fn world(database: &Database) -> World {
 }
 
 /// The schema with this clock, before anybody looks at it.
-async fn set_up(database: &Database, clock: &str) {
+pub(crate) async fn set_up(database: &Database, clock: &str) {
     let store = engine::store::Store::connect(&database.url(), 1).await.unwrap();
     store.migrate().await.unwrap();
     store.close().await;
     set_clock(database, clock).await;
 }
 
-async fn add(world: &World, window: Value) {
+pub(crate) async fn add(world: &World, window: Value) {
     windows::add(&world.engine, window, &actor("Ada")).await.unwrap().unwrap();
 }
 
-async fn set_clock(database: &Database, to: &str) {
+pub(crate) async fn set_clock(database: &Database, to: &str) {
     database
         .run(&format!(
             "do $do$ begin execute format(
@@ -234,7 +293,7 @@ async fn finish_runs(database: &Database) {
         .await;
 }
 
-async fn approved_at(world: &World, installation: &str, number: u32) -> PromotionId {
+pub(crate) async fn approved_at(world: &World, installation: &str, number: u32) -> PromotionId {
     world
         .engine
         .store
@@ -255,6 +314,6 @@ async fn approved_at(world: &World, installation: &str, number: u32) -> Promotio
     };
     let by = actor("build-studio");
     start::create_promotion(&world.engine, &format!("message {number}"), &new, &by).await.unwrap();
-    assert_eq!(approve(&world.engine, &new.id, &actor("Ines")).await.unwrap(), Wish::Granted);
+    assert_eq!(approve(&world.engine, &new.id, &actor("Ines"), None).await.unwrap(), Wish::Granted);
     new.id
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use domain::run::{Event, Outcome, Phase, Run};
 use domain::{BuildId, ChangeRequestId, ChangeType, Job, Plan, PromotionId, Risk, Status, Worker};
 use engine::advance::job_message;
+use engine::approval::approve;
 use engine::start::{self, Wish};
 use engine::store::promotions::New;
 use engine::{
@@ -240,7 +241,7 @@ impl World {
     /// A promotion whose turn may come.
     pub(crate) async fn approved(&self, number: u32) -> PromotionId {
         let id = self.created(number).await;
-        assert_eq!(start::approve(&self.engine, &id, &actor("Ines")).await.unwrap(), Wish::Granted);
+        assert_eq!(approve(&self.engine, &id, &actor("Ines"), None).await.unwrap(), Wish::Granted);
         id
     }
 

@@ -1,11 +1,11 @@
 //! Which backups and databases somebody may still need.
 
-use domain::PromotionId;
+use domain::{PromotionId, Status};
 use scratch::{Database, with_database};
 use store::Store;
 use store::backups::{self, Backup, Checked, State};
 
-use crate::world::{migrated, promotion, run};
+use crate::world::{migrated, moves, promotion, run};
 
 /// A promotion that was deployed this many days ago, with a backup before it.
 async fn deployed(database: &Database, store: &Store, number: u32, days_ago: u32) -> PromotionId {
@@ -13,9 +13,9 @@ async fn deployed(database: &Database, store: &Store, number: u32, days_ago: u32
     backed_up(store, &id, number).await;
     database
         .run(&format!(
-            "update promotions set status = 'deployed', approved_by = 'Ines' where id = '{id}';
-             update change_requests set closed_at = now() - interval '{days_ago} days'
-             where id = (select change_request from promotions where id = '{id}')"
+            "{} update change_requests set closed_at = now() - interval '{days_ago} days'
+             where id = (select change_request from promotions where id = '{id}')",
+            moves(&id, Status::Deployed)
         ))
         .await;
     id
@@ -112,15 +112,17 @@ async fn a_backup_stands_where_its_last_reading_left_it_and_a_pruned_one_stays_s
 async fn failed_databases_are_found_when_they_are_old_enough() {
     with_database(async |database| {
         let store = migrated(database).await;
-        for (number, status, days_ago) in [(1, "rolled_back", 8), (2, "rolled_back", 6), (3, "deployed", 9)] {
+        for (number, status, days_ago) in
+            [(1, Status::RolledBack, 8), (2, Status::RolledBack, 6), (3, Status::Deployed, 9)]
+        {
             let id = promotion(&store, "shop", number).await;
             let run = run(&store, &id).await;
             database
                 .run(&format!(
-                    "update promotions set status = '{status}', approved_by = 'Ines', kept_database = 'db{number}'
-                     where id = '{id}';
+                    "{} update promotions set kept_database = 'db{number}' where id = '{id}';
                      update runs set phase = 'finished', outcome = 'rolled_back', cause = '{{}}',
-                            finished_at = now() - interval '{days_ago} days' where id = '{run}'"
+                            finished_at = now() - interval '{days_ago} days' where id = '{run}'",
+                    moves(&id, status)
                 ))
                 .await;
         }

@@ -10,6 +10,7 @@ mod grants;
 mod kept;
 mod leadership;
 mod messages;
+mod moves;
 mod network;
 mod run_records;
 mod schema;

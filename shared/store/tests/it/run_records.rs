@@ -78,6 +78,8 @@ async fn every_phase_is_read_as_it_was_written() {
         let store = migrated(database).await;
         let id = promotion(&store, "shop", 1).await;
         let id = run(&store, &id).await;
+        // Here one run ends in many ways.
+        database.run("alter table runs disable trigger finished_is_final").await;
         for phase in phases() {
             let run = Run { phase };
             let mut tx = store.begin().await.unwrap();

@@ -134,6 +134,32 @@ async fn what_cannot_be_true_is_refused() {
 }
 
 #[tokio::test]
+async fn approvals_that_cannot_be_are_refused() {
+    with_database(async |database| {
+        let store = migrated(database).await;
+        promotion(&store, "shop", 1).await;
+        let refused = [
+            ("update promotions set change_set = 'none'", "promotions_change_set_check"),
+            ("update promotions set approved_plan = repeat('0', 64)", "promotions_approval_check"),
+            (
+                "update promotions set approved_by = 'Ines', approved_plan = repeat('0', 64), approval_ends_at = now()",
+                "promotions_approved_plan_fkey",
+            ),
+            (
+                "insert into plans (promotion, hash, plan) values ('CP-00000001', repeat('0', 64), '{}')",
+                "plans_hash_check",
+            ),
+            ("update change_requests set overrides_windows = true", "change_requests_override_check"),
+        ];
+        for (statement, constraint) in refused {
+            assert_eq!(database.refused_by(statement).await, constraint, "{statement}");
+        }
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn windows_that_cannot_be_are_refused() {
     with_database(async |database| {
         let store = migrated(database).await;

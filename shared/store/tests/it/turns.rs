@@ -38,7 +38,8 @@ async fn who_asked_first_comes_first_and_nobody_passes_a_run() {
         database
             .run(&format!(
                 "update runs set phase = 'finished', outcome = 'deployed', finished_at = now() where id = '{started}';
-                 update promotions set status = 'deployed', ready_at = null where id = '{first}'"
+                 update promotions set status = 'deploying', ready_at = null where id = '{first}';
+                 update promotions set status = 'deployed' where id = '{first}'"
             ))
             .await;
         assert_eq!(waiting(&store).await, [second, bank]);
@@ -85,7 +86,9 @@ async fn a_deployment_is_put_on_record_and_another_base_source_forgets_it() {
         let mut tx = store.begin().await.unwrap();
         promotions::set_facts(&mut tx, &id, &facts).await.unwrap();
         promotions::set_facts(&mut tx, &id, &Facts::default()).await.unwrap();
-        promotions::set_status(&mut tx, &id, Status::Deployed, None).await.unwrap();
+        for status in [Status::Deploying, Status::Deployed] {
+            promotions::set_status(&mut tx, &id, status, None).await.unwrap();
+        }
         promotions::record_deployment(&mut tx, &id).await.unwrap();
         tx.commit().await.unwrap();
 

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use domain::run::Run;
-use domain::{BuildId, ChangeRequestId, ChangeType, Job, PromotionId, Risk};
+use domain::{BuildId, ChangeRequestId, ChangeType, Job, PromotionId, Risk, Status};
 use scratch::Database;
 use serde_json::json;
 use store::audit::Actor;
 use store::jobs::{self, Try};
 use store::promotions::{self, New};
-use store::{Store, runs};
+use store::{Store, Tx, approvals, runs};
 use uuid::Uuid;
 
 /// Longer than any test.
@@ -47,10 +47,38 @@ pub(crate) async fn promotion(store: &Store, installation: &str, number: u32) ->
 pub(crate) async fn ready(store: &Store, installation: &str, number: u32) -> PromotionId {
     let id = promotion(store, installation, number).await;
     let mut tx = store.begin().await.unwrap();
-    promotions::approve(&mut tx, &id, "Ines").await.unwrap();
+    approve(&mut tx, &id, "Ines").await;
     promotions::request_start(&mut tx, &id).await.unwrap();
     tx.commit().await.unwrap();
     id
+}
+
+/// Approves a plan of the promotion.
+pub(crate) async fn approve(tx: &mut Tx, id: &PromotionId, by: &str) {
+    let plan = approvals::keep_plan(tx, id, "{}").await.unwrap();
+    approvals::approve(tx, id, by, &plan, Status::Approved).await.unwrap();
+}
+
+/// Statements that bring a pending promotion there, by legal moves.
+pub(crate) fn moves(id: &PromotionId, to: Status) -> String {
+    let way: &[Status] = match to {
+        Status::Pending => &[],
+        Status::Approved => &[Status::Approved],
+        Status::Scheduled => &[Status::Approved, Status::Scheduled],
+        Status::Deploying => &[Status::Approved, Status::Deploying],
+        Status::Deployed => &[Status::Approved, Status::Deploying, Status::Deployed],
+        Status::RollingBack => &[Status::Approved, Status::Deploying, Status::RollingBack],
+        Status::RolledBack => &[Status::Approved, Status::Deploying, Status::RollingBack, Status::RolledBack],
+        Status::NeedsAttention => {
+            &[Status::Approved, Status::Deploying, Status::RollingBack, Status::NeedsAttention]
+        }
+        Status::Rejected => &[Status::Rejected],
+        Status::Cancelled => &[Status::Cancelled],
+    };
+    let move_to = |status: &Status| {
+        format!("update promotions set status = '{status}', approved_by = 'Ines' where id = '{id}';")
+    };
+    way.iter().map(move_to).collect()
 }
 
 /// A new run of the promotion.

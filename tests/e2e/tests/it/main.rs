@@ -7,6 +7,7 @@
 mod container;
 mod database;
 mod feature;
+mod gate;
 mod listener;
 mod outcome;
 mod patience;
@@ -18,6 +19,7 @@ mod shop;
 mod stranger;
 mod system;
 
+mod approvals;
 mod backups;
 mod broker;
 mod clocks;

@@ -106,6 +106,11 @@ impl Shop {
         &self.description
     }
 
+    /// From now on its description differs by `changes`.
+    pub(crate) fn redescribe(&mut self, changes: Value) {
+        merge(&mut self.description, changes);
+    }
+
     pub(crate) fn container(&self) -> Option<&Container> {
         self.container.as_ref()
     }

@@ -1,14 +1,12 @@
 //! Deployment windows: whether, when and in which order promotions start. The database's clock is set; nobody
 //! waits for the hour.
 
-use std::path::PathBuf;
-
 use protocol::http::Promotion;
 use protocol::window::WindowDecision;
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use serde_json::json;
 
 use crate::feature::Feature;
+use crate::gate::Gate;
 use crate::shop::{Place, Shop};
 use crate::system::System;
 
@@ -232,17 +230,18 @@ async fn two_of_everything_start_what_is_scheduled_once_and_never_what_was_cance
 
 async fn the_only_window(system: &System, zone: &str, days: &str, start: &str, end: &str) {
     for known in system.say(&["windows", "list"]).await.results[0]["windows"].as_array().unwrap() {
-        assert_eq!(system.say(&["windows", "remove", &known["id"].to_string()]).await.code, 0);
+        let words = ["windows", "remove", &known["id"].to_string(), "--by", "Ada"];
+        assert_eq!(system.say(&words).await.code, 0);
     }
-    assert_eq!(system.say(&["windows", "zone", zone]).await.code, 0);
+    assert_eq!(system.say(&["windows", "zone", zone, "--by", "Ada"]).await.code, 0);
     let words = ["windows", "add", "Only", "--days", days, "--start", start, "--end", end, "--by", "Ada"];
     let said = system.say(&words).await;
     assert_eq!(said.code, 0, "{said:?}");
 }
 
 /// A window in the nights of Tuesday and Thursday in Berlin; it is Monday.
-async fn nights(system: &System, more: &[&str]) {
-    assert_eq!(system.say(&["windows", "zone", "Europe/Berlin"]).await.code, 0);
+pub(crate) async fn nights(system: &System, more: &[&str]) {
+    assert_eq!(system.say(&["windows", "zone", "Europe/Berlin", "--by", "Ada"]).await.code, 0);
     let words = [
         "windows", "add", "Nights", "--days", "tue,thu", "--start", "22:00", "--end", "06:00", "--by", "Ada",
     ];
@@ -251,7 +250,7 @@ async fn nights(system: &System, more: &[&str]) {
     set_clock(system, MONDAY_NOON).await;
 }
 
-async fn set_clock(system: &System, to: &str) {
+pub(crate) async fn set_clock(system: &System, to: &str) {
     let clock = format!(
         "do $do$ begin execute format(
              'create or replace function slipway_now() returns timestamptz language sql volatile as
@@ -261,35 +260,6 @@ async fn set_clock(system: &System, to: &str) {
     system.database.client().await.batch_execute(&clock).await.unwrap();
 }
 
-fn jobs(promotion: &Promotion) -> Vec<&str> {
+pub(crate) fn jobs(promotion: &Promotion) -> Vec<&str> {
     promotion.timeline.iter().map(|entry| entry.job.as_str()).collect()
-}
-
-/// Builds wait while it is closed; at first it is open.
-struct Gate {
-    folder: TempDir,
-}
-
-impl Gate {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn path(&self) -> PathBuf {
-        self.folder.path().join("closed")
-    }
-
-    /// The change of a shop's description.
-    fn build(&self) -> Value {
-        let script = r#"while test -e "$0"; do sleep 0.05; done; exec ./bin/portal build"#;
-        json!({ "application": { "process": { "build": ["sh", "-c", script, self.path()] } } })
-    }
-
-    fn close(&self) {
-        std::fs::write(self.path(), "").unwrap();
-    }
-
-    fn open(&self) {
-        std::fs::remove_file(self.path()).unwrap();
-    }
 }
