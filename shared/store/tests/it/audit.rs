@@ -4,9 +4,9 @@ use domain::{ChangeType, Risk};
 use scratch::{Database, with_database};
 use serde_json::{Value, json};
 use store::Store;
+use store::Tx;
 use store::audit::{Entry, Verdict};
 use store::windows::{self, BlackoutRule, WindowRule};
-use store::{Tx, promotions};
 
 use crate::world::{actor, approve, migrated, promotion};
 
