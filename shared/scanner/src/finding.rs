@@ -85,3 +85,50 @@ pub enum Verdict {
     /// The change must not pass.
     Block,
 }
+
+/// Something that a gate found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The gate that found it.
+    pub gate: Gate,
+    /// The rule's name, for policies and suppressions.
+    pub rule: String,
+    /// What kind of trouble it is.
+    pub category: Category,
+    /// How bad it would be.
+    pub severity: Severity,
+    /// How sure it is.
+    pub confidence: Confidence,
+    /// The file's path; empty if it is about the change as a whole.
+    pub file: String,
+    /// The first line, from 1.
+    pub line: usize,
+    /// The last line.
+    pub end_line: usize,
+    /// The first character in the first line, from 1.
+    pub column: usize,
+    /// What it is and why it matters, in plain words; never a secret.
+    pub message: String,
+    /// What to do.
+    pub remedy: String,
+    /// What it is recognised by when lines move.
+    pub fingerprint: String,
+    /// What follows from it.
+    #[serde(skip_serializing)]
+    pub verdict: Verdict,
+    /// Why it does not count, if a person or a comment said so.
+    #[serde(skip_serializing)]
+    pub accepted: Option<String>,
+}
+
+impl Finding {
+    /// Whether somebody has to act: it blocks or asks for a look, and nobody accepted it.
+    pub fn is_open(&self) -> bool {
+        self.verdict > Verdict::Note && self.accepted.is_none()
+    }
+
+    /// The order of reports: by place.
+    pub(crate) fn order(&self) -> (&str, usize, usize, &str, &str) {
+        (&self.file, self.line, self.column, &self.rule, &self.fingerprint)
+    }
+}

@@ -6,6 +6,9 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {
+    /// What fingerprints are keyed with, so that nobody can try guesses of a secret against one. Accepted findings
+    /// hold for one key only.
+    pub fingerprint_key: String,
     /// Where the application may connect to.
     pub network: Network,
 }
