@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use clap::{Args, ValueEnum};
-use scanner::change::{ChangeSet, ChangedFile, Origin};
+use scanner::change::ChangeSet;
 use scanner::finding::{Category, Gate, Verdict};
 use scanner::policy::Policy;
 use scanner::{Baseline, FileScan, Report};
@@ -165,9 +165,9 @@ fn add_commits(report: &mut Report, range: &git::Range, policy: &Policy) -> Resu
             let is_known = report.findings.iter().any(|it| it.fingerprint == finding.fingerprint);
             if is_secret && finding.verdict > Verdict::Note && !is_known {
                 let short = commit.get(..10).unwrap_or(&commit);
-                finding
-                    .message
-                    .push_str(&format!(" It stands in the commit {short} and becomes public with it."));
+                let message = &finding.message;
+                finding.message =
+                    format!("{message} It stands in the commit {short} and becomes public with it.");
                 report.findings.push(finding);
             }
         }
@@ -198,9 +198,4 @@ fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
     };
     read.map_err(|error| Failure::file(path, format_args!("cannot be read: {error}.")))?;
     Ok(bytes)
-}
-
-/// A change of these files.
-fn change(origin: Origin, files: Vec<ChangedFile>) -> ChangeSet {
-    ChangeSet { origin, files, ..ChangeSet::default() }
 }

@@ -29,7 +29,7 @@ pub(crate) fn check(policy: &Policy) -> SelfCheck {
 fn is_found(category: Category, path: &str, text: String, policy: &Policy) -> bool {
     let after = Some(Content { mode: 0o100_644, bytes: text.into_bytes() });
     let file = ChangedFile { path: path.to_owned(), moved_from: None, before: None, after };
-    let change = ChangeSet { origin: Origin::Trees, files: vec![file], ..ChangeSet::default() };
+    let change = ChangeSet::of(Origin::Trees, vec![file]);
     let alone = change.files.iter().flat_map(|file| crate::scan_file(file, change.origin, policy).findings);
     alone.chain(crate::across(&change, policy)).any(|it| it.category == category && it.is_open())
 }

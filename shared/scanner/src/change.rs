@@ -12,6 +12,13 @@ pub struct ChangeSet {
     pub files: Vec<ChangedFile>,
 }
 
+impl ChangeSet {
+    /// A change of these files, of whose tree nothing else is known.
+    pub fn of(origin: Origin, files: Vec<ChangedFile>) -> Self {
+        Self { origin, files }
+    }
+}
+
 /// How a change came to be known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Origin {

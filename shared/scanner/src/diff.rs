@@ -44,7 +44,7 @@ pub fn parse(bytes: &[u8]) -> Result<ChangeSet, InvalidDiff> {
     if files.is_empty() && !is_empty {
         return Err(InvalidDiff { line: 1, problem: "this is not a diff" });
     }
-    Ok(ChangeSet { origin: Origin::Hunks, files, ..ChangeSet::default() })
+    Ok(ChangeSet::of(Origin::Hunks, files))
 }
 
 struct Reader<'a> {

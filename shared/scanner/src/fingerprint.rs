@@ -1,5 +1,6 @@
 //! What a finding is recognised by when the lines around it move.
 
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -14,8 +15,7 @@ pub(crate) fn of(key: &str, rule: &str, path: &str, identity: &str, ordinal: usi
         hash.update(&(part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
-    let bytes = hash.finalize().into_bytes();
-    bytes.iter().take(LENGTH).map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&hash.finalize().into_bytes()[..LENGTH])
 }
 
 /// The words of it, one space apart: how a statement is wrapped and indented is no difference.

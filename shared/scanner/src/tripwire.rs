@@ -6,8 +6,11 @@ use crate::sighting::Sighting;
 
 const LOOK: &str = "A person who knows this file should look at the change and accept it if it is meant.";
 
-/// Files that decide what runs, by name: rule, whether the path is one, what it is.
-const DECIDING: &[(&str, fn(&str, &str) -> bool, &str)] = &[
+/// A rule, whether a path and the name at its end are such a file, and what it decides.
+type Deciding = (&'static str, fn(&str, &str) -> bool, &'static str);
+
+/// Files that decide what runs, by name.
+const DECIDING: &[Deciding] = &[
     ("change.attributes", |_, name| name == ".gitattributes", "how git shows and transforms files"),
     (
         "change.workflow",

@@ -91,7 +91,7 @@ fn change(repository: &Path, trees: &[&str]) -> Result<ChangeSet, Failure> {
         before: content(it.modes.0, &it.blobs.0),
         after: content(it.modes.1, &it.blobs.1),
     });
-    Ok(super::change(Origin::Trees, files.collect()))
+    Ok(ChangeSet::of(Origin::Trees, files.collect()))
 }
 
 /// Reads `:MODE MODE BLOB BLOB STATUS\0PATH\0[PATH\0]`.

@@ -24,7 +24,7 @@ pub(super) fn read(root: &Path) -> Result<ChangeSet, Failure> {
             files.push(ChangedFile { path: name, moved_from: None, before: None, after: Some(after) });
         }
     }
-    Ok(super::change(Origin::Tree, files))
+    Ok(ChangeSet::of(Origin::Tree, files))
 }
 
 /// Where the files lie, and what they are called from the root; in order.

@@ -69,7 +69,7 @@ enum Form {
 
 fn form(path: &str) -> Form {
     let name = path.rsplit('/').next().unwrap_or(path);
-    let is_env = name.starts_with(".env") || name.ends_with(".env") || name.starts_with("env.");
+    let is_env = name.starts_with(".env") || name.starts_with("env.");
     if is_env
         || name.starts_with("Dockerfile")
         || matches!(name, ".npmrc" | ".netrc" | ".pgpass" | "credentials" | "config")

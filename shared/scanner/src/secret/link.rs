@@ -103,7 +103,7 @@ fn judge(password: &str, host: &str, is_fixture: bool) -> Option<Confidence> {
     let is_sample = host.is_empty()
         || host.starts_with("example.")
         || host.contains(".example")
-        || host.ends_with(".test")
+        || host.split('.').next_back() == Some("test")
         || host.contains("your");
     let is_formed = password.bytes().all(|byte| byte.is_ascii_graphic())
         && !password.contains(['{', '}', '$', '*', '[', ']']);

@@ -133,7 +133,7 @@ fn plain_braces(text: &str) -> String {
 struct Rules {
     /// What no rule looks at.
     passed_over: Option<Allowlist>,
-    rules: Vec<Rule>,
+    all: Vec<Rule>,
     keywords: AhoCorasick,
     /// Which rules a keyword belongs to.
     owners: Vec<Vec<usize>>,
@@ -159,7 +159,7 @@ static RULES: LazyLock<Rules> = LazyLock::new(|| {
         }
     }
     let keywords = AhoCorasick::builder().ascii_case_insensitive(true).build(&words);
-    Rules { passed_over: known.allowlist, rules, keywords: keywords.expect("a test builds it"), owners }
+    Rules { passed_over: known.allowlist, all: rules, keywords: keywords.expect("a test builds it"), owners }
 });
 
 /// Whether nobody looks for secrets in files of this path: images, lock files, packages of others.
@@ -173,7 +173,7 @@ pub(super) fn file_alone(path: &str) -> Option<Sighting> {
     let holds = |rule: &&Rule| {
         rule.regex.is_none() && rule.path.as_ref().is_some_and(|it| it.is_match(path.as_bytes()))
     };
-    RULES.rules.iter().find(holds)?;
+    RULES.all.iter().find(holds)?;
     let secret = Secret { kind: Kind::PrivateKey, confidence: Confidence::Medium, place: 0..0 };
     Some(super::sighting(&secret, path))
 }
@@ -184,7 +184,7 @@ pub(super) fn look(source: Source<'_>) -> Vec<Secret> {
     let is_fixture = value::is_fixture(path);
     let mut found = Vec::new();
     for (at, windows) in windows(text) {
-        let rule = &RULES.rules[at];
+        let rule = &RULES.all[at];
         if rule.path.as_ref().is_some_and(|it| !it.is_match(path.as_bytes())) {
             continue;
         }
@@ -211,7 +211,7 @@ fn windows(text: &str) -> Vec<(usize, Vec<Range<usize>>)> {
             line = around(bytes, hit.start());
         }
         for &at in owners {
-            let rule = &rules.rules[at];
+            let rule = &rules.all[at];
             if rule.id == "jwt" && !is_run(&bytes[hit.start()..]) {
                 continue;
             }
@@ -334,8 +334,8 @@ mod tests {
     #[test]
     fn every_expression_compiles() {
         let rules = &*RULES;
-        let own = rules.rules.iter().flat_map(|rule| rule.regex.iter().chain(&rule.path));
-        let lists = rules.rules.iter().flat_map(|rule| &rule.allowlists).chain(&rules.passed_over);
+        let own = rules.all.iter().flat_map(|rule| rule.regex.iter().chain(&rule.path));
+        let lists = rules.all.iter().flat_map(|rule| &rule.allowlists).chain(&rules.passed_over);
         let lists = lists.flat_map(|it| it.paths.iter().chain(&it.regexes));
         for pattern in own.chain(lists) {
             assert!(pattern.regex().is_some(), "{}", pattern.text);
@@ -344,7 +344,7 @@ mod tests {
 
     #[test]
     fn every_rule_of_ours_finds_its_samples() {
-        for rule in RULES.rules.iter().filter(|rule| !rule.bad.is_empty() || !rule.good.is_empty()) {
+        for rule in RULES.all.iter().filter(|rule| !rule.bad.is_empty() || !rule.good.is_empty()) {
             let look = |sample: &[String]| {
                 let text = sample.concat();
                 let found = look(Source { path: "src/a.ts", text: &text });

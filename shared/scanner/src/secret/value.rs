@@ -1,5 +1,6 @@
 //! Literals that look like secrets, and those that only stand where one would.
 
+use crate::change::ending;
 use crate::finding::Confidence;
 
 /// Parts of texts that stand where a secret would.
@@ -171,6 +172,12 @@ fn is_mixed(value: &str) -> bool {
         && !value.ends_with([':', '?', '.', '!', '*'])
 }
 
+/// Names of methods that look like words with a number.
+const METHODS: &[&str] = &[
+    "oauth2", "sha1", "sha256", "sha512", "md5", "base64", "utf8", "pbkdf2", "argon2", "argon2id", "http2",
+    "aes256", "rs256", "hs256", "es256",
+];
+
 /// Whether all of it are words and small numbers with joins between them: `new-password`, `step_2`, `oauth2`.
 fn is_label(value: &str) -> bool {
     let parts = value.split(['-', '_', '.', ':', '/', ' ', ',']).filter(|it| !it.is_empty());
@@ -183,11 +190,7 @@ fn is_label(value: &str) -> bool {
             && digits <= 1
             && (!bare.is_empty() || digits == part.len())
     };
-    const KNOWN: &[&str] = &[
-        "oauth2", "sha1", "sha256", "sha512", "md5", "base64", "utf8", "pbkdf2", "argon2", "argon2id",
-        "http2", "aes256", "rs256", "hs256", "es256",
-    ];
-    if KNOWN.contains(&value.to_ascii_lowercase().as_str()) {
+    if METHODS.contains(&value.to_ascii_lowercase().as_str()) {
         return true;
     }
     has_join && parts.peek().is_some() && parts.all(is_word)
@@ -315,7 +318,6 @@ pub(super) fn is_fixture(path: &str) -> bool {
     .any(|it| file.contains(it))
         || file.starts_with("test_")
         || file.starts_with("readme")
-        || file.ends_with(".md")
-        || file.ends_with(".mdx");
+        || matches!(ending(path).as_str(), "md" | "mdx");
     is_named || parts.any(|part| FOLDERS.contains(&part))
 }

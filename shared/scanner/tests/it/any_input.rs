@@ -1,7 +1,7 @@
 //! Whatever comes in: no failure, and always an answer.
 
 use proptest::prelude::*;
-use scanner::change::{ChangeSet, ChangedFile, Content};
+use scanner::change::{ChangeSet, ChangedFile, Content, Origin};
 use scanner::policy::Policy;
 use scanner::scan;
 
@@ -28,7 +28,7 @@ fn look(bytes: &[u8], before: Option<&[u8]>) {
             before: before.map(content),
             after: Some(content(bytes)),
         };
-        let report = scan(&ChangeSet { files: vec![file], ..ChangeSet::default() }, &Policy::default());
+        let report = scan(&ChangeSet::of(Origin::Trees, vec![file]), &Policy::default());
         assert!(!report.findings.iter().any(|it| it.rule == "change.not-checked"), "{path} failed");
         assert_eq!(report.files, 1);
     }

@@ -35,7 +35,7 @@ fn a_fingerprint_survives_moved_lines_and_tells_equal_findings_apart() {
     assert_eq!(twice.len(), 2);
     assert_ne!(twice[0], twice[1]);
     let keyed = Policy { fingerprint_key: "another".to_owned(), ..Policy::default() };
-    let change = ChangeSet { files: vec![file("src/a.ts", None, Some(&line))], ..ChangeSet::default() };
+    let change = ChangeSet::of(Origin::Trees, vec![file("src/a.ts", None, Some(&line))]);
     assert_ne!(scan(&change, &keyed).open().next().unwrap().fingerprint, twice[0]);
 }
 

@@ -23,7 +23,7 @@ fn file(path: &str, before: Option<&str>, after: Option<&str>) -> ChangedFile {
 
 /// What is found in a change of these files.
 fn report(files: Vec<ChangedFile>) -> Report {
-    let change = ChangeSet { origin: Origin::Trees, files, ..ChangeSet::default() };
+    let change = ChangeSet::of(Origin::Trees, files);
     scan(&change, &Policy::default())
 }
 
