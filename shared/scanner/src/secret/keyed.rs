@@ -130,6 +130,10 @@ fn name_around(bytes: &[u8], hint: Range<usize>) -> Range<usize> {
 /// The place of the value that stands beside the name, if one does.
 fn value_after(bytes: &[u8], name: &Range<usize>, form: Form) -> Option<Range<usize>> {
     let before = name.start.checked_sub(1).map(|at| bytes[at]);
+    // What stands in `${NAME:-…}` is what the environment falls back to.
+    if bytes[..name.start].ends_with(b"${") {
+        return None;
+    }
     let mut at = name.end;
     let closer = bytes.get(at).copied().filter(|it| matches!(it, b'"' | b'\'' | b'`'));
     let is_quoted = closer.is_some() && before == closer;

@@ -99,7 +99,8 @@ fn password(text: &str, start: usize) -> Option<Range<usize>> {
 fn judge(password: &str, host: &str, is_fixture: bool) -> Option<Confidence> {
     let small = password.to_ascii_lowercase();
     let host = host.to_ascii_lowercase();
-    let is_own = OWN_HOSTS.contains(&host.as_str());
+    // A host without a dot is known only where the application itself runs.
+    let is_own = OWN_HOSTS.contains(&host.as_str()) || !host.contains('.');
     let is_sample = host.is_empty()
         || host.starts_with("example.")
         || host.contains(".example")

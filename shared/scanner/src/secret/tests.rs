@@ -77,6 +77,8 @@ fn what_only_stands_where_a_password_would_is_silent() {
     for text in table {
         check("src/a.ts", text, &[]);
     }
+    check("compose.yml", "PASSWORD: ${DB_PASSWORD:-dpf_dev1}\n", &[]);
+    check("app.yml", "access_token: qb-access-token-123\n", &[]);
     for text in [
         "password: ${{ secrets.DB_PASSWORD }}\n",
         "password: !vault x1\n",

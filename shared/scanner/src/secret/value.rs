@@ -63,6 +63,10 @@ const STAND_INS: &[&str] = &[
     "generate",
     "default",
     "fake",
+    "not_for",
+    "not-for",
+    "dev_only",
+    "dev-only",
     "mock",
     "lorem",
     "foobar",
@@ -196,6 +200,15 @@ fn is_label(value: &str) -> bool {
     has_join && parts.peek().is_some() && parts.all(is_word)
 }
 
+/// Whether all of it are words of letters and short numbers with joins between them: `qb-access-token-123`.
+fn is_numbered(value: &str) -> bool {
+    let is_part = |part: &str| {
+        let is_word = part.bytes().all(|byte| byte.is_ascii_alphabetic());
+        is_word || (part.len() <= 4 && part.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    value.contains(['-', '_', '.']) && value.split(['-', '_', '.']).all(is_part)
+}
+
 /// Whether it is an expression, a path, a selector or an address, not a text of its own.
 fn is_code(value: &str) -> bool {
     let first = value.bytes().next().unwrap_or(b' ');
@@ -248,7 +261,7 @@ pub(super) fn key(value: &str, is_fixture: bool) -> Option<Confidence> {
     let (small, large, digit, _) = kinds(value);
     let is_hex = value.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
     let least = if is_hex { 2.8 } else { 3.2 };
-    if !digit || !(small || large) || entropy(value) < least || is_label(value) {
+    if !digit || !(small || large) || entropy(value) < least || is_label(value) || is_numbered(value) {
         return None;
     }
     let lower = value.to_ascii_lowercase();
