@@ -7,7 +7,7 @@ use aho_corasick::AhoCorasick;
 
 use super::name::{self, Promise};
 use super::{Kind, Secret, value};
-use crate::change::{Source, ending};
+use crate::change::{Source, ending, is_code};
 use crate::finding::Confidence;
 
 /// Parts of names that may promise something.
@@ -69,7 +69,7 @@ enum Form {
 
 fn form(path: &str) -> Form {
     let name = path.rsplit('/').next().unwrap_or(path);
-    let is_env = name.starts_with(".env") || name.starts_with("env.");
+    let is_env = name.starts_with(".env") || (name.starts_with("env.") && !is_code(path));
     if is_env
         || name.starts_with("Dockerfile")
         || matches!(name, ".npmrc" | ".netrc" | ".pgpass" | "credentials" | "config")

@@ -77,6 +77,7 @@ fn what_only_stands_where_a_password_would_is_silent() {
     for text in table {
         check("src/a.ts", text, &[]);
     }
+    check("src/env.ts", "PASSWORD: z.string().optional(),\n", &[]);
     check("compose.yml", "PASSWORD: ${DB_PASSWORD:-dpf_dev1}\n", &[]);
     check("app.yml", "access_token: qb-access-token-123\n", &[]);
     for text in [
@@ -137,7 +138,7 @@ fn what_is_encoded_is_looked_at_again() {
     let once = data_encoding::BASE64.encode(plain.as_bytes());
     let twice = data_encoding::BASE64.encode(format!("x = '{once}'").as_bytes());
     let hex = data_encoding::HEXLOWER.encode(plain.as_bytes());
-    let escaped: String = plain.bytes().map(|it| format!("\\x{it:02x}")).collect();
+    let escaped = plain.bytes().map(|it| format!("\\x{it:02x}")).collect::<Vec<_>>().concat();
     for text in [once, twice, hex, escaped] {
         check("src/a.ts", &format!("const a = '{text}';"), &[("github-pat", Verdict::Block)]);
     }

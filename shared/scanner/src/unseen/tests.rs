@@ -68,7 +68,7 @@ fn code_out_of_sight_is_found() {
 
 #[test]
 fn what_obfuscators_write_is_found() {
-    let names: String = (0..6).map(|it| format!("var _0x3f2a{it}b=_0x1c{it}2d4;")).collect();
+    let names = (0..6).map(|it| format!("var _0x3f2a{it}b=_0x1c{it}2d4;")).collect::<Vec<_>>().concat();
     check("a.js", &names, &["obfuscated.scrambled"]);
     check("a.js", &"(![]+[])[+[]]+".repeat(30), &["obfuscated.scrambled"]);
     check(
@@ -76,7 +76,7 @@ fn what_obfuscators_write_is_found() {
         "eval(function(p,a,c,k,e,d){return p}('0',1,1,'x'.split('|'),0,{}))",
         &["obfuscated.scrambled"],
     );
-    let members: String = (0..30).map(|it| format!("a{it}['push']('x');")).collect();
+    let members = (0..30).map(|it| format!("a{it}['push']('x');")).collect::<Vec<_>>().concat();
     check("a.js", &members, &["obfuscated.scrambled"]);
 }
 
