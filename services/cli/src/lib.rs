@@ -14,7 +14,7 @@
 //! - [`progress::Display`] and [`report::render`] need no HTTP: the demo feeds them directly.
 //!
 //! The command line holds no credentials for the database or the broker, and decides nothing that counts: whether
-//! a change may start now, it tells by the same pure crate as the scheduler.
+//! a change may start now, and what a change brings, it tells by the same pure crates as the services.
 
 mod api;
 mod audit;
@@ -33,6 +33,7 @@ pub mod progress;
 mod promotions;
 pub mod report;
 mod rollback;
+mod scan;
 mod ship;
 mod sse;
 mod table;
@@ -54,6 +55,7 @@ pub use failure::Failure;
 pub use installations::InstallationsCommand;
 pub use output::{Format, Output};
 pub use promotions::PromotionsCommand;
+pub use scan::ScanArgs;
 pub use ship::ShipArgs;
 pub use tokens::TokensCommand;
 pub use windows::WindowsCommand;
@@ -124,6 +126,8 @@ pub enum Command {
     /// Ask a business profile when changes may go into production, or export the windows as a calendar
     #[command(subcommand)]
     Calendar(CalendarCommand),
+    /// Look for what must not go into production, in a folder, a diff or a range of commits; needs no console
+    Scan(ScanArgs),
     /// Find out what is wrong with the set-up
     Doctor,
 }
@@ -153,6 +157,7 @@ async fn attempt(command: Command, options: &Options, output: &mut Output) -> Re
         Command::Tokens(command) => tokens::run(command, &Api::new(options)?, output).await,
         Command::Audit(command) => audit::run(command, &Api::new(options)?, output).await,
         Command::Calendar(command) => calendar::run(command, options, output).await,
+        Command::Scan(args) => scan::run(&args, output),
         // That the console cannot be asked is what the doctor finds, not a failure.
         Command::Doctor => Ok(doctor::show(&doctor::ask(options).await, output)?),
     }

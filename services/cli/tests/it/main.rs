@@ -14,6 +14,7 @@ mod promotions;
 mod report;
 mod rollbacks;
 mod sample;
+mod scan;
 mod ship;
 mod tokens;
 mod windows;

@@ -27,8 +27,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("health", SERVICE),
     ("cleanup", SERVICE),
     ("console", SERVICE),
-    // It speaks HTTP only and has no credentials of any other kind; the calendar is pure.
-    ("cli", &["calendar", "protocol"]),
+    // It speaks HTTP only and has no credentials of any other kind; calendar and scanner are pure.
+    ("cli", &["calendar", "protocol", "scanner"]),
     (
         "slipway",
         &[

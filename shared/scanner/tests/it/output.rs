@@ -1,0 +1,57 @@
+//! How findings are told.
+
+use serde_json::json;
+
+use super::{file, report, token};
+
+#[test]
+fn json_has_exactly_these_members() {
+    let report = report(vec![file("src/a.ts", None, Some(&format!("  {}", token("a"))))]);
+    let mut found = report.json();
+    let finding = &mut found[0];
+    for text in ["message", "remedy", "fingerprint"] {
+        assert!(!finding[text].as_str().unwrap().is_empty(), "{text}");
+        finding[text] = json!("");
+    }
+    assert_eq!(
+        found,
+        json!([{
+            "gate": "security", "rule": "github-pat", "category": "token", "severity": "critical",
+            "confidence": "high", "file": "src/a.ts", "line": 1, "end_line": 1, "column": 14,
+            "message": "", "remedy": "", "fingerprint": "",
+        }])
+    );
+}
+
+#[test]
+fn sarif_has_what_its_schema_asks_for() {
+    let report = report(vec![file("src/ä b.ts", None, Some(&token("a")))]);
+    let sarif = report.sarif();
+    let run = &sarif["runs"][0];
+    assert_eq!((&sarif["version"], &run["tool"]["driver"]["name"]), (&json!("2.1.0"), &json!("Slipway")));
+    let result = &run["results"][0];
+    assert_eq!(result["level"], "error");
+    let rule = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+    assert_eq!(run["tool"]["driver"]["rules"][rule]["id"], result["ruleId"]);
+    let place = &result["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "src/%C3%A4%20b.ts");
+    assert_eq!(place["region"], json!({ "startLine": 1, "startColumn": 12, "endLine": 1 }));
+}
+
+#[test]
+fn no_output_shows_a_secret() {
+    let report = report(vec![file("src/a.ts", None, Some(&token("a")))]);
+    let outputs =
+        [report.text(), report.json().to_string(), report.sarif().to_string(), format!("{report:?}")];
+    for output in outputs {
+        assert!(output.contains("github-pat"), "{output}");
+        assert!(!output.contains("x7Kq2mV9"), "{output}");
+    }
+}
+
+#[test]
+fn text_tells_what_was_read() {
+    let clean = report(vec![file("src/a.ts", None, Some("x();\n"))]);
+    let of = clean.self_check.of;
+    assert_eq!(clean.text(), format!("Nothing was found: 1 file and 1 line read; self-check {of} of {of}."));
+}
