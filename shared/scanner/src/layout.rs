@@ -5,6 +5,6 @@ use crate::policy::Policy;
 use crate::sighting::Sighting;
 
 /// Everything of this kind in the change, with the file that it is about.
-pub(crate) fn look(_change: &ChangeSet, _policy: &Policy) -> Vec<(&ChangedFile, Sighting)> {
+pub(crate) fn look<'c>(_change: &'c ChangeSet, _policy: &Policy) -> Vec<(&'c ChangedFile, Sighting)> {
     Vec::new()
 }
