@@ -29,6 +29,8 @@ mod tests;
 mod tree;
 mod words;
 
+use std::ops::Range;
+
 use self::depth::Depth;
 use self::embedded::Part;
 use self::facts::Facts;
@@ -42,6 +44,7 @@ use crate::sighting::Sighting;
 /// Everything of this kind in the file.
 pub(crate) fn look(source: Source<'_>, policy: &Policy) -> Vec<Sighting> {
     let mut sightings = Vec::new();
+    sightings.extend(embedded::raw_markup(source.path, source.text).into_iter().filter_map(|it| raw_markup(source, it)));
     for part in embedded::parts(source.path, source.text) {
         let text = &source.text[part.place.clone()];
         let found = match depth::depth(text) {
@@ -83,8 +86,27 @@ fn look_at(tree: &Tree<'_>, path: &str, text: &str, offset: usize, policy: &Poli
         leave::address(&facts, policy, id, &mut report);
         intrusion::expression(&facts, id, &mut report);
     }
+    sinks::texts(&facts, &mut report);
     literals::named(&facts, &mut report);
     report.sightings
+}
+
+/// A place of a template where text is shown as markup.
+fn raw_markup(source: Source<'_>, place: Range<usize>) -> Option<Sighting> {
+    let rule = rules::RULES.get("xss.template")?;
+    Some(Sighting {
+        gate: Gate::Security,
+        rule: &rule.id,
+        category: rule.category(),
+        verdict: Verdict::Review,
+        severity: rule.severity(),
+        confidence: Confidence::Medium,
+        identity: source.text.get(place.clone())?.split_whitespace().collect(),
+        place,
+        via: Vec::new(),
+        message: format!("{} {}", rule.what, rule.why),
+        remedy: rule.remedy.clone(),
+    })
 }
 
 /// What cannot be read cannot be checked, and a person must look at it.

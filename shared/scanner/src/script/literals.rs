@@ -82,9 +82,9 @@ pub(crate) fn call(facts: &Facts<'_, '_>, call: &Call<'_>, report: &mut Report<'
     }
     let key = match name {
         "jsonwebtoken.sign" | "jsonwebtoken.verify" | "crypto.createHmac" | "crypto.createCipheriv" | "crypto.createDecipheriv" | "crypto.createCipher" | "crypto.createDecipher"
-        | "jwt-simple.encode" | "jwt-simple.decode" | "hono/jwt.sign" | "hono/jwt.verify" | "crypto-js.AES.encrypt" | "crypto-js.AES.decrypt" | "crypto-js.HmacSHA256" | "crypto-js.HmacSHA1"
+        | "jose.JWT.sign" | "jose.JWT.verify" | "jwt-simple.encode" | "jwt-simple.decode" | "hono/jwt.sign" | "hono/jwt.verify" | "crypto-js.AES.encrypt" | "crypto-js.AES.decrypt" | "crypto-js.HmacSHA256" | "crypto-js.HmacSHA1"
         | "CryptoJS.AES.encrypt" | "CryptoJS.AES.decrypt" | "crypto-js/aes.encrypt" => call.argument(1),
-        "cookie-parser" | "koa-jwt" => call.argument(0),
+        "cookie-parser" | "koa-jwt" | "jose.JWK.asKey" => call.argument(0),
         "sequelize" | "sequelize.Sequelize" | "Sequelize" => call.argument(2),
         "express-session" | "cookie-session" | "express-jwt" | "express-jwt.expressjwt" | "koa-session" | "iron-session" | "passport-jwt.Strategy" | "hono/jwt.jwt" | "@fastify/jwt"
         | "next-auth" | "next-auth.NextAuth" => setting(facts, call),
@@ -93,7 +93,7 @@ pub(crate) fn call(facts: &Facts<'_, '_>, call: &Call<'_>, report: &mut Report<'
     };
     let Some(key) = key else { return };
     let Some((at, text)) = written(facts, key) else { return };
-    if text.len() > 2 && !words::is_placeholder(&text) {
+    if !text.is_empty() && !words::is_placeholder(&text) {
         report.secret(facts, "secret.signing-key", at, call.method, Verdict::Block);
     }
 }
@@ -115,6 +115,8 @@ fn written(facts: &Facts<'_, '_>, id: Id) -> Option<(Id, String)> {
             _ => None,
         }),
         Kind::Object(_) => written(facts, facts.tree.entry(id, "secret").filter(|it| *it < id)?),
+        // `JWK.asKey("…")` and `Buffer.from("…")` only wrap it.
+        Kind::Call { arguments, .. } => written(facts, *arguments.first().filter(|it| **it < id)?),
         _ => None,
     }
 }

@@ -161,7 +161,8 @@ impl Facts<'_, '_> {
                     _ => UNKNOWN,
                 }
             }
-            Kind::Join(parts) | Kind::Choice(parts) | Kind::List(parts) => self.join_of(parts, frame, depth),
+            Kind::Join(parts) => written_out(self.join_of(parts, frame, depth), id),
+            Kind::Choice(parts) | Kind::List(parts) => self.join_of(parts, frame, depth),
             Kind::Spread(value) => self.value_at(*value, frame, depth),
             Kind::Assign { value, .. } => self.value_at(*value, frame, depth),
             Kind::Object(entries) => self.entries_value(entries, frame, depth),
@@ -361,7 +362,7 @@ impl Facts<'_, '_> {
             }
             match sources::treatment(name) {
                 Some(sources::Treatment::Safe) => return SAFE,
-                Some(sources::Treatment::Passes) => return given(self),
+                Some(sources::Treatment::Passes) => return written_out(given(self), id),
                 Some(sources::Treatment::Cleans(purpose)) => {
                     let value = given(self);
                     return Value { cleaned: value.cleaned | purpose, ..value };
@@ -437,6 +438,11 @@ impl Facts<'_, '_> {
         }
         value
     }
+}
+
+/// A whole request that becomes text holds all that a visitor sends.
+fn written_out(value: Value, id: Id) -> Value {
+    if value.has(REQUEST) { Value::tainted(id) } else { value }
 }
 
 /// A member of a value.

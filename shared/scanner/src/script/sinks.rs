@@ -1,7 +1,7 @@
 //! Where values do harm: calls, assignments and attributes that the rules name.
 
 use super::facts::Facts;
-use super::origin::{DECODED, Level, REMOTE, Value};
+use super::origin::{DECODED, FOR_MARKUP, FOR_SQL, Level, PARAMETER, REMOTE, Value};
 use super::report::Report;
 use super::rules::{Argument, Check, RULES, Rule};
 use super::tree::{Entry, Form, Id, Key, Kind};
@@ -55,6 +55,7 @@ pub(crate) fn look(facts: &Facts<'_, '_>, report: &mut Report<'_>, mut each_call
                 }
             }
             Kind::Element { attributes, name, .. } => {
+                raw_markdown(facts, id, attributes, report);
                 for attribute in attributes {
                     react_html(facts, name, attributes, attribute, report);
                 }
@@ -70,6 +71,7 @@ fn with_call(facts: &Facts<'_, '_>, id: Id, callee: Id, arguments: &[Id], form: 
     let mut arguments = arguments;
     if let Kind::Member { object, key: Key::Fixed(how @ ("call" | "apply")) } = facts.tree.kind(callee)
         && matches!(facts.tree.kind(*object), Kind::Name { .. } | Kind::Member { .. })
+        && facts.name(*object).as_deref() != Some("Reflect")
     {
         callee = *object;
         arguments = match (*how, arguments.get(1).map(|it| facts.tree.kind(*it))) {
@@ -87,7 +89,9 @@ fn with_call(facts: &Facts<'_, '_>, id: Id, callee: Id, arguments: &[Id], form: 
 }
 
 fn named_call(facts: &Facts<'_, '_>, call: &Call<'_>, report: &mut Report<'_>) {
-    let by_name = call.name.map(|it| RULES.of_call(it)).unwrap_or_default();
+    // What a page calls jQuery is handed to plugins as a parameter.
+    let own_name = call.name.map(|it| if matches!(it, "~$" | "~jQuery") { &it[1..] } else { it });
+    let by_name = own_name.map(|it| RULES.of_call(it)).unwrap_or_default();
     let by_method =
         if matches!(facts.tree.kind(call.callee), Kind::Member { .. }) { RULES.of_method(call.method) } else { &[] };
     for (index, argument) in by_name.iter().chain(by_method) {
@@ -135,6 +139,11 @@ const RAW: [&str; 14] = [
 ];
 
 fn is_statement(facts: &Facts<'_, '_>, call: &Call<'_>, at: Id, value: Value) -> bool {
+    // `query({ text: …, values: … })`.
+    let at = match facts.tree.kind(at) {
+        Kind::Object(_) => facts.tree.entry(at, "sql").or(facts.tree.entry(at, "text")).unwrap_or(at),
+        _ => at,
+    };
     if matches!(facts.tree.kind(at), Kind::Object(_) | Kind::List(_) | Kind::Function(_) | Kind::Tagged { .. } | Kind::Element { .. }) {
         return false;
     }
@@ -167,12 +176,12 @@ fn is_database(name: &str) -> bool {
 
 fn is_jquery(facts: &Facts<'_, '_>, call: &Call<'_>, at: Id, value: Value) -> bool {
     let is_markup = words::is_markup(&facts.outline(at));
-    if call.is(&["$", "jQuery", "jquery"]) {
-        return value.level == Level::Tainted || is_markup;
+    if call.is(&["$", "jQuery", "jquery", "~$", "~jQuery"]) {
+        return (value.level == Level::Tainted || is_markup) && !matches!(facts.tree.kind(at), Kind::This | Kind::Function(_));
     }
     let receiver = call.receiver(facts).and_then(|it| facts.name(it)).unwrap_or_default();
     let root = receiver.trim_start_matches('~').trim_start_matches("this.");
-    let is_own = root.starts_with('$') || root.to_ascii_lowercase().starts_with("jquery");
+    let is_own = root.starts_with('$') || root.to_ascii_lowercase().starts_with("jquery") || root.starts_with("angular.element");
     is_own && (value.level == Level::Tainted || is_markup || matches!(call.method, "html" | "parseHTML"))
 }
 
@@ -193,8 +202,15 @@ fn is_page(facts: &Facts<'_, '_>, call: &Call<'_>, at: Id, value: Value) -> bool
 
 /// A value that reaches the program's name or a shell's command line.
 fn program_value(facts: &Facts<'_, '_>, call: &Call<'_>) -> Option<Value> {
-    let program = call.argument(0)?;
-    let rest = call.arguments.get(1..).unwrap_or_default();
+    let mut program = call.argument(0)?;
+    let mut rest = call.arguments.get(1..).unwrap_or_default();
+    // `Deno.run({ cmd: [program, …] })`.
+    if let Some(command) = facts.object_of(program).and_then(|it| facts.tree.entry(it, "cmd"))
+        && let Kind::List(parts) = facts.tree.kind(command)
+    {
+        program = *parts.first()?;
+        rest = &parts[1..];
+    }
     let is_shell_program = facts.text(program).is_some_and(|it| is_shell(&it));
     let uses_shell = rest.iter().any(|it| {
         facts.object_of(*it).and_then(|it| facts.tree.entry(it, "shell")).is_some_and(|it| match facts.tree.kind(it) {
@@ -211,7 +227,8 @@ fn program_value(facts: &Facts<'_, '_>, call: &Call<'_>) -> Option<Value> {
         _ => own,
     };
     let is_command_line = uses_shell || is_shell_program;
-    (value.level == Level::Tainted || value.level == Level::Unknown && is_command_line || value.has(REMOTE)).then_some(value)
+    let is_chosen = value.level == Level::Unknown && (is_command_line || value.has(PARAMETER) && rest.is_empty());
+    (value.level == Level::Tainted || is_chosen || value.has(REMOTE)).then_some(value)
 }
 
 pub(crate) fn is_shell(program: &str) -> bool {
@@ -329,8 +346,56 @@ fn react_html(facts: &Facts<'_, '_>, element: &str, all: &[Entry<'_>], attribute
     }
 }
 
+/// `<ReactMarkdown allowDangerousHtml>` and the like: markup in the text is kept.
+fn raw_markdown(facts: &Facts<'_, '_>, id: Id, attributes: &[Entry<'_>], report: &mut Report<'_>) {
+    let is_raw = attributes.iter().any(|it| match it.key {
+        Some(Key::Fixed("allowDangerousHtml")) => true,
+        Some(Key::Fixed("escapeHtml" | "skipHtml")) => {
+            let place = facts.tree.place(it.value);
+            report.text.get(place).is_some_and(|it| it == "false")
+        }
+        _ => false,
+    });
+    let Kind::Element { children, .. } = facts.tree.kind(id) else { return };
+    let shown = attributes.iter().map(|it| it.value).chain(children.iter().copied());
+    let worst = shown.map(|it| facts.value(it)).max_by_key(|it| it.level);
+    if is_raw && let (Some(rule), Some(value)) = (RULES.get("xss.trusted"), worst) {
+        report.judge(facts, rule, id, value);
+    }
+}
+
 /// What `{ __html: … }` holds.
 fn html_value(facts: &Facts<'_, '_>, id: Id) -> Option<Value> {
     let Some(object) = facts.object_of(id) else { return Some(facts.value(id)) };
     Some(facts.value(facts.tree.entry(object, "__html")?))
+}
+
+/// Queries and markup that are put together from what somebody sends, where it is not seen how they are used.
+pub(crate) fn texts(facts: &Facts<'_, '_>, report: &mut Report<'_>) {
+    let purposes = [("sqli.text", "sqli", FOR_SQL), ("xss.text", "xss", FOR_MARKUP)];
+    let known = |report: &Report<'_>, kind: &str| {
+        report.sightings.iter().any(|it| it.rule.starts_with(kind) && it.verdict != Verdict::Note)
+    };
+    let is_known = purposes.map(|it| known(report, it.1));
+    for id in facts.tree.ids() {
+        let Kind::Join(parts) = facts.tree.kind(id) else { continue };
+        let written: String = parts
+            .iter()
+            .map(|it| match facts.tree.kind(*it) {
+                Kind::Text(text) => *text,
+                _ => " ",
+            })
+            .collect();
+        for (index, (name, _, purpose)) in purposes.iter().enumerate() {
+            let fits = if *name == "sqli.text" { words::is_sql(&written) && words::is_strict_sql(&written) } else { words::is_markup(&written) };
+            if fits && !is_known[index] {
+                let value = facts.value(id).used_for(*purpose);
+                if value.level == Level::Tainted
+                    && let Some(rule) = RULES.get(name)
+                {
+                    report.say(facts, rule, id, value, Verdict::Review, "");
+                }
+            }
+        }
+    }
 }

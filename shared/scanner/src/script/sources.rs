@@ -109,7 +109,7 @@ pub(crate) fn treatment(name: &str) -> Option<Treatment> {
         | "structuredClone" | "lodash.merge" | "lodash.get" | "lodash.trim" | "lodash.assign" | "marked.parse"
         | "marked.marked" | "marked" | "btoa" | "Map" | "Set" | "String.raw" | "cookie.parse"
         | "react.useMemo" | "react.useState" => return Some(Treatment::Passes),
-        "atob" | "Buffer.from" | "buffer.Buffer.from" | "Buffer" => return Some(Treatment::Decodes),
+        "atob" | "String.fromCharCode" | "String.fromCodePoint" | "Buffer.from" | "buffer.Buffer.from" | "Buffer" => return Some(Treatment::Decodes),
         "encodeURIComponent" => return Some(Treatment::Cleans(FOR_MARKUP | FOR_URL)),
         "encodeURI" | "escape" => return Some(Treatment::Cleans(FOR_MARKUP)),
         _ => {}

@@ -8,8 +8,7 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
     match last.as_str() {
         "password" | "passwd" | "pwd" | "passphrase" | "passcode" | "secret" | "secrets" | "credential"
         | "credentials" | "apikey" | "secretkey" | "authtoken" | "accesstoken" | "privatekey" | "pass" => true,
-        "token" => matches!(before(1), Some("auth" | "access" | "api" | "bearer" | "refresh" | "secret" | "bot" | "admin" | "service" | "npm" | "github" | "session"))
-            || words.len() == 1,
+        "token" => matches!(before(1), Some("auth" | "access" | "api" | "bearer" | "refresh" | "secret" | "bot" | "admin" | "service" | "npm" | "github" | "session")),
         "key" => matches!(
             before(1),
             Some("api" | "secret" | "private" | "access" | "encryption" | "signing" | "auth" | "master" | "jwt" | "crypto" | "hmac" | "aes")
@@ -100,18 +99,18 @@ pub(crate) fn is_placeholder(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let stands_for = [
         "your", "example", "changeme", "change_me", "change-me", "change me", "placeholder", "xxx", "****", "...", "…", "•", "dummy", "sample", "insert",
-        "replace", "todo", "fixme", "redacted", "hidden", "masked", "undefined", "none", "not-set", "not_set", "n/a", "<", "{{", "${", "process.env", "fake", "mock",
+        "replace", "todo", "fixme", "redacted", "hidden", "masked", "undefined", "none", "not-set", "not_set", "n/a", "<", "{{", "${", "process.env", "fake", "mock", "e2e", "1234567890", "test-", "-test", "test_", "_test",
     ];
     lower.trim().is_empty()
         || stands_for.iter().any(|it| lower.contains(it))
         || matches!(lower.as_str(), "password" | "secret" | "token" | "string" | "text" | "test" | "null" | "true" | "false" | "key" | "apikey" | "hash" | "required" | "optional")
-        || lower.chars().collect::<std::collections::HashSet<_>>().len() < 3
 }
 
 /// Whether a text looks chosen to be hard to guess, and not like a word, a label or an address.
 pub(crate) fn is_hard_to_guess(text: &str) -> bool {
     let length = text.chars().count();
-    if !(6..=200).contains(&length) || is_placeholder(text) || text.contains(char::is_whitespace) {
+    let kinds = text.chars().collect::<std::collections::HashSet<_>>().len();
+    if !(6..=200).contains(&length) || kinds < 4 || is_placeholder(text) || text.contains(char::is_whitespace) {
         return false;
     }
     let lower = text.to_ascii_lowercase();
@@ -125,4 +124,12 @@ pub(crate) fn is_hard_to_guess(text: &str) -> bool {
     let words = split(text);
     let reads = words.len() > 1 && digits == 0 && signs == 0;
     (digits > 0 && (lowers > 0 || uppers > 0) && !reads) || signs > 0 && digits + uppers > 0 || (uppers > 1 && lowers > 1 && length >= 12 && !reads)
+}
+
+/// Whether a text that reads like a statement can hardly be a sentence.
+pub(crate) fn is_strict_sql(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    let pairs = [("select ", " from "), ("insert ", "into "), ("update ", " set "), ("delete ", "from "), ("drop ", "table"), ("alter ", "table")];
+    pairs.iter().any(|(first, second)| text.contains(first) && text.contains(second))
+        && ["=", "(", "*", "where", ";", "`", "\"", " in "].iter().any(|it| text.contains(it))
 }
