@@ -7,8 +7,12 @@
 //!
 //! A file that cannot be read is a sighting itself. Questions that would take too long are answered "unknown".
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "the language has many kinds of expression, each rule means a few")]
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the language has many kinds of expression, each rule means a few"
+)]
 
+mod checks;
 mod code;
 mod depth;
 mod embedded;
@@ -27,6 +31,7 @@ mod sources;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod value;
 mod words;
 
 use std::ops::Range;
@@ -44,7 +49,9 @@ use crate::sighting::Sighting;
 /// Everything of this kind in the file.
 pub(crate) fn look(source: Source<'_>, policy: &Policy) -> Vec<Sighting> {
     let mut sightings = Vec::new();
-    sightings.extend(embedded::raw_markup(source.path, source.text).into_iter().filter_map(|it| raw_markup(source, it)));
+    sightings.extend(
+        embedded::raw_markup(source.path, source.text).into_iter().filter_map(|it| raw_markup(source, it)),
+    );
     for part in embedded::parts(source.path, source.text) {
         let text = &source.text[part.place.clone()];
         let found = match depth::depth(text) {
@@ -70,7 +77,13 @@ fn read_deep(source: Source<'_>, policy: &Policy, part: &Part) -> Option<Vec<Sig
 
 fn read(source: Source<'_>, policy: &Policy, part: &Part) -> Option<Vec<Sighting>> {
     let text = &source.text[part.place.clone()];
-    lower::with_tree(text, part.language, |tree| look_at(tree, source.path, text, part.place.start, policy))
+    lower::with_tree(text, part.language, |tree, is_correct| {
+        let mut found = look_at(tree, source.path, text, part.place.start, policy);
+        if !is_correct {
+            found.push(unread(part));
+        }
+        found
+    })
 }
 
 fn look_at(tree: &Tree<'_>, path: &str, text: &str, offset: usize, policy: &Policy) -> Vec<Sighting> {
@@ -111,7 +124,8 @@ fn raw_markup(source: Source<'_>, place: Range<usize>) -> Option<Sighting> {
 
 /// What cannot be read cannot be checked, and a person must look at it.
 fn unread(part: &Part) -> Sighting {
-    let (what, remedy) = rules::RULES.get("unread.script").map_or(("", ""), |it| (it.what.as_str(), it.remedy.as_str()));
+    let (what, remedy) =
+        rules::RULES.get("unread.script").map_or(("", ""), |it| (it.what.as_str(), it.remedy.as_str()));
     let why = rules::RULES.get("unread.script").map_or("", |it| it.why.as_str());
     Sighting {
         gate: Gate::Security,

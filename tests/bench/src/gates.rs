@@ -49,7 +49,10 @@ struct Score {
 pub(crate) fn run(corpus: &Path, program: Option<&Path>) -> Result<String> {
     let marks = marks(corpus)?;
     if marks.is_empty() {
-        bail!("{} holds neither `ruleid:` comments nor an index of positions (index.jsonl)", corpus.display());
+        bail!(
+            "{} holds neither `ruleid:` comments nor an index of positions (index.jsonl)",
+            corpus.display()
+        );
     }
     let slipway = PathBuf::from("target/release/slipway");
     let program = program.unwrap_or(&slipway);
@@ -63,17 +66,18 @@ pub(crate) fn run(corpus: &Path, program: Option<&Path>) -> Result<String> {
 fn marks(corpus: &Path) -> Result<Vec<Mark>> {
     let listed = corpus.join("index.jsonl");
     if listed.exists() {
-        return index::marks(&fs::read_to_string(&listed).with_context(|| format!("read {}", listed.display()))?);
+        return index::marks(
+            &fs::read_to_string(&listed).with_context(|| format!("read {}", listed.display()))?,
+        );
     }
     semgrep::marks(corpus)
 }
 
 fn scan(program: &Path, corpus: &Path) -> Result<Vec<Finding>> {
-    let answer = Command::new(program)
-        .args(["scan", "--format", "json"])
-        .arg(corpus)
-        .output()
-        .with_context(|| format!("start {}; build it first (cargo build --release)", program.display()))?;
+    let answer =
+        Command::new(program).args(["scan", "--format", "json"]).arg(corpus).output().with_context(|| {
+            format!("start {}; build it first (cargo build --release)", program.display())
+        })?;
     if !matches!(answer.status.code(), Some(0 | 1)) {
         bail!("{} says: {}", program.display(), String::from_utf8_lossy(&answer.stderr));
     }
@@ -123,7 +127,8 @@ fn scores(marks: &[Mark], findings: &[Finding]) -> BTreeMap<String, Score> {
 }
 
 fn section(name: &str, scores: &BTreeMap<String, Score>, marks: usize, milliseconds: u128) -> String {
-    let head = report::cells(["category", "found", "recall", "wrongly found", "false-positive rate", "precision"]);
+    let head =
+        report::cells(["category", "found", "recall", "wrongly found", "false-positive rate", "precision"]);
     let rows: Vec<Vec<String>> = scores
         .iter()
         .map(|(category, score)| {
@@ -160,7 +165,8 @@ mod tests {
 
     #[test]
     fn a_finding_counts_where_it_covers_a_marked_line_of_its_category() {
-        let mark = |line, is_bad| Mark { file: "a.js".into(), lines: (line, line), category: "xss".into(), is_bad };
+        let mark =
+            |line, is_bad| Mark { file: "a.js".into(), lines: (line, line), category: "xss".into(), is_bad };
         let answer = serde_json::json!([
             { "file": "a.js", "line": 2, "end_line": 4, "category": "xss" },
             { "file": "a.js", "line": 9, "end_line": 9, "category": "xss", "verdict": "note" },

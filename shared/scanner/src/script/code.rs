@@ -1,11 +1,11 @@
 //! Roundabout ways to run text as a program.
 
 use super::facts::Facts;
-use super::origin::{Level, PARAMETER, UNKNOWN};
 use super::report::Report;
 use super::rules::RULES;
 use super::sinks::Call;
 use super::tree::{Form, From, Id, Key, Kind};
+use super::value::{Level, PARAMETER, UNKNOWN};
 use crate::finding::Verdict;
 
 /// Looks at one call.
@@ -19,7 +19,9 @@ pub(crate) fn look(facts: &Facts<'_, '_>, call: &Call<'_>, report: &mut Report<'
     if call.name != Some("eval") && call.arguments.iter().any(|it| is_eval(facts, *it)) {
         return concealed(facts, call, report);
     }
-    if call.form == Form::Import || call.is(&["Worker", "SharedWorker", "importScripts", "worker_threads.Worker"]) {
+    if call.form == Form::Import
+        || call.is(&["Worker", "SharedWorker", "importScripts", "worker_threads.Worker"])
+    {
         loaded(facts, call, report);
     }
     if call.is(&["eval", "Function"]) {
@@ -32,11 +34,15 @@ fn makes_function(call: &Call<'_>) -> bool {
     let Some(name) = call.name else { return false };
     name.ends_with(".constructor.constructor")
         || name == "Object.getPrototypeOf().constructor"
-        || name.ends_with(".constructor") && ["[].", "''.", "function.", "//."].iter().any(|it| name.starts_with(it)) && name != "[].constructor" && name != "''.constructor"
+        || name.ends_with(".constructor")
+            && ["[].", "''.", "function.", "//."].iter().any(|it| name.starts_with(it))
+            && name != "[].constructor"
+            && name != "''.constructor"
 }
 
 fn is_eval(facts: &Facts<'_, '_>, id: Id) -> bool {
-    matches!(facts.tree.kind(id), Kind::Name { .. } | Kind::Member { .. }) && facts.name(id).as_deref() == Some("eval")
+    matches!(facts.tree.kind(id), Kind::Name { .. } | Kind::Member { .. })
+        && facts.name(id).as_deref() == Some("eval")
 }
 
 fn concealed(facts: &Facts<'_, '_>, call: &Call<'_>, report: &mut Report<'_>) {
@@ -57,7 +63,10 @@ fn loaded(facts: &Facts<'_, '_>, call: &Call<'_>, report: &mut Report<'_>) {
     if is_address {
         let verdict = if value.level == Level::Tainted { Verdict::Block } else { Verdict::Review };
         report.say(facts, rule, call.id, value, verdict, "");
-    } else if value.level == Level::Tainted && call.form == Form::Import && !super::sinks::begins_fixed(facts, argument) {
+    } else if value.level == Level::Tainted
+        && call.form == Form::Import
+        && !super::checks::begins_fixed(facts, argument)
+    {
         report.judge(facts, rule, call.id, value);
     }
 }
@@ -84,14 +93,18 @@ fn is_made(facts: &Facts<'_, '_>, id: Id) -> bool {
     for _ in 0..8 {
         match facts.tree.kind(id) {
             Kind::Call { .. } => return true,
-            Kind::Join(parts) => return parts.iter().any(|it| matches!(facts.tree.kind(*it), Kind::Call { .. })),
-            Kind::Name { variable: Some(variable), .. } => match facts.tree.variable(*variable).definitions.first() {
-                Some(definition) => match definition.from {
-                    From::Value(value) => id = value,
-                    _ => return false,
-                },
-                None => return false,
-            },
+            Kind::Join(parts) => {
+                return parts.iter().any(|it| matches!(facts.tree.kind(*it), Kind::Call { .. }));
+            }
+            Kind::Name { variable: Some(variable), .. } => {
+                match facts.tree.variable(*variable).definitions.first() {
+                    Some(definition) => match definition.from {
+                        From::Value(value) => id = value,
+                        _ => return false,
+                    },
+                    None => return false,
+                }
+            }
             _ => return false,
         }
     }

@@ -13,19 +13,46 @@ pub(crate) enum Depth {
 }
 
 /// What fits on any thread's stack.
-const USUAL_MAX: usize = 200;
+const USUAL_MAX: usize = 200 * LEVEL;
+
+/// A level of which a parser makes several calls; one of a sum of numbers takes a tenth of that.
+const LEVEL: usize = 10;
 
 /// What fits on a stack of [`STACK`] bytes.
-const DEEP_MAX: usize = 20_000;
+const DEEP_MAX: usize = 20_000 * LEVEL;
 
 /// The stack for deep texts, in bytes; only the part that is used takes memory.
 pub(crate) const STACK: usize = 1 << 30;
 
 /// Words after which an expression or statement goes on.
 const GOES_ON: [&str; 27] = [
-    "typeof", "void", "delete", "await", "new", "in", "of", "instanceof", "yield", "else", "if", "for", "while",
-    "do", "with", "return", "case", "extends", "keyof", "infer", "readonly", "is", "as", "satisfies", "unique",
-    "async", "try",
+    "typeof",
+    "void",
+    "delete",
+    "await",
+    "new",
+    "in",
+    "of",
+    "instanceof",
+    "yield",
+    "else",
+    "if",
+    "for",
+    "while",
+    "do",
+    "with",
+    "return",
+    "case",
+    "extends",
+    "keyof",
+    "infer",
+    "readonly",
+    "is",
+    "as",
+    "satisfies",
+    "unique",
+    "async",
+    "try",
 ];
 
 /// Never less than how deep the parser's tree of this text is, for the purpose of choosing a stack.
@@ -45,7 +72,11 @@ pub(crate) fn depth(text: &str) -> Depth {
             scan.word(&text[start..at]);
             continue;
         }
-        scan.sign(byte);
+        if !begins_number(&bytes[at..]) {
+            scan.sign(byte);
+        } else if byte != b'.' {
+            scan.add(1);
+        }
         at += 1;
         if scan.most > DEEP_MAX {
             return Depth::Hostile;
@@ -56,6 +87,15 @@ pub(crate) fn depth(text: &str) -> Depth {
 
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80
+}
+
+/// A sign before a number, or the point in one, as they stand by the thousand in drawings.
+fn begins_number(rest: &[u8]) -> bool {
+    match rest {
+        [b'.' | b'-' | b'+', digit, ..] if digit.is_ascii_digit() => true,
+        [b'-' | b'+', b'.', digit, ..] => digit.is_ascii_digit(),
+        _ => false,
+    }
 }
 
 /// What is open at a place of the text.
@@ -95,11 +135,11 @@ impl Scan {
         }
         (self.is_new_line, self.is_closed, self.goes_on) = (false, false, goes_on);
         if matches!(word, "if" | "for" | "while" | "else" | "do" | "with") {
-            self.here.statements += 1;
-            self.sum += 1;
+            self.here.statements += LEVEL;
+            self.sum += LEVEL;
         }
         if goes_on {
-            self.add();
+            self.add(LEVEL);
         }
     }
 
@@ -109,13 +149,13 @@ impl Scan {
             b' ' | b'\t' | b'\r' => {}
             b'(' | b'[' | b'{' => {
                 self.outer.push(std::mem::take(&mut self.here));
-                self.add();
+                self.add(LEVEL);
                 self.after(false);
             }
             b')' | b']' | b'}' => {
                 self.sum -= self.here.signs + self.here.statements;
                 self.here = self.outer.pop().unwrap_or_default();
-                self.add();
+                self.add(LEVEL);
                 self.after(false);
                 self.is_closed = byte == b'}';
             }
@@ -130,15 +170,15 @@ impl Scan {
                 self.after(false);
             }
             _ => {
-                self.add();
+                self.add(LEVEL);
                 self.after(!matches!(byte, b'"' | b'\'' | b'`'));
             }
         }
     }
 
-    fn add(&mut self) {
-        self.here.signs += 1;
-        self.sum += 1;
+    fn add(&mut self, weight: usize) {
+        self.here.signs += weight;
+        self.sum += weight;
         self.most = self.most.max(self.sum);
     }
 

@@ -13,7 +13,8 @@ pub(crate) struct Part {
 
 /// The programs of a file, by its name; none if it holds none.
 pub(crate) fn parts(path: &str, text: &str) -> Vec<Part> {
-    let extension = path.rsplit('/').next().and_then(|it| it.rsplit_once('.')).map_or("", |it| it.1).to_ascii_lowercase();
+    let extension =
+        path.rsplit('/').next().and_then(|it| it.rsplit_once('.')).map_or("", |it| it.1).to_ascii_lowercase();
     let whole = |language| vec![Part { place: 0..text.len(), language }];
     match extension.as_str() {
         "ts" | "mts" | "cts" => whole(Language::Typed),
@@ -35,12 +36,19 @@ fn elements(text: &str) -> Vec<Part> {
         let attributes = &lower[open + "<script".len()..end];
         let Some(close) = lower[end..].find("</script").map(|it| end + it) else { break };
         at = close + 1;
-        let is_name = attributes.is_empty() || attributes.starts_with(|it: char| it.is_whitespace() || it == '/');
-        let is_program = !attributes.contains("type=") || ["module", "javascript", "ecmascript", "babel", "typescript"].iter().any(|it| attributes.contains(it));
+        let is_name =
+            attributes.is_empty() || attributes.starts_with(|it: char| it.is_whitespace() || it == '/');
+        let is_program = !attributes.contains("type=")
+            || ["module", "javascript", "ecmascript", "babel", "typescript"]
+                .iter()
+                .any(|it| attributes.contains(it));
         if is_name && is_program && !attributes.ends_with('/') && !text[end + 1..close].trim().is_empty() {
             let language = if attributes.contains("tsx") {
                 Language::TypedWithMarkup
-            } else if attributes.contains("lang=\"ts\"") || attributes.contains("lang='ts'") || attributes.contains("typescript") {
+            } else if attributes.contains("lang=\"ts\"")
+                || attributes.contains("lang='ts'")
+                || attributes.contains("typescript")
+            {
                 Language::Typed
             } else {
                 Language::Script
@@ -65,7 +73,10 @@ pub(crate) fn raw_markup(path: &str, text: &str) -> Vec<Range<usize>> {
             let value = &text[start + open.len()..];
             let Some(length) = value.find(close) else { continue };
             let value = value[..length].trim();
-            let is_clean = super::sources::cleans(value).is_some() || value.starts_with('\'') && !value.contains('+') || value.is_empty() || value.starts_with("$t(");
+            let is_clean = super::sources::cleans(value).is_some()
+                || value.starts_with('\'') && !value.contains('+')
+                || value.is_empty()
+                || value.starts_with("$t(");
             if !is_clean {
                 places.push(start..start + open.len() + length + 1);
             }

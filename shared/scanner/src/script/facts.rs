@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use super::origin::Value;
 use super::tree::{Form, From, Function, FunctionId, Id, Key, Kind, Tree, VariableId};
+use super::value::Value;
 
 /// How many steps all questions about one program may take; what is not answered by then counts as unknown.
 const STEPS_MAX: u32 = 1_000_000;
@@ -173,14 +173,17 @@ impl<'t, 'a> Facts<'t, 'a> {
             let Kind::Call { callee, arguments, .. } = self.tree.kind(id) else { continue };
             let Kind::Member { object, key: Key::Fixed(method) } = *self.tree.kind(*callee) else { continue };
             let asks = match method {
-                "includes" | "has" | "hasOwnProperty" | "indexOf" | "hasOwn" => !self.is_name_asked(object, arguments),
+                "includes" | "has" | "hasOwnProperty" | "indexOf" | "hasOwn" => {
+                    !self.is_name_asked(object, arguments)
+                }
                 "test" => self.is_whole_pattern(object),
-                "isInteger" | "isSafeInteger" | "isFinite" | "isUUID" | "isInt" | "isNumeric" | "isAlphanumeric"
-                | "isAlpha" | "isMongoId" => true,
+                "isInteger" | "isSafeInteger" | "isFinite" | "isUUID" | "isInt" | "isNumeric"
+                | "isAlphanumeric" | "isAlpha" | "isMongoId" => true,
                 _ => false,
             };
             if asks {
-                let asked: Vec<VariableId> = arguments.iter().filter_map(|it| self.variable_of(*it)).collect();
+                let asked: Vec<VariableId> =
+                    arguments.iter().filter_map(|it| self.variable_of(*it)).collect();
                 self.checked.extend(asked);
             }
         }
@@ -188,7 +191,9 @@ impl<'t, 'a> Facts<'t, 'a> {
 
     /// Whether the text itself is searched, as in `x.includes("..")`: that allows nearly everything.
     fn is_name_asked(&self, object: Id, arguments: &[Id]) -> bool {
-        arguments.first().is_none_or(|it| !matches!(self.tree.kind(*it), Kind::Name { .. } | Kind::Member { .. }))
+        arguments
+            .first()
+            .is_none_or(|it| !matches!(self.tree.kind(*it), Kind::Name { .. } | Kind::Member { .. }))
             || matches!(self.tree.kind(object), Kind::Text(_))
     }
 
@@ -233,7 +238,8 @@ impl<'t, 'a> Facts<'t, 'a> {
                 }
                 // `Object.freeze({…})`.
                 Kind::Call { callee, arguments, form: Form::Plain } => {
-                    let Kind::Member { key: Key::Fixed("freeze" | "seal"), .. } = self.tree.kind(*callee) else {
+                    let Kind::Member { key: Key::Fixed("freeze" | "seal"), .. } = self.tree.kind(*callee)
+                    else {
                         return None;
                     };
                     id = *arguments.first()?;

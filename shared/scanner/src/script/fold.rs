@@ -139,7 +139,11 @@ impl Facts<'_, '_> {
                         return None;
                     }
                     let text = self.text_at(object, depth)?;
-                    return Some(if method == "replace" { text.replacen(&from, &to, 1) } else { text.replace(&from, &to) });
+                    return Some(if method == "replace" {
+                        text.replacen(&from, &to, 1)
+                    } else {
+                        text.replace(&from, &to)
+                    });
                 }
                 _ => {}
             }
@@ -181,7 +185,9 @@ impl Facts<'_, '_> {
         match self.tree.kind(id) {
             Kind::List(parts) => self.joined(parts, between, depth),
             Kind::Call { callee, arguments, .. } => {
-                let Kind::Member { object, key: Key::Fixed(method) } = *self.tree.kind(*callee) else { return None };
+                let Kind::Member { object, key: Key::Fixed(method) } = *self.tree.kind(*callee) else {
+                    return None;
+                };
                 match method {
                     "reverse" => Some(self.list_text(object, between, depth + 1)?.chars().rev().collect()),
                     "split" if between.is_empty() => {
@@ -252,17 +258,11 @@ fn decode_percent(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {
-        let code = (first == b'%').then(|| tail.get(..2)).flatten().and_then(|it| std::str::from_utf8(it).ok());
-        match code.and_then(|it| u8::from_str_radix(it, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            None => {
-                bytes.push(first);
-                rest = tail;
-            }
-        }
+        let code =
+            (first == b'%').then(|| tail.get(..2)).flatten().and_then(|it| std::str::from_utf8(it).ok());
+        let decoded = code.and_then(|it| u8::from_str_radix(it, 16).ok());
+        bytes.push(decoded.unwrap_or(first));
+        rest = if decoded.is_some() { &tail[2..] } else { tail };
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }

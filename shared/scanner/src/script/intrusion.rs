@@ -1,10 +1,11 @@
 //! Ways in that nobody should know of.
 
+use super::checks::is_shell;
 use super::facts::Facts;
-use super::origin::Level;
 use super::report::Report;
-use super::sinks::{Call, is_shell};
+use super::sinks::Call;
 use super::tree::{Id, Kind};
+use super::value::Level;
 use super::words;
 use crate::finding::Verdict;
 
@@ -29,11 +30,26 @@ pub(crate) fn call(facts: &Facts<'_, '_>, call: &Call<'_>, report: &mut Report<'
             report.found(facts, "backdoor.remote-shell", call.id, Verdict::Block, "");
         }
     }
-    if name.starts_with("fs") && (name.contains(".write") || name.contains(".append") || name.contains(".createWrite"))
+    if name.starts_with("fs")
+        && (name.contains(".write") || name.contains(".append") || name.contains(".createWrite"))
         && let Some(path) = call.argument(0)
     {
         let path = facts.outline(path).to_ascii_lowercase();
-        let keeps = ["authorized_keys", "/etc/cron", "/var/spool/cron", ".bashrc", ".zshrc", ".bash_profile", "/etc/rc.local", "launchagents", "launchdaemons", "/etc/systemd/system", "/etc/sudoers", "/etc/passwd", "start menu\\programs\\startup"];
+        let keeps = [
+            "authorized_keys",
+            "/etc/cron",
+            "/var/spool/cron",
+            ".bashrc",
+            ".zshrc",
+            ".bash_profile",
+            "/etc/rc.local",
+            "launchagents",
+            "launchdaemons",
+            "/etc/systemd/system",
+            "/etc/sudoers",
+            "/etc/passwd",
+            "start menu\\programs\\startup",
+        ];
         if keeps.iter().any(|it| path.contains(it)) {
             report.found(facts, "backdoor.persistence", call.id, Verdict::Block, "");
         }
@@ -44,7 +60,9 @@ pub(crate) fn call(facts: &Facts<'_, '_>, call: &Call<'_>, report: &mut Report<'
 pub(crate) fn expression(facts: &Facts<'_, '_>, id: Id, report: &mut Report<'_>) {
     match facts.tree.kind(id) {
         Kind::Text(text) if is_miner(text) => report.found(facts, "backdoor.miner", id, Verdict::Block, ""),
-        Kind::Name { name: "CoinHive", variable: None } => report.found(facts, "backdoor.miner", id, Verdict::Block, ""),
+        Kind::Name { name: "CoinHive", variable: None } => {
+            report.found(facts, "backdoor.miner", id, Verdict::Block, "");
+        }
         Kind::Measure(parts) => {
             if let [left, right] = parts[..]
                 && (is_password_check(facts, left, right) || is_password_check(facts, right, left))
@@ -64,7 +82,10 @@ fn fetches_and_runs(command: &str) -> bool {
         let word = it.trim_start().trim_start_matches("sudo ").split_whitespace().next().unwrap_or_default();
         is_shell(word) || matches!(word, "node" | "python" | "python3" | "perl" | "iex")
     });
-    fetches && runs || command.contains("bash -i >& /dev/tcp/") || command.contains("/dev/tcp/") || command.contains("nc -e ")
+    fetches && runs
+        || command.contains("bash -i >& /dev/tcp/")
+        || command.contains("/dev/tcp/")
+        || command.contains("nc -e ")
 }
 
 fn runs_shell(facts: &Facts<'_, '_>, stdin: Id) -> bool {
@@ -80,9 +101,21 @@ fn runs_shell(facts: &Facts<'_, '_>, stdin: Id) -> bool {
 
 fn is_miner(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    ["stratum+tcp://", "stratum+ssl://", "coinhive.min.js", "coinhive.com", "minergate.com", "cryptonight/", "xmrig/", "coin-hive.com", "moneroocean.stream", "cryptoloot", "webminepool"]
-        .iter()
-        .any(|it| text.contains(it))
+    [
+        "stratum+tcp://",
+        "stratum+ssl://",
+        "coinhive.min.js",
+        "coinhive.com",
+        "minergate.com",
+        "cryptonight/",
+        "xmrig/",
+        "coin-hive.com",
+        "moneroocean.stream",
+        "cryptoloot",
+        "webminepool",
+    ]
+    .iter()
+    .any(|it| text.contains(it))
         || matches!(text.as_str(), "xmrig" | "cryptonight")
 }
 
@@ -94,6 +127,7 @@ fn is_password_check(facts: &Facts<'_, '_>, text: Id, sent: Id) -> bool {
     }
     let Some(name) = facts.member_name(sent) else { return false };
     let last = words::split(&name).pop().unwrap_or_default();
-    let is_key = words::is_secret_name(&name) || matches!(last.as_str(), "key" | "token" | "secret" | "auth" | "backdoor");
+    let is_key = words::is_secret_name(&name)
+        || matches!(last.as_str(), "key" | "token" | "secret" | "auth" | "backdoor");
     is_key && words::is_hard_to_guess(written) && facts.value(sent).level == Level::Tainted
 }

@@ -1,11 +1,11 @@
 //! What leaves: calls to other computers, by where they go and what they carry.
 
 use super::facts::Facts;
-use super::origin::{CONSTANT, ENVIRONMENT, KEYS, MACHINE, Marks, SETTING, VISITOR};
 use super::report::Report;
 use super::sinks::Call;
 use super::sources;
 use super::tree::{From, Id, Key, Kind};
+use super::value::{CONSTANT, ENVIRONMENT, KEYS, MACHINE, Marks, SETTING, VISITOR};
 use super::words;
 use crate::finding::Verdict;
 use crate::policy::Policy;
@@ -30,9 +30,14 @@ pub(crate) fn look(facts: &Facts<'_, '_>, policy: &Policy, call: &Call<'_>, repo
     let marks = carriers.iter().map(|it| carried(facts, *it)).fold(0, |all, it| all | it);
     let is_lookup = name.starts_with("dns.");
     match (&target, what(marks)) {
-        (Target::Own, _) => {}
         (Target::Host(host), Some(what)) if marks & (VISITOR | ENVIRONMENT | KEYS) != 0 => {
-            report.found(facts, "exfil.send", call.id, Verdict::Block, &format!("{what} goes to {}", shown(host)));
+            report.found(
+                facts,
+                "exfil.send",
+                call.id,
+                Verdict::Block,
+                &format!("{what} goes to {}", shown(host)),
+            );
         }
         (Target::Host(host), Some(what)) if marks & MACHINE != 0 => {
             let verdict = if is_lookup || is_suspicious(host) { Verdict::Block } else { Verdict::Review };
@@ -42,20 +47,45 @@ pub(crate) fn look(facts: &Facts<'_, '_>, policy: &Policy, call: &Call<'_>, repo
             let settings: Vec<String> = carriers.iter().flat_map(|it| settings_in(facts, *it)).collect();
             let belongs = settings.iter().any(|it| shares_word(it, host));
             if is_suspicious(host) {
-                report.found(facts, "exfil.send", call.id, Verdict::Block, &format!("{what} goes to {}", shown(host)));
+                report.found(
+                    facts,
+                    "exfil.send",
+                    call.id,
+                    Verdict::Block,
+                    &format!("{what} goes to {}", shown(host)),
+                );
             } else if !belongs && !settings.is_empty() {
-                report.found(facts, "exfil.send", call.id, Verdict::Review, &format!("{what} goes to {}", shown(host)));
+                report.found(
+                    facts,
+                    "exfil.send",
+                    call.id,
+                    Verdict::Review,
+                    &format!("{what} goes to {}", shown(host)),
+                );
             }
         }
-        (Target::Unseen, Some(what)) if marks & (ENVIRONMENT | KEYS) != 0 || marks & VISITOR != 0 && marks & SETTING == 0 && sends_cookie(facts, &carriers) => {
-            report.found(facts, "exfil.send", call.id, Verdict::Review, &format!("{what} goes to a host that cannot be seen here"));
+        (Target::Unseen, Some(what))
+            if marks & (ENVIRONMENT | KEYS) != 0
+                || marks & VISITOR != 0 && marks & SETTING == 0 && sends_cookie(facts, &carriers) =>
+        {
+            report.found(
+                facts,
+                "exfil.send",
+                call.id,
+                Verdict::Review,
+                &format!("{what} goes to a host that cannot be seen here"),
+            );
         }
         _ => {}
     }
     if let Target::Host(host) = &target
         && what(marks).is_none()
     {
-        let verdict = if is_suspicious(host) || !policy.network.hosts.is_empty() { Verdict::Review } else { Verdict::Note };
+        let verdict = if is_suspicious(host) || !policy.network.hosts.is_empty() {
+            Verdict::Review
+        } else {
+            Verdict::Note
+        };
         report.found(facts, "network.host", call.id, verdict, &shown(host));
     }
 }
@@ -63,23 +93,43 @@ pub(crate) fn look(facts: &Facts<'_, '_>, policy: &Policy, call: &Call<'_>, repo
 /// Looks at pictures and frames whose address carries something away.
 pub(crate) fn address(facts: &Facts<'_, '_>, policy: &Policy, id: Id, report: &mut Report<'_>) {
     let Kind::Assign { target, value, .. } = facts.tree.kind(id) else { return };
-    if facts.member_name(*target).as_deref() != Some("src") && facts.name(*target).as_deref() != Some("location.href") {
+    if facts.member_name(*target).as_deref() != Some("src")
+        && facts.name(*target).as_deref() != Some("location.href")
+    {
         return;
     }
     let marks = facts.value(*value).marks;
-    if let (Target::Host(host), Some(what)) = (target_of(facts, policy, *value), what(marks & (VISITOR | ENVIRONMENT))) {
+    if let (Target::Host(host), Some(what)) =
+        (target_of(facts, policy, *value), what(marks & (VISITOR | ENVIRONMENT)))
+    {
         report.found(facts, "exfil.send", id, Verdict::Block, &format!("{what} goes to {}", shown(&host)));
     }
 }
 
 /// The address of a call that leaves, and what it carries.
-fn transport(facts: &Facts<'_, '_>, policy: &Policy, call: &Call<'_>, name: &str) -> Option<(Target, Vec<Id>)> {
+fn transport(
+    facts: &Facts<'_, '_>,
+    policy: &Policy,
+    call: &Call<'_>,
+    name: &str,
+) -> Option<(Target, Vec<Id>)> {
     let first = call.argument(0);
-    if sources::is_request_maker(name) || call.is(&["navigator.sendBeacon", "WebSocket", "ws", "EventSource", "XMLHttpRequest().open", "ws.WebSocket"]) {
+    if sources::is_request_maker(name)
+        || call.is(&[
+            "navigator.sendBeacon",
+            "WebSocket",
+            "ws",
+            "EventSource",
+            "XMLHttpRequest().open",
+            "ws.WebSocket",
+        ])
+    {
         let address = if name.ends_with("XMLHttpRequest().open") { call.argument(1)? } else { first? };
         return Some((target_of(facts, policy, address), call.arguments.to_vec()));
     }
-    if name.starts_with("dns.") && ["lookup", "resolve", "resolve4", "resolve6", "resolveTxt", "resolveAny"].contains(&call.method) {
+    if name.starts_with("dns.")
+        && ["lookup", "resolve", "resolve4", "resolve6", "resolveTxt", "resolveAny"].contains(&call.method)
+    {
         let outline = facts.outline(first?);
         let host = outline.trim().trim_start_matches('.').to_owned();
         return Some((if host.is_empty() { Target::Unseen } else { Target::Host(host) }, vec![first?]));
@@ -88,7 +138,11 @@ fn transport(facts: &Facts<'_, '_>, policy: &Policy, call: &Call<'_>, name: &str
         let receiver = call.receiver(facts)?;
         let made_by = facts.name(receiver)?;
         let makes = made_by.strip_suffix("()")?;
-        let is_connection = sources::is_request_maker(makes) || matches!(makes, "WebSocket" | "XMLHttpRequest" | "net.Socket" | "net.connect" | "net.createConnection" | "ws");
+        let is_connection = sources::is_request_maker(makes)
+            || matches!(
+                makes,
+                "WebSocket" | "XMLHttpRequest" | "net.Socket" | "net.connect" | "net.createConnection" | "ws"
+            );
         let argument = first?;
         return is_connection.then(|| (opened(facts, policy, receiver), vec![argument]));
     }
@@ -98,10 +152,11 @@ fn transport(facts: &Facts<'_, '_>, policy: &Policy, call: &Call<'_>, name: &str
 /// Where a connection goes that was opened before.
 fn opened(facts: &Facts<'_, '_>, policy: &Policy, receiver: Id) -> Target {
     let variable = facts.variable_of(receiver);
-    let made = variable.and_then(|it| facts.tree.variable(it).definitions.first()).and_then(|it| match it.from {
-        From::Value(value) => Some(value),
-        _ => None,
-    });
+    let made =
+        variable.and_then(|it| facts.tree.variable(it).definitions.first()).and_then(|it| match it.from {
+            From::Value(value) => Some(value),
+            _ => None,
+        });
     match made.map(|it| facts.tree.kind(it)) {
         Some(Kind::Call { arguments, .. }) => match arguments.first() {
             Some(address) => target_of(facts, policy, *address),
@@ -113,7 +168,8 @@ fn opened(facts: &Facts<'_, '_>, policy: &Policy, receiver: Id) -> Target {
 
 fn target_of(facts: &Facts<'_, '_>, policy: &Policy, address: Id) -> Target {
     if let Some(object) = facts.object_of(address) {
-        let named = ["url", "baseURL", "uri", "hostname", "host"].iter().find_map(|it| facts.tree.entry(object, it));
+        let named =
+            ["url", "baseURL", "uri", "hostname", "host"].iter().find_map(|it| facts.tree.entry(object, it));
         return match named {
             Some(named) => target_of(facts, policy, named),
             None => Target::Unseen,
@@ -152,32 +208,95 @@ fn host_of(text: &str) -> Option<String> {
         Some(inner) => inner.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),
     };
-    let is_host = !host.is_empty() && (has_scheme || host.contains('.')) && host.chars().all(|it| it.is_ascii_alphanumeric() || matches!(it, '.' | '-' | ':' | '_'));
+    let is_host = !host.is_empty()
+        && (has_scheme || host.contains('.'))
+        && host.chars().all(|it| it.is_ascii_alphanumeric() || matches!(it, '.' | '-' | ':' | '_'));
     is_host.then(|| host.to_ascii_lowercase())
 }
 
 fn is_own(host: &str) -> bool {
-    let is_private = host.parse::<std::net::Ipv4Addr>().is_ok_and(|it| it.is_loopback() || it.is_private() || it.is_unspecified());
-    is_private || host == "localhost" || host == "::1" || host.ends_with(".localhost") || host.ends_with(".local") || host.ends_with(".internal") || !host.contains(['.', ':'])
+    let is_private = host
+        .parse::<std::net::Ipv4Addr>()
+        .is_ok_and(|it| it.is_loopback() || it.is_private() || it.is_unspecified());
+    is_private
+        || host == "localhost"
+        || host == "::1"
+        || host.ends_with(".localhost")
+        || host.rsplit('.').next() == Some("local")
+        || host.ends_with(".internal")
+        || !host.contains(['.', ':'])
 }
 
 /// Hosts without a name, and services that people use to collect what they should not have.
 fn is_suspicious(host: &str) -> bool {
     let collects = [
-        "webhook.site", "ngrok.io", "ngrok-free.app", "ngrok.app", "pipedream.net", "requestbin.com", "requestbin.net", "requestcatcher.com", "burpcollaborator.net",
-        "oastify.com", "oast.fun", "oast.live", "oast.me", "oast.online", "oast.pro", "oast.site", "interact.sh", "interactsh.com", "pastebin.com", "hastebin.com",
-        "transfer.sh", "file.io", "ix.io", "beeceptor.com", "hookbin.com", "canarytokens.com", "dnslog.cn", "ceye.io", "serveo.net", "localtunnel.me", "loca.lt",
-        "trycloudflare.com", "discordapp.com", "anonfiles.com", "termbin.com", "0x0.st", "grabify.link", "iplogger.org", "duckdns.org", "no-ip.org", "ddns.net", "onion",
+        "webhook.site",
+        "ngrok.io",
+        "ngrok-free.app",
+        "ngrok.app",
+        "pipedream.net",
+        "requestbin.com",
+        "requestbin.net",
+        "requestcatcher.com",
+        "burpcollaborator.net",
+        "oastify.com",
+        "oast.fun",
+        "oast.live",
+        "oast.me",
+        "oast.online",
+        "oast.pro",
+        "oast.site",
+        "interact.sh",
+        "interactsh.com",
+        "pastebin.com",
+        "hastebin.com",
+        "transfer.sh",
+        "file.io",
+        "ix.io",
+        "beeceptor.com",
+        "hookbin.com",
+        "canarytokens.com",
+        "dnslog.cn",
+        "ceye.io",
+        "serveo.net",
+        "localtunnel.me",
+        "loca.lt",
+        "trycloudflare.com",
+        "discordapp.com",
+        "anonfiles.com",
+        "termbin.com",
+        "0x0.st",
+        "grabify.link",
+        "iplogger.org",
+        "duckdns.org",
+        "no-ip.org",
+        "ddns.net",
+        "onion",
     ];
     let is_address = host.parse::<std::net::IpAddr>().is_ok();
-    is_address || collects.iter().any(|it| host == *it || host.strip_suffix(it).is_some_and(|it| it.ends_with('.')))
+    is_address
+        || collects.iter().any(|it| host == *it || host.strip_suffix(it).is_some_and(|it| it.ends_with('.')))
 }
 
 /// What a call carries, without what is sent to prove who asks.
 fn carried(facts: &Facts<'_, '_>, id: Id) -> Marks {
     let Some(object) = facts.object_of(id) else { return facts.value(id).marks };
     let Kind::Object(entries) = facts.tree.kind(object) else { return 0 };
-    let carries = |key: Option<Key<'_>>| !matches!(key, Some(Key::Fixed("headers" | "auth" | "agent" | "httpsAgent" | "signal" | "credentials" | "username" | "password")));
+    let carries = |key: Option<Key<'_>>| {
+        !matches!(
+            key,
+            Some(Key::Fixed(
+                "headers"
+                    | "auth"
+                    | "agent"
+                    | "httpsAgent"
+                    | "signal"
+                    | "credentials"
+                    | "username"
+                    | "password"
+            ))
+        )
+    };
     let values = entries.iter().filter(|it| carries(it.key)).map(|it| facts.value(it.value));
     values.fold(CONSTANT.marks, |marks, it| marks | it.marks)
 }
@@ -196,7 +315,9 @@ fn what(marks: Marks) -> Option<&'static str> {
 }
 
 fn sends_cookie(facts: &Facts<'_, '_>, carriers: &[Id]) -> bool {
-    carriers.iter().any(|it| facts.value(*it).entry.is_some_and(|it| facts.name(it).as_deref() == Some("document.cookie")))
+    carriers.iter().any(|it| {
+        facts.value(*it).entry.is_some_and(|it| facts.name(it).as_deref() == Some("document.cookie"))
+    })
 }
 
 /// The secrets of the environment that an expression names.
@@ -218,12 +339,20 @@ fn settings_in(facts: &Facts<'_, '_>, id: Id) -> Vec<String> {
 
 /// Whether a setting belongs to a host, as `STRIPE_KEY` to `api.stripe.com`.
 fn shares_word(setting: &str, host: &str) -> bool {
-    words::split(setting).iter().any(|it| it.len() > 2 && !matches!(it.as_str(), "api" | "key" | "secret" | "token" | "url" | "com") && host.contains(it.as_str()))
+    words::split(setting).iter().any(|it| {
+        it.len() > 2
+            && !matches!(it.as_str(), "api" | "key" | "secret" | "token" | "url" | "com")
+            && host.contains(it.as_str())
+    })
 }
 
 /// A host as it may be shown: it comes from the change, and nothing in it may read as anything else.
 fn shown(host: &str) -> String {
-    let host: String = host.chars().filter(|it| it.is_ascii_alphanumeric() || matches!(it, '.' | '-' | ':')).take(80).collect();
+    let host: String = host
+        .chars()
+        .filter(|it| it.is_ascii_alphanumeric() || matches!(it, '.' | '-' | ':'))
+        .take(80)
+        .collect();
     format!("the host {host}")
 }
 
@@ -231,8 +360,15 @@ fn by_command(facts: &Facts<'_, '_>, call: &Call<'_>, report: &mut Report<'_>) {
     let Some(command) = call.argument(0) else { return };
     let outline = facts.outline(command).to_ascii_lowercase();
     let marks = facts.value(command).marks & (ENVIRONMENT | VISITOR | KEYS | SETTING);
-    let leaves = ["curl ", "wget ", "nc ", "ncat ", "invoke-webrequest", "nslookup "].iter().any(|it| outline.contains(it));
-    if leaves && (marks != 0 || words::is_key_file(&outline) || outline.contains("$(env") || outline.contains("`env`")) {
+    let leaves = ["curl ", "wget ", "nc ", "ncat ", "invoke-webrequest", "nslookup "]
+        .iter()
+        .any(|it| outline.contains(it));
+    if leaves
+        && (marks != 0
+            || words::is_key_file(&outline)
+            || outline.contains("$(env")
+            || outline.contains("`env`"))
+    {
         let what = what(marks).unwrap_or("a file that holds keys");
         report.found(facts, "exfil.send", call.id, Verdict::Block, &format!("{what} is sent by a command"));
     }
@@ -240,13 +376,25 @@ fn by_command(facts: &Facts<'_, '_>, call: &Call<'_>, report: &mut Report<'_>) {
 
 /// Connections of the plain kind.
 fn listener(facts: &Facts<'_, '_>, call: &Call<'_>, name: &str, report: &mut Report<'_>) {
-    let opens = matches!(name, "net.createServer" | "net.Server" | "net.connect" | "net.createConnection" | "net.Socket().connect" | "dgram.createSocket" | "raw-socket.createSocket");
+    let opens = matches!(
+        name,
+        "net.createServer"
+            | "net.Server"
+            | "net.connect"
+            | "net.createConnection"
+            | "net.Socket().connect"
+            | "dgram.createSocket"
+            | "raw-socket.createSocket"
+    );
     if !opens {
         return;
     }
     let is_local = call.arguments.iter().any(|it| {
-        let host = facts.object_of(*it).and_then(|it| facts.tree.entry(it, "host").or(facts.tree.entry(it, "path")));
-        host.or(Some(*it)).and_then(|it| facts.text(it)).is_some_and(|it| it.contains("localhost") || it.starts_with("127.") || it.starts_with('/'))
+        let host =
+            facts.object_of(*it).and_then(|it| facts.tree.entry(it, "host").or(facts.tree.entry(it, "path")));
+        host.or(Some(*it))
+            .and_then(|it| facts.text(it))
+            .is_some_and(|it| it.contains("localhost") || it.starts_with("127.") || it.starts_with('/'))
     });
     if !is_local {
         report.found(facts, "network.listener", call.id, Verdict::Review, "");

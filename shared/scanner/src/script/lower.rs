@@ -10,9 +10,7 @@ use oxc_parser::Parser;
 use oxc_semantic::{Scoping, SemanticBuilder};
 use oxc_span::{SourceType, Span};
 
-use super::tree::{
-    Definition, Function, FunctionId, Id, Kind, Node, Tree, Variable, VariableId,
-};
+use super::tree::{Definition, Function, FunctionId, Id, Kind, Node, Tree, Variable, VariableId};
 
 /// Which spelling of the language a text is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,20 +20,24 @@ pub(crate) enum Language {
     TypedWithMarkup,
 }
 
-/// Reads a program and hands its tree on; `None` when it cannot be read.
+/// Reads a program and hands its tree on, with whether it is spelled correctly; `None` when it cannot be read at all.
 ///
 /// The caller has looked at [`super::depth::depth`] first and is on a stack that is large enough.
-pub(crate) fn with_tree<T>(text: &str, language: Language, then: impl FnOnce(&Tree<'_>) -> T) -> Option<T> {
+pub(crate) fn with_tree<T>(
+    text: &str,
+    language: Language,
+    then: impl FnOnce(&Tree<'_>, bool) -> T,
+) -> Option<T> {
     let allocator = Allocator::default();
-    let parsed = parse(&allocator, text, language)?;
+    let (parsed, is_correct) = parse(&allocator, text, language)?;
     let scoping = SemanticBuilder::new().build(&parsed).semantic.into_scoping();
     let mut lowering = Lowering::new(text, scoping);
     lowering.program(&parsed);
-    Some(then(&lowering.tree))
+    Some(then(&lowering.tree, is_correct))
 }
 
 /// Tries the likely spelling first, and others that give a tree where it does not.
-fn parse<'a>(allocator: &'a Allocator, text: &'a str, language: Language) -> Option<Program<'a>> {
+fn parse<'a>(allocator: &'a Allocator, text: &'a str, language: Language) -> Option<(Program<'a>, bool)> {
     let types: &[SourceType] = match language {
         Language::Script => &[
             SourceType::mjs().with_jsx(true),
@@ -46,10 +48,17 @@ fn parse<'a>(allocator: &'a Allocator, text: &'a str, language: Language) -> Opt
         Language::Typed => &[SourceType::ts(), SourceType::tsx()],
         Language::TypedWithMarkup => &[SourceType::tsx(), SourceType::ts()],
     };
-    types.iter().find_map(|&it| {
+    let mut second_best = None;
+    for &it in types {
         let parsed = Parser::new(allocator, text, it).parse();
-        (!parsed.panicked && parsed.diagnostics.is_empty()).then_some(parsed.program)
-    })
+        if !parsed.panicked && parsed.diagnostics.is_empty() {
+            return Some((parsed.program, true));
+        }
+        if !parsed.panicked && second_best.is_none() {
+            second_best = Some((parsed.program, false));
+        }
+    }
+    second_best
 }
 
 /// What is being made.

@@ -78,9 +78,10 @@ impl Facts<'_, '_> {
         for definition in self.tree.variable(variable).definitions.iter().take(4) {
             let from = match definition.from {
                 From::Import { module, name } => Some(module_path(module, name)),
-                From::Value(value) => {
-                    self.name_at(value, depth).map(|it| it.to_string()).filter(|it| it != "function" && it != "''")
-                }
+                From::Value(value) => self
+                    .name_at(value, depth)
+                    .map(|it| it.to_string())
+                    .filter(|it| it != "function" && it != "''"),
                 _ => None,
             };
             let Some(mut path) = from.filter(|it| !it.starts_with('~') || !definition.path.is_empty()) else {
@@ -123,8 +124,10 @@ impl Facts<'_, '_> {
         if is_require && let Some(module) = first.and_then(|it| self.text(it)) {
             return Some(module_path(&module, None));
         }
-        if matches!(&*path, "util.promisify" | "pify" | "es6-promisify.promisify" | "Promise.resolve" | "bluebird.promisify")
-        {
+        if matches!(
+            &*path,
+            "util.promisify" | "pify" | "es6-promisify.promisify" | "Promise.resolve" | "bluebird.promisify"
+        ) {
             return self.name_at(first?, depth).map(|it| it.to_string());
         }
         Some(format!("{path}()"))

@@ -5,101 +5,9 @@
 
 use super::facts::Facts;
 use super::sources;
-use super::words;
 use super::tree::{Entry, Form, From, FunctionId, Id, Key, Kind, Step, VariableId};
-
-/// How much say others have in a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Level {
-    /// It is written in the program.
-    Constant,
-    /// It comes from elsewhere but cannot do harm, as a number cannot.
-    Safe,
-    /// It cannot be seen.
-    Unknown,
-    /// A stranger chooses it.
-    Tainted,
-}
-
-/// What else is known of a value: a set of the constants below.
-pub(crate) type Marks = u32;
-
-/// What a visitor sends, before a part of it is chosen.
-pub(crate) const REQUEST: Marks = 1;
-/// What a framework gives, of which some parts come from a visitor.
-pub(crate) const PROPS: Marks = 1 << 1;
-/// A parameter of a function that others may call.
-pub(crate) const PARAMETER: Marks = 1 << 2;
-/// What another computer answered.
-pub(crate) const REMOTE: Marks = 1 << 3;
-/// The whole environment, with every secret in it.
-pub(crate) const ENVIRONMENT: Marks = 1 << 4;
-/// One secret of the environment.
-pub(crate) const SETTING: Marks = 1 << 5;
-/// Cookies and what else a browser keeps of a visitor.
-pub(crate) const VISITOR: Marks = 1 << 6;
-/// Files that hold keys and passwords.
-pub(crate) const KEYS: Marks = 1 << 7;
-/// What the machine is, and who uses it.
-pub(crate) const MACHINE: Marks = 1 << 8;
-/// A text that was made unreadable and is made readable again.
-pub(crate) const DECODED: Marks = 1 << 9;
-/// What somebody types, or a password field holds.
-pub(crate) const TYPED: Marks = 1 << 10;
-/// The command line of this program.
-pub(crate) const ARGUMENTS: Marks = 1 << 11;
-
-/// What a value was made harmless for: a set of the constants below.
-pub(crate) type Cleaned = u8;
-
-pub(crate) const FOR_MARKUP: Cleaned = 1;
-pub(crate) const FOR_SQL: Cleaned = 1 << 1;
-pub(crate) const FOR_SHELL: Cleaned = 1 << 2;
-pub(crate) const FOR_URL: Cleaned = 1 << 3;
-pub(crate) const FOR_ALL: Cleaned = 0xff;
-
-/// What is known of a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Value {
-    pub(crate) level: Level,
-    pub(crate) marks: Marks,
-    pub(crate) cleaned: Cleaned,
-    /// Where it enters, if a stranger chooses it.
-    pub(crate) entry: Option<Id>,
-}
-
-pub(crate) const CONSTANT: Value = Value { level: Level::Constant, marks: 0, cleaned: FOR_ALL, entry: None };
-pub(crate) const SAFE: Value = Value { level: Level::Safe, ..CONSTANT };
-pub(crate) const UNKNOWN: Value = Value { level: Level::Unknown, marks: 0, cleaned: 0, entry: None };
-
-impl Value {
-    pub(crate) fn tainted(entry: Id) -> Self {
-        Value { level: Level::Tainted, marks: 0, cleaned: 0, entry: Some(entry) }
-    }
-
-    pub(crate) fn marked(self, marks: Marks) -> Self {
-        Value { marks: self.marks | marks, ..self }
-    }
-
-    pub(crate) fn has(self, marks: Marks) -> bool {
-        self.marks & marks != 0
-    }
-
-    /// The same value for a purpose that it may have been made harmless for.
-    pub(crate) fn used_for(self, purpose: Cleaned) -> Self {
-        if self.level > Level::Safe && self.cleaned & purpose != 0 {
-            Value { level: Level::Safe, ..self }
-        } else {
-            self
-        }
-    }
-
-    fn join(self, other: Value) -> Value {
-        let (most, least) = if other.level > self.level { (other, self) } else { (self, other) };
-        let cleaned = if least.level <= Level::Safe { most.cleaned } else { most.cleaned & least.cleaned };
-        Value { cleaned, marks: most.marks | least.marks, ..most }
-    }
-}
+use super::value::{CONSTANT, DECODED, KEYS, Level, PARAMETER, PROPS, REMOTE, REQUEST, SAFE, UNKNOWN, Value};
+use super::words;
 
 /// The arguments with which functions were entered, innermost first.
 #[derive(Clone, Copy)]
@@ -137,13 +45,20 @@ impl Facts<'_, '_> {
         value
     }
 
-    fn join_of<'i>(&self, ids: impl IntoIterator<Item = &'i Id>, frame: Option<&Frame<'_>>, depth: u32) -> Value {
+    fn join_of<'i>(
+        &self,
+        ids: impl IntoIterator<Item = &'i Id>,
+        frame: Option<&Frame<'_>>,
+        depth: u32,
+    ) -> Value {
         ids.into_iter().map(|it| self.value_at(*it, frame, depth)).fold(CONSTANT, Value::join)
     }
 
     fn value_of(&self, id: Id, frame: Option<&Frame<'_>>, depth: u32) -> Value {
         match self.tree.kind(id) {
-            Kind::Text(_) | Kind::Number(_) | Kind::Literal | Kind::Pattern(_) | Kind::Function(_) => CONSTANT,
+            Kind::Text(_) | Kind::Number(_) | Kind::Literal | Kind::Pattern(_) | Kind::Function(_) => {
+                CONSTANT
+            }
             Kind::Measure(parts) => match self.join_of(parts, frame, depth).level {
                 Level::Constant => CONSTANT,
                 _ => SAFE,
@@ -152,7 +67,9 @@ impl Facts<'_, '_> {
             Kind::Name { name, variable: None } => sources::global(name, id).unwrap_or(UNKNOWN),
             Kind::This | Kind::Unknown => UNKNOWN,
             Kind::Member { object, key } => self.member_value(id, *object, *key, frame, depth),
-            Kind::Call { callee, arguments, form } => self.call_value(id, *callee, arguments, *form, frame, depth),
+            Kind::Call { callee, arguments, form } => {
+                self.call_value(id, *callee, arguments, *form, frame, depth)
+            }
             Kind::Tagged { tag, values } => {
                 let value = self.join_of(values, frame, depth);
                 match self.member_name(*tag).as_deref() {
@@ -163,8 +80,7 @@ impl Facts<'_, '_> {
             }
             Kind::Join(parts) => written_out(self.join_of(parts, frame, depth), id),
             Kind::Choice(parts) | Kind::List(parts) => self.join_of(parts, frame, depth),
-            Kind::Spread(value) => self.value_at(*value, frame, depth),
-            Kind::Assign { value, .. } => self.value_at(*value, frame, depth),
+            Kind::Spread(value) | Kind::Assign { value, .. } => self.value_at(*value, frame, depth),
             Kind::Object(entries) => self.entries_value(entries, frame, depth),
             Kind::Element { .. } => SAFE,
         }
@@ -180,7 +96,7 @@ impl Facts<'_, '_> {
         let found = self.tree.variable(variable);
         let mut value = CONSTANT;
         for definition in &found.definitions {
-            let base = self.from_value(definition.from, &definition.path, frame, depth);
+            let base = self.source_value(definition.from, &definition.path, frame, depth);
             value = value.join(base);
         }
         for (_, member) in &found.members {
@@ -198,7 +114,13 @@ impl Facts<'_, '_> {
         value
     }
 
-    fn from_value(&self, from: From<'_>, path: &[Step<'_>], frame: Option<&Frame<'_>>, depth: u32) -> Value {
+    fn source_value(
+        &self,
+        from: From<'_>,
+        path: &[Step<'_>],
+        frame: Option<&Frame<'_>>,
+        depth: u32,
+    ) -> Value {
         let base = match from {
             From::Value(value) => {
                 if let [Step::Key(key), rest @ ..] = path {
@@ -209,7 +131,9 @@ impl Facts<'_, '_> {
             }
             From::Each(list) => self.value_at(list, frame, depth),
             From::Counted => SAFE,
-            From::Parameter(function, index) => return self.parameter_value(function, index, path, frame, depth),
+            From::Parameter(function, index) => {
+                return self.parameter_value(function, index, path, frame, depth);
+            }
             From::Import { .. } | From::Unknown => UNKNOWN,
         };
         project(base, path)
@@ -217,10 +141,8 @@ impl Facts<'_, '_> {
 
     /// A member of a value, seen through object literals that are written out.
     fn key_value(&self, object: Id, key: &str, frame: Option<&Frame<'_>>, depth: u32) -> Value {
-        if let Some(literal) = self.object_of(object) {
-            if let Some(entry) = self.tree.entry(literal, key) {
-                return self.value_at(entry, frame, depth);
-            }
+        if let Some(entry) = self.object_of(object).and_then(|it| self.tree.entry(it, key)) {
+            return self.value_at(entry, frame, depth);
         }
         if let Some(name) = self.name(object)
             && let Some(value) = sources::named(&format!("{name}.{key}"), object)
@@ -230,14 +152,7 @@ impl Facts<'_, '_> {
         member(self.value_at(object, frame, depth), key)
     }
 
-    fn member_value(
-        &self,
-        id: Id,
-        object: Id,
-        key: Key<'_>,
-        frame: Option<&Frame<'_>>,
-        depth: u32,
-    ) -> Value {
+    fn member_value(&self, id: Id, object: Id, key: Key<'_>, frame: Option<&Frame<'_>>, depth: u32) -> Value {
         if let Some(name) = self.name(id)
             && let Some(value) = sources::named(&name, id)
         {
@@ -255,7 +170,8 @@ impl Facts<'_, '_> {
                 .filter(|(it, _)| matches!(it, Key::Fixed(name) if *name == key))
                 .map(|it| it.1)
                 .collect();
-            if !put.is_empty() && self.object_of(object).is_some_and(|it| self.tree.entry(it, &key).is_none()) {
+            if !put.is_empty() && self.object_of(object).is_some_and(|it| self.tree.entry(it, &key).is_none())
+            {
                 return self.join_of(&put, frame, depth);
             }
         }
@@ -294,7 +210,8 @@ impl Facts<'_, '_> {
             return project(value, path);
         }
         let calls = self.calls.get(&function).map(Vec::as_slice).unwrap_or_default();
-        let known = calls.iter().take(16).map(|it| self.argument_value(*it, function, index, path, None, depth));
+        let known =
+            calls.iter().take(16).map(|it| self.argument_value(*it, function, index, path, None, depth));
         let value = known.fold(CONSTANT, Value::join);
         let holder = self.tree.function(function);
         let is_closed = !calls.is_empty() && !holder.exported && !self.handed_on.contains(&function);
@@ -317,7 +234,7 @@ impl Facts<'_, '_> {
             return self.join_of(arguments.iter().skip(if spreads { 0 } else { index }), frame, depth);
         }
         match arguments.get(index) {
-            Some(argument) => self.from_value(From::Value(*argument), path, frame, depth),
+            Some(argument) => self.source_value(From::Value(*argument), path, frame, depth),
             None => CONSTANT,
         }
     }
@@ -330,12 +247,19 @@ impl Facts<'_, '_> {
         };
         let method = self.key(*key)?;
         match (method.as_str(), index) {
-            ("map" | "forEach" | "filter" | "find" | "some" | "every" | "flatMap" | "findIndex" | "then", 0)
+            (
+                "map" | "forEach" | "filter" | "find" | "some" | "every" | "flatMap" | "findIndex" | "then",
+                0,
+            )
             | ("reduce", 1) => Some(self.value_at(*object, None, depth)),
             ("map" | "forEach" | "filter" | "flatMap", 1) => Some(SAFE),
             ("on" | "once" | "addListener", 0) => {
                 let value = self.value_at(*object, None, depth);
-                if value.has(REQUEST) { Some(Value::tainted(call)) } else { value.has(REMOTE).then_some(value) }
+                if value.has(REQUEST) {
+                    Some(Value::tainted(call))
+                } else {
+                    value.has(REMOTE).then_some(value)
+                }
             }
             _ => self.name(*callee).and_then(|it| sources::handed_back(&it, index)),
         }
@@ -370,7 +294,8 @@ impl Facts<'_, '_> {
                 Some(sources::Treatment::Decodes) => {
                     let value = given(self);
                     let encoding = arguments.get(1).and_then(|it| self.text(*it));
-                    let is_plain = name.starts_with("Buffer") && !encoding.is_some_and(|it| it.starts_with("base64") || it == "hex");
+                    let is_plain = name.starts_with("Buffer")
+                        && !encoding.is_some_and(|it| it.starts_with("base64") || it == "hex");
                     return if is_plain { value } else { value.marked(DECODED) };
                 }
                 None => {}
@@ -388,10 +313,21 @@ impl Facts<'_, '_> {
             return UNKNOWN;
         }
         // What a function of another file makes of it cannot be seen.
-        Value { level: Level::Unknown, marks: value.marks & !(REQUEST | PROPS | PARAMETER), cleaned: 0, entry: None }
+        Value {
+            level: Level::Unknown,
+            marks: value.marks & !(REQUEST | PROPS | PARAMETER),
+            cleaned: 0,
+            entry: None,
+        }
     }
 
-    fn own_call_value(&self, id: Id, functions: &[FunctionId], frame: Option<&Frame<'_>>, depth: u32) -> Value {
+    fn own_call_value(
+        &self,
+        id: Id,
+        functions: &[FunctionId],
+        frame: Option<&Frame<'_>>,
+        depth: u32,
+    ) -> Value {
         let entered = frame.map_or(0, |it| it.depth) + 1;
         let mut value = CONSTANT;
         for function in functions {
@@ -425,7 +361,8 @@ impl Facts<'_, '_> {
                 member(receiver, &key)
             }
             sources::Method::Other => {
-                let kept = (receiver.marks | self.join_of(arguments, frame, depth).marks) & !(REQUEST | PROPS | PARAMETER);
+                let kept = (receiver.marks | self.join_of(arguments, frame, depth).marks)
+                    & !(REQUEST | PROPS | PARAMETER);
                 let kept = if kept & REMOTE != 0 && receiver.has(REMOTE) { kept } else { kept & !REMOTE };
                 UNKNOWN.marked(kept)
             }

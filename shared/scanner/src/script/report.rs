@@ -1,9 +1,9 @@
 //! What is said about a place where a rule applies.
 
 use super::facts::Facts;
-use super::origin::{ARGUMENTS, Level, PARAMETER, Value};
 use super::rules::{RULES, Rule};
 use super::tree::Id;
+use super::value::{ARGUMENTS, Level, PARAMETER, Value};
 use crate::finding::{Confidence, Gate, Verdict};
 use crate::sighting::Sighting;
 
@@ -51,7 +51,9 @@ impl Report<'_> {
         detail: &str,
     ) {
         let place = facts.tree.place(at);
-        let is_known = |it: &Sighting| it.rule == rule.id && it.place == (place.start + self.offset..place.end + self.offset);
+        let is_known = |it: &Sighting| {
+            it.rule == rule.id && it.place == (place.start + self.offset..place.end + self.offset)
+        };
         if self.sightings.iter().rev().take(8).any(is_known) {
             return;
         }

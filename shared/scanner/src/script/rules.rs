@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::origin::{Cleaned, FOR_MARKUP, FOR_SHELL, FOR_SQL, FOR_URL};
+use super::value::{Cleaned, FOR_MARKUP, FOR_SHELL, FOR_SQL, FOR_URL};
 use crate::finding::{Category, Severity, Verdict};
 
 /// All rules.
@@ -170,7 +170,8 @@ pub(crate) struct Rules {
 
 impl Rules {
     fn new(all: Vec<Rule>) -> Self {
-        let mut rules = Rules { all, calls: HashMap::new(), methods: HashMap::new(), assigns: HashMap::new() };
+        let mut rules =
+            Rules { all, calls: HashMap::new(), methods: HashMap::new(), assigns: HashMap::new() };
         for (index, rule) in rules.all.iter().enumerate() {
             for (entries, map) in [(&rule.calls, &mut rules.calls), (&rule.methods, &mut rules.methods)] {
                 for entry in entries {

@@ -4,11 +4,11 @@ mod handlers;
 
 pub(crate) use handlers::parameter;
 
-use super::origin::{
-    ARGUMENTS, CONSTANT, Cleaned, ENVIRONMENT, FOR_ALL, FOR_MARKUP, FOR_SHELL, FOR_SQL, FOR_URL, MACHINE, PARAMETER,
-    PROPS, REMOTE, REQUEST, SAFE, SETTING, UNKNOWN, VISITOR, Value,
-};
 use super::tree::Id;
+use super::value::{
+    ARGUMENTS, CONSTANT, Cleaned, ENVIRONMENT, FOR_ALL, FOR_MARKUP, FOR_SHELL, FOR_SQL, FOR_URL, MACHINE,
+    PARAMETER, PROPS, REMOTE, REQUEST, SAFE, SETTING, UNKNOWN, VISITOR, Value,
+};
 use super::words;
 
 /// A name of the environment that stands alone.
@@ -32,15 +32,32 @@ pub(crate) fn named(name: &str, id: Id) -> Option<Value> {
     }
     match name {
         "process.env" | "Deno.env" | "Bun.env" => Some(SAFE.marked(ENVIRONMENT)),
-        "location" | "location.hash" | "location.search" | "location.href" | "location.pathname" | "document.location"
-        | "document.location.hash" | "document.location.search" | "document.location.href"
-        | "document.location.pathname" | "document.URL" | "document.documentURI" | "document.referrer"
-        | "document.baseURI" | "name" | "history.state" | "next/router.useRouter().query"
-        | "next/router.useRouter().asPath" | "event.data" | "location.toString()" => Some(Value::tainted(id)),
+        "location"
+        | "location.hash"
+        | "location.search"
+        | "location.href"
+        | "location.pathname"
+        | "document.location"
+        | "document.location.hash"
+        | "document.location.search"
+        | "document.location.href"
+        | "document.location.pathname"
+        | "document.URL"
+        | "document.documentURI"
+        | "document.referrer"
+        | "document.baseURI"
+        | "name"
+        | "history.state"
+        | "next/router.useRouter().query"
+        | "next/router.useRouter().asPath"
+        | "event.data"
+        | "location.toString()" => Some(Value::tainted(id)),
         "document.cookie" => Some(Value::tainted(id).marked(VISITOR)),
         "localStorage" | "sessionStorage" => Some(UNKNOWN.marked(VISITOR)),
         "location.origin" | "location.host" | "location.hostname" | "location.protocol" | "location.port"
-        | "process.pid" | "process.platform" | "process.version" | "process.execPath" | "process.cwd()" => Some(SAFE),
+        | "process.pid" | "process.platform" | "process.version" | "process.execPath" | "process.cwd()" => {
+            Some(SAFE)
+        }
         _ => None,
     }
 }
@@ -51,12 +68,32 @@ pub(crate) fn call(name: &str, id: Id) -> Option<Value> {
         "next/headers.cookies" | "next/headers.headers" | "next/navigation.useSearchParams" => {
             Some(UNKNOWN.marked(REQUEST))
         }
-        "next/navigation.useParams" | "react-router-dom.useParams" | "react-router.useParams"
-        | "react-router-dom.useLocation" | "react-router-dom.useSearchParams" | "h3.readBody" | "h3.getQuery"
-        | "h3.getRouterParam" | "readBody" | "getQuery" | "getRouterParam" | "co-body" | "raw-body" | "prompt"
-        | "micro.json" | "micro.text" => Some(Value::tainted(id)),
-        "os.hostname" | "os.userInfo" | "os.networkInterfaces" | "os.homedir" | "os.platform" | "os.release"
-        | "os.cpus" | "os.arch" | "os.type" | "os.version" => Some(SAFE.marked(MACHINE)),
+        "next/navigation.useParams"
+        | "react-router-dom.useParams"
+        | "react-router.useParams"
+        | "react-router-dom.useLocation"
+        | "react-router-dom.useSearchParams"
+        | "h3.readBody"
+        | "h3.getQuery"
+        | "h3.getRouterParam"
+        | "readBody"
+        | "getQuery"
+        | "getRouterParam"
+        | "co-body"
+        | "raw-body"
+        | "prompt"
+        | "micro.json"
+        | "micro.text" => Some(Value::tainted(id)),
+        "os.hostname"
+        | "os.userInfo"
+        | "os.networkInterfaces"
+        | "os.homedir"
+        | "os.platform"
+        | "os.release"
+        | "os.cpus"
+        | "os.arch"
+        | "os.type"
+        | "os.version" => Some(SAFE.marked(MACHINE)),
         "localStorage.getItem" | "sessionStorage.getItem" => Some(UNKNOWN.marked(VISITOR)),
         _ if is_request_maker(name) => Some(UNKNOWN.marked(REMOTE)),
         _ => None,
@@ -67,11 +104,27 @@ pub(crate) fn call(name: &str, id: Id) -> Option<Value> {
 pub(crate) fn is_request_maker(name: &str) -> bool {
     let (module, rest) = name.split_once('.').unwrap_or((name, ""));
     match module {
-        "fetch" | "node-fetch" | "cross-fetch" | "isomorphic-fetch" | "axios" | "got" | "ky" | "superagent"
-        | "request" | "request-promise" | "request-promise-native" | "needle" | "undici" | "phin" | "bent" | "wretch"
-        | "ofetch" | "$fetch" => {
-            !matches!(rest, "create" | "interceptors" | "defaults" | "isAxiosError" | "Agent" | "setGlobalDispatcher")
-        }
+        "fetch"
+        | "node-fetch"
+        | "cross-fetch"
+        | "isomorphic-fetch"
+        | "axios"
+        | "got"
+        | "ky"
+        | "superagent"
+        | "request"
+        | "request-promise"
+        | "request-promise-native"
+        | "needle"
+        | "undici"
+        | "phin"
+        | "bent"
+        | "wretch"
+        | "ofetch"
+        | "$fetch" => !matches!(
+            rest,
+            "create" | "interceptors" | "defaults" | "isAxiosError" | "Agent" | "setGlobalDispatcher"
+        ),
         "http" | "https" | "http2" => matches!(rest, "get" | "request" | "connect"),
         "$" | "jquery" => matches!(rest, "ajax" | "get" | "post" | "getJSON" | "getScript"),
         _ => false,
@@ -96,30 +149,111 @@ pub(crate) enum Treatment {
 
 pub(crate) fn treatment(name: &str) -> Option<Treatment> {
     match name {
-        "Number" | "parseInt" | "parseFloat" | "BigInt" | "Boolean" | "isNaN" | "Symbol" | "Date.now"
-        | "performance.now" | "crypto.randomUUID" | "crypto.randomBytes" | "Array.isArray" | "Date" | "uuid.v4"
-        | "nanoid.nanoid" | "mongodb.ObjectId" | "mongoose.Types.ObjectId" | "bcrypt.hash" | "bcryptjs.hash"
-        | "process.cwd" | "process.hrtime" => return Some(Treatment::Safe),
-        "String" | "Object" | "Array" | "JSON.parse" | "JSON.stringify" | "Object.assign" | "Object.values"
-        | "Object.entries" | "Object.keys" | "Object.fromEntries" | "Array.from" | "Array.of" | "decodeURIComponent"
-        | "decodeURI" | "unescape" | "util.format" | "util.inspect" | "path.join" | "path.resolve"
-        | "path.normalize" | "path.basename" | "path.dirname" | "path.extname" | "url.parse" | "url.format" | "URL"
-        | "url.URL" | "URLSearchParams" | "url.URLSearchParams" | "querystring.parse" | "qs.parse"
-        | "querystring.stringify" | "Buffer.concat" | "Promise.all" | "Promise.resolve" | "Promise.race"
-        | "structuredClone" | "lodash.merge" | "lodash.get" | "lodash.trim" | "lodash.assign" | "marked.parse"
-        | "marked.marked" | "marked" | "btoa" | "Map" | "Set" | "String.raw" | "cookie.parse"
-        | "react.useMemo" | "react.useState" => return Some(Treatment::Passes),
-        "atob" | "String.fromCharCode" | "String.fromCodePoint" | "Buffer.from" | "buffer.Buffer.from" | "Buffer" => return Some(Treatment::Decodes),
+        "atob"
+        | "String.fromCharCode"
+        | "String.fromCodePoint"
+        | "Buffer.from"
+        | "buffer.Buffer.from"
+        | "Buffer" => return Some(Treatment::Decodes),
         "encodeURIComponent" => return Some(Treatment::Cleans(FOR_MARKUP | FOR_URL)),
         "encodeURI" | "escape" => return Some(Treatment::Cleans(FOR_MARKUP)),
         _ => {}
     }
-    if name.starts_with("Math.") || name.starts_with("Number.") || name.ends_with(".digest") {
+    if PASSES.contains(&name) {
+        return Some(Treatment::Passes);
+    }
+    if SAFE_CALLS.contains(&name)
+        || name.starts_with("Math.")
+        || name.starts_with("Number.")
+        || name.ends_with(".digest")
+    {
         return Some(Treatment::Safe);
     }
     let (_, last) = name.rsplit_once(['.', '/']).unwrap_or(("", name));
-    cleans(last.trim_start_matches('~')).or_else(|| cleans(name)).map(|(purpose, _)| Treatment::Cleans(purpose))
+    cleans(last.trim_start_matches('~'))
+        .or_else(|| cleans(name))
+        .map(|(purpose, _)| Treatment::Cleans(purpose))
 }
+
+/// Functions that give numbers and the like, whatever they are given.
+const SAFE_CALLS: [&str; 21] = [
+    "Number",
+    "parseInt",
+    "parseFloat",
+    "BigInt",
+    "Boolean",
+    "isNaN",
+    "Symbol",
+    "Date.now",
+    "performance.now",
+    "crypto.randomUUID",
+    "crypto.randomBytes",
+    "Array.isArray",
+    "Date",
+    "uuid.v4",
+    "nanoid.nanoid",
+    "mongodb.ObjectId",
+    "mongoose.Types.ObjectId",
+    "bcrypt.hash",
+    "bcryptjs.hash",
+    "process.cwd",
+    "process.hrtime",
+];
+
+/// Functions that give back what they are given, in another shape.
+const PASSES: [&str; 51] = [
+    "String",
+    "Object",
+    "Array",
+    "JSON.parse",
+    "JSON.stringify",
+    "Object.assign",
+    "Object.values",
+    "Object.entries",
+    "Object.keys",
+    "Object.fromEntries",
+    "Array.from",
+    "Array.of",
+    "decodeURIComponent",
+    "decodeURI",
+    "unescape",
+    "util.format",
+    "util.inspect",
+    "path.join",
+    "path.resolve",
+    "path.normalize",
+    "path.basename",
+    "path.dirname",
+    "path.extname",
+    "url.parse",
+    "url.format",
+    "URL",
+    "url.URL",
+    "URLSearchParams",
+    "url.URLSearchParams",
+    "querystring.parse",
+    "qs.parse",
+    "querystring.stringify",
+    "Buffer.concat",
+    "Promise.all",
+    "Promise.resolve",
+    "Promise.race",
+    "structuredClone",
+    "lodash.merge",
+    "lodash.get",
+    "lodash.trim",
+    "lodash.assign",
+    "marked.parse",
+    "marked.marked",
+    "marked",
+    "btoa",
+    "Map",
+    "Set",
+    "String.raw",
+    "cookie.parse",
+    "react.useMemo",
+    "react.useState",
+];
 
 /// What a function with such a name makes values harmless for, and whether the name says so expressly.
 pub(crate) fn cleans(name: &str) -> Option<(Cleaned, bool)> {
@@ -168,15 +302,18 @@ pub(crate) enum Method {
 
 pub(crate) fn method(name: &str) -> Method {
     match name {
-        "includes" | "startsWith" | "endsWith" | "indexOf" | "lastIndexOf" | "test" | "has" | "some" | "every"
-        | "search" | "localeCompare" | "charCodeAt" | "codePointAt" | "getTime" | "toFixed" | "toISOString"
-        | "getFullYear" | "findIndex" | "isArray" | "digest" => Method::Measures,
-        "concat" | "replace" | "replaceAll" | "join" | "padStart" | "padEnd" | "fill" | "with" => Method::Keeps,
-        "get" | "getAll" | "json" | "text" | "formData" | "arrayBuffer" | "toString" | "trim" | "trimStart"
-        | "trimEnd" | "slice" | "substring" | "substr" | "split" | "toLowerCase" | "toUpperCase" | "map" | "filter"
-        | "at" | "pop" | "shift" | "values" | "entries" | "keys" | "param" | "query" | "header" | "cookie" | "then"
-        | "catch" | "finally" | "flat" | "flatMap" | "reverse" | "sort" | "normalize" | "charAt" | "match"
-        | "matchAll" | "repeat" | "find" | "reduce" | "valueOf" | "getItem" => Method::Reads,
+        "includes" | "startsWith" | "endsWith" | "indexOf" | "lastIndexOf" | "test" | "has" | "some"
+        | "every" | "search" | "localeCompare" | "charCodeAt" | "codePointAt" | "getTime" | "toFixed"
+        | "toISOString" | "getFullYear" | "findIndex" | "isArray" | "digest" => Method::Measures,
+        "concat" | "replace" | "replaceAll" | "join" | "padStart" | "padEnd" | "fill" | "with" => {
+            Method::Keeps
+        }
+        "get" | "getAll" | "json" | "text" | "formData" | "arrayBuffer" | "toString" | "trim"
+        | "trimStart" | "trimEnd" | "slice" | "substring" | "substr" | "split" | "toLowerCase"
+        | "toUpperCase" | "map" | "filter" | "at" | "pop" | "shift" | "values" | "entries" | "keys"
+        | "param" | "query" | "header" | "cookie" | "then" | "catch" | "finally" | "flat" | "flatMap"
+        | "reverse" | "sort" | "normalize" | "charAt" | "match" | "matchAll" | "repeat" | "find"
+        | "reduce" | "valueOf" | "getItem" => Method::Reads,
         _ => Method::Other,
     }
 }
@@ -184,22 +321,34 @@ pub(crate) fn method(name: &str) -> Method {
 /// A part of what a visitor sends, or of what a framework gives along with it.
 pub(crate) fn part_of_request(value: Value, key: &str) -> Value {
     let plain = Value { marks: value.marks & !(REQUEST | PROPS), ..value };
-    let tainted = Value { level: super::origin::Level::Tainted, cleaned: 0, ..plain };
+    let tainted = Value { level: super::value::Level::Tainted, cleaned: 0, ..plain };
     if value.has(PROPS) {
         return match key {
-            "params" | "searchParams" | "input" | "rawInput" | "data" | "body" | "query" | "formData" | "payload"
-            | "url" | "pathParameters" | "queryStringParameters" | "slug" => tainted,
+            "params"
+            | "searchParams"
+            | "input"
+            | "rawInput"
+            | "data"
+            | "body"
+            | "query"
+            | "formData"
+            | "payload"
+            | "url"
+            | "pathParameters"
+            | "queryStringParameters"
+            | "slug" => tainted,
             "request" | "req" | "event" => plain.marked(REQUEST),
             _ => plain,
         };
     }
     match key {
-        "method" | "app" | "user" | "session" | "log" | "logger" | "socket" | "connection" | "route" | "secure" | "xhr"
-        | "signal" | "locals" | "db" | "prisma" | "auth" | "res" | "response" | "state" | "env" | "t" | "i18n"
-        | "set" | "status" | "redirect" | "reply" | "next" | "render" | "html" | "container" | "services"
-        | "em" | "account" | "tenant" | "organization" | "on" | "once" | "pipe" | "setTimeout" | "id" | "ip"
-        | "isAuthenticated" | "logout" | "login" | "logIn" | "logOut" | "flash" | "csrfToken" | "protocol"
-        | "requestContext" | "executionCtx" | "waitUntil" | "getConnection" | "userId" | "tx" | "knex" | "pool" | "args_" => plain,
+        "method" | "app" | "user" | "session" | "log" | "logger" | "socket" | "connection" | "route"
+        | "secure" | "xhr" | "signal" | "locals" | "db" | "prisma" | "auth" | "res" | "response"
+        | "state" | "env" | "t" | "i18n" | "set" | "status" | "redirect" | "reply" | "next" | "render"
+        | "html" | "container" | "services" | "em" | "account" | "tenant" | "organization" | "on"
+        | "once" | "pipe" | "setTimeout" | "id" | "ip" | "isAuthenticated" | "logout" | "login" | "logIn"
+        | "logOut" | "flash" | "csrfToken" | "protocol" | "requestContext" | "executionCtx" | "waitUntil"
+        | "getConnection" | "userId" | "tx" | "knex" | "pool" | "args_" => plain,
         "request" | "req" | "raw" | "nativeEvent" => value,
         _ => tainted,
     }
@@ -209,8 +358,10 @@ pub(crate) fn part_of_request(value: Value, key: &str) -> Value {
 pub(crate) fn is_harmless_type(typed: &str) -> bool {
     typed.split('|').map(str::trim).filter(|it| !it.is_empty()).all(|it| {
         let it = it.trim_end_matches("[]");
-        matches!(it, "number" | "boolean" | "bigint" | "Date" | "null" | "undefined" | "true" | "false" | "void")
-            || it.starts_with(['"', '\''])
+        matches!(
+            it,
+            "number" | "boolean" | "bigint" | "Date" | "null" | "undefined" | "true" | "false" | "void"
+        ) || it.starts_with(['"', '\''])
             || it.parse::<f64>().is_ok()
     })
 }

@@ -53,12 +53,32 @@ fn programs_are_found_in_files_of_every_kind() {
         assert_eq!(look(name, bad).len(), 1, "{name}");
     }
     for name in ["a.vue", "a.svelte", "a.html"] {
-        let text = format!("<p>x</p>\n<script type=\"text/template\">{bad}</script>\n<script>\n{bad}\n</script>\n");
+        let text =
+            format!("<p>x</p>\n<script type=\"text/template\">{bad}</script>\n<script>\n{bad}\n</script>\n");
         let found = look(name, &text);
         assert_eq!(found.len(), 1, "{name}");
         assert_eq!(&text[found[0].place.clone()], "eval(req.query.code)", "{name}");
     }
     assert!(look("a.md", bad).is_empty());
+}
+
+#[test]
+fn templates_that_show_markup_are_a_review() {
+    for (name, bad, good) in [
+        ("a.vue", "<p v-html=\"post.text\"></p>", "<p v-html=\"sanitize(post.text)\"></p>"),
+        ("a.svelte", "<p>{@html text}</p>", "<p>{@html DOMPurify.sanitize(text)}</p>"),
+        ("a.html", "<p [innerHTML]=\"text\"></p>", "<p>{{ text }}</p>"),
+    ] {
+        assert_eq!(look(name, bad).iter().map(|it| it.rule).collect::<Vec<_>>(), ["xss.template"], "{name}");
+        assert!(look(name, good).is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn a_program_with_a_mistake_is_read_as_far_as_it_goes() {
+    let found = found("app.get('/x', (req, res) => { await f(); eval(req.query.x); });");
+    assert!(found.contains(&("eval.code", Verdict::Block)), "{found:?}");
+    assert!(found.contains(&("unread.script", Verdict::Review)), "{found:?}");
 }
 
 #[test]

@@ -161,6 +161,7 @@ pub(crate) enum Step<'a> {
 }
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 pub(crate) struct Function<'a> {
     /// What it is called, also as a member.
     pub(crate) name: Option<&'a str>,
@@ -179,8 +180,6 @@ pub(crate) struct Function<'a> {
     pub(crate) decorators: Vec<&'a str>,
     /// Whether a class holds it.
     pub(crate) is_method: bool,
-    /// The function that it stands in.
-    pub(crate) parent: Option<FunctionId>,
 }
 
 #[derive(Debug, Default)]
@@ -193,8 +192,6 @@ pub(crate) struct Parameter<'a> {
     pub(crate) default: Option<Id>,
     /// Whether it takes all further arguments.
     pub(crate) is_rest: bool,
-    /// The names that it is taken apart into.
-    pub(crate) keys: Vec<&'a str>,
 }
 
 impl<'a> Tree<'a> {
@@ -227,6 +224,10 @@ impl<'a> Tree<'a> {
     /// The value of a member of an object literal that is written out.
     pub(crate) fn entry(&self, object: Id, name: &str) -> Option<Id> {
         let Kind::Object(entries) = self.kind(object) else { return None };
-        entries.iter().rev().find(|it| matches!(it.key, Some(Key::Fixed(key)) if key == name)).map(|it| it.value)
+        entries
+            .iter()
+            .rev()
+            .find(|it| matches!(it.key, Some(Key::Fixed(key)) if key == name))
+            .map(|it| it.value)
     }
 }

@@ -32,8 +32,14 @@ mod tests {
     fn an_index_says_where_what_is() {
         let text = "{\"file\":\"a.ts\",\"line\":3,\"category\":\"sqli\"}\n\n{\"file\":\"b.ts\",\"line\":1,\"end_line\":2,\"category\":\"xss\",\"bad\":false}\n";
         let marks = marks(text).unwrap();
-        assert_eq!(marks[0], Mark { file: "a.ts".into(), lines: (3, 3), category: "sqli".into(), is_bad: true });
-        assert_eq!(marks[1], Mark { file: "b.ts".into(), lines: (1, 2), category: "xss".into(), is_bad: false });
+        assert_eq!(
+            marks[0],
+            Mark { file: "a.ts".into(), lines: (3, 3), category: "sqli".into(), is_bad: true }
+        );
+        assert_eq!(
+            marks[1],
+            Mark { file: "b.ts".into(), lines: (1, 2), category: "xss".into(), is_bad: false }
+        );
         assert!(super::marks("{}").is_err());
     }
 }

@@ -28,7 +28,9 @@ pub(crate) fn marks(corpus: &Path) -> Result<Vec<Mark>> {
         kinds.extend(rules(&read(file)?));
     }
     let mut marks = Vec::new();
-    for file in files.iter().filter(|it| has_ending(it, &["js", "jsx", "mjs", "cjs", "ts", "tsx", "vue", "html"])) {
+    for file in
+        files.iter().filter(|it| has_ending(it, &["js", "jsx", "mjs", "cjs", "ts", "tsx", "vue", "html"]))
+    {
         let path = file.strip_prefix(corpus)?.to_string_lossy().replace('\\', "/");
         marks.extend(marks_in(&path, &read(file)?, &kinds));
     }
@@ -117,10 +119,13 @@ mod tests {
     #[test]
     fn comments_mark_the_line_below_them() {
         let kinds: HashMap<_, _> =
-            rules("rules:\n- id: a\n  cwe:\n  - \"CWE-79: x\"\n- id: b\n  cwe: 'CWE-22: y'\n").into_iter().collect();
+            rules("rules:\n- id: a\n  cwe:\n  - \"CWE-79: x\"\n- id: b\n  cwe: 'CWE-22: y'\n")
+                .into_iter()
+                .collect();
         let text = "// ruleid: x.a, b\n// more\n\nf(x)\n{/* ok: a */}\ng()\n";
         let marks = marks_in("s.js", text, &kinds);
-        let expected = |line, is_bad| Mark { file: "s.js".into(), lines: (line, line), category: "xss".into(), is_bad };
+        let expected =
+            |line, is_bad| Mark { file: "s.js".into(), lines: (line, line), category: "xss".into(), is_bad };
         assert_eq!(marks, [expected(4, true), expected(6, false)]);
     }
 }

@@ -1,9 +1,9 @@
 //! Expressions. Parentheses, type assertions and waiting vanish: they give the value on.
 
 use oxc_ast::ast::{
-    Argument, ArrayExpressionElement, ArrowFunctionBody, AssignmentTarget, BinaryOperator, CallExpression, ChainElement, Expression,
-    JSXAttributeItem, JSXAttributeName, JSXAttributeValue, JSXChild, JSXElement, JSXExpression, MemberExpression,
-    ObjectExpression, ObjectPropertyKind, TemplateLiteral,
+    Argument, ArrayExpressionElement, ArrowFunctionBody, AssignmentTarget, BinaryOperator, CallExpression,
+    ChainElement, Expression, JSXAttributeItem, JSXAttributeName, JSXAttributeValue, JSXChild, JSXElement,
+    JSXExpression, MemberExpression, ObjectExpression, ObjectPropertyKind, TemplateLiteral,
 };
 use oxc_span::{GetSpan, Span};
 use oxc_syntax::operator::AssignmentOperator;
@@ -293,7 +293,9 @@ impl<'a> Lowering<'a> {
                         Some(JSXAttributeValue::StringLiteral(text)) => {
                             self.push(text.span, Kind::Text(text.value.as_str()))
                         }
-                        Some(JSXAttributeValue::ExpressionContainer(it)) => self.contained(&it.expression, it.span),
+                        Some(JSXAttributeValue::ExpressionContainer(it)) => {
+                            self.contained(&it.expression, it.span)
+                        }
                         Some(JSXAttributeValue::Element(it)) => self.markup(it),
                         Some(JSXAttributeValue::Fragment(it)) => {
                             let children = self.children(&it.children);

@@ -6,9 +6,7 @@ use oxc_ast::ast::{
 };
 use oxc_span::GetSpan;
 
-use super::super::tree::{
-    Definition, From, FunctionId, Id, Key, Kind, Parameter, Step, VariableId,
-};
+use super::super::tree::{Definition, From, FunctionId, Id, Key, Kind, Parameter, Step, VariableId};
 use super::Lowering;
 
 impl<'a> Lowering<'a> {
@@ -91,20 +89,8 @@ impl<'a> Lowering<'a> {
     }
 
     fn parameter(&mut self, parameter: &FormalParameter<'a>) -> Parameter<'a> {
-        let mut keys = Vec::new();
         let name = match &parameter.pattern {
             BindingPattern::BindingIdentifier(name) => Some(name.name.as_str()),
-            BindingPattern::ObjectPattern(object) => {
-                keys = object
-                    .properties
-                    .iter()
-                    .filter_map(|it| match &it.key {
-                        PropertyKey::StaticIdentifier(name) => Some(name.name.as_str()),
-                        _ => None,
-                    })
-                    .collect();
-                None
-            }
             _ => None,
         };
         Parameter {
@@ -113,7 +99,6 @@ impl<'a> Lowering<'a> {
             decorators: parameter.decorators.iter().filter_map(|it| self.decorator(it)).collect(),
             default: parameter.initializer.as_ref().map(|it| self.expression(it)),
             is_rest: false,
-            keys,
         }
     }
 
@@ -170,7 +155,12 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn assign_property(&mut self, property: &AssignmentTargetProperty<'a>, from: From<'a>, path: &[Step<'a>]) {
+    fn assign_property(
+        &mut self,
+        property: &AssignmentTargetProperty<'a>,
+        from: From<'a>,
+        path: &[Step<'a>],
+    ) {
         match property {
             AssignmentTargetProperty::AssignmentTargetPropertyIdentifier(it) => {
                 if let Some(variable) = self.variable(&it.binding) {

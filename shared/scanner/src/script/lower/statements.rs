@@ -1,15 +1,13 @@
 //! Statements: only what they say about values is kept.
 
 use oxc_ast::ast::{
-    Class, ClassElement, Declaration, ExportDefaultDeclarationKind, ForStatementInit, ForStatementLeft, Function,
-    FunctionBody, ImportDeclarationSpecifier, MethodDefinitionKind, ModuleExportName, Program, Statement, TSNamespaceDeclarationBody,
-    VariableDeclaration,
+    Class, ClassElement, Declaration, ExportDefaultDeclarationKind, ForStatementInit, ForStatementLeft,
+    Function, FunctionBody, ImportDeclarationSpecifier, MethodDefinitionKind, ModuleExportName, Program,
+    Statement, TSNamespaceDeclarationBody, VariableDeclaration,
 };
 use oxc_span::Span;
 
-use super::super::tree::{
-    self, Definition, Entry, From, FunctionId, Id, Key, Kind, VariableId,
-};
+use super::super::tree::{self, Definition, Entry, From, FunctionId, Id, Key, Kind, VariableId};
 use super::Lowering;
 
 impl<'a> Lowering<'a> {
@@ -148,7 +146,9 @@ impl<'a> Lowering<'a> {
     pub(super) fn variables(&mut self, declaration: &VariableDeclaration<'a>) {
         for declarator in &declaration.declarations {
             let from = match &declarator.init {
-                Some(init) => From::Value(self.named(init, declarator.id.get_identifier_name().map(|it| it.as_str()))),
+                Some(init) => {
+                    From::Value(self.named(init, declarator.id.get_identifier_name().map(|it| it.as_str())))
+                }
                 None => continue,
             };
             self.bind(&declarator.id, from, &[]);
@@ -213,17 +213,13 @@ impl<'a> Lowering<'a> {
     pub(super) fn open_function(&mut self, span: Span, name: Option<&'a str>) -> (FunctionId, Id) {
         let made = FunctionId(u32::try_from(self.tree.functions.len()).unwrap_or(u32::MAX));
         let node = self.push(span, Kind::Function(made));
-        self.tree.functions.push(tree::Function {
-            name,
-            node: Some(node),
-            parent: Some(self.within),
-            ..tree::Function::default()
-        });
+        self.tree.functions.push(tree::Function { name, node: Some(node), ..tree::Function::default() });
         (made, node)
     }
 
     pub(super) fn body(&mut self, function: FunctionId, body: &FunctionBody<'a>) {
-        self.function_mut(function).serves = body.directives.iter().any(|it| it.directive.as_str() == "use server");
+        self.function_mut(function).serves =
+            body.directives.iter().any(|it| it.directive.as_str() == "use server");
         self.statements(&body.statements);
     }
 
@@ -258,7 +254,8 @@ impl<'a> Lowering<'a> {
                     Key::Computed(_) => None,
                 };
                 let value = self.function(&it.value, name);
-                let decorators = it.decorators.iter().filter_map(|it| self.decorator(it)).map(|it| it.0).collect();
+                let decorators =
+                    it.decorators.iter().filter_map(|it| self.decorator(it)).map(|it| it.0).collect();
                 for decorator in &it.decorators {
                     self.expression(&decorator.expression);
                 }
@@ -285,12 +282,17 @@ impl<'a> Lowering<'a> {
                 let module = it.source.value.as_str();
                 for specifier in it.specifiers.iter().flatten() {
                     let (local, name) = match specifier {
-                        ImportDeclarationSpecifier::ImportSpecifier(it) => (&it.local, Some(it.imported.name().as_str())),
+                        ImportDeclarationSpecifier::ImportSpecifier(it) => {
+                            (&it.local, Some(it.imported.name().as_str()))
+                        }
                         ImportDeclarationSpecifier::ImportDefaultSpecifier(it) => (&it.local, None),
                         ImportDeclarationSpecifier::ImportNamespaceSpecifier(it) => (&it.local, None),
                     };
                     if let Some(variable) = self.binding(local) {
-                        self.define(variable, Definition { from: From::Import { module, name }, path: Vec::new() });
+                        self.define(
+                            variable,
+                            Definition { from: From::Import { module, name }, path: Vec::new() },
+                        );
                     }
                 }
             }
@@ -321,10 +323,18 @@ impl<'a> Lowering<'a> {
             Statement::ExportDeclaration(export) => match &export.declaration {
                 Declaration::VariableDeclaration(it) => {
                     for declarator in &it.declarations {
-                        found.extend(declarator.id.get_binding_identifiers().iter().filter_map(|it| it.symbol_id.get()));
+                        found.extend(
+                            declarator
+                                .id
+                                .get_binding_identifiers()
+                                .iter()
+                                .filter_map(|it| it.symbol_id.get()),
+                        );
                     }
                 }
-                Declaration::FunctionDeclaration(it) => found.extend(it.id.as_ref().and_then(|it| it.symbol_id.get())),
+                Declaration::FunctionDeclaration(it) => {
+                    found.extend(it.id.as_ref().and_then(|it| it.symbol_id.get()));
+                }
                 _ => {}
             },
             Statement::ExportNamedDeclaration(export) => {

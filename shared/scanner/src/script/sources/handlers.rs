@@ -1,8 +1,8 @@
 //! Functions that a framework calls with what a visitor sends.
 
 use super::super::facts::Facts;
-use super::super::origin::{PROPS, REQUEST, SAFE, UNKNOWN, Value};
 use super::super::tree::{Function, FunctionId, Id, Kind, Parameter};
+use super::super::value::{PROPS, REQUEST, SAFE, UNKNOWN, Value};
 
 /// What a parameter gets, if the function is called by a framework.
 pub(crate) fn parameter(facts: &Facts<'_, '_>, id: FunctionId, index: usize) -> Option<Value> {
@@ -19,8 +19,8 @@ pub(crate) fn parameter(facts: &Facts<'_, '_>, id: FunctionId, index: usize) -> 
 /// `NestJS` and its kin.
 fn by_decorator(parameter: &Parameter<'_>, entry: Id) -> Option<Value> {
     parameter.decorators.iter().find_map(|(name, converts)| match *name {
-        "Body" | "Query" | "Param" | "Headers" | "Cookies" | "UploadedFile" | "UploadedFiles" | "Args" | "Arg"
-        | "QueryParam" | "BodyParam" | "HeaderParam" | "CookieParam" | "MessageBody" | "Payload" => {
+        "Body" | "Query" | "Param" | "Headers" | "Cookies" | "UploadedFile" | "UploadedFiles" | "Args"
+        | "Arg" | "QueryParam" | "BodyParam" | "HeaderParam" | "CookieParam" | "MessageBody" | "Payload" => {
             Some(if *converts { SAFE } else { Value::tainted(entry) })
         }
         "Req" | "Request" | "Ctx" => Some(UNKNOWN.marked(REQUEST)),
@@ -33,11 +33,29 @@ fn by_type(parameter: &Parameter<'_>) -> Option<Value> {
     let name = typed.split(['<', ' ', '&', '|']).next().unwrap_or(typed);
     let name = name.rsplit('.').next().unwrap_or(name);
     match name {
-        "Request" | "NextRequest" | "NextApiRequest" | "IncomingMessage" | "FastifyRequest" | "HonoRequest"
-        | "VercelRequest" | "ExpressRequest" | "AuthenticatedRequest" | "AuthRequest" | "RequestWithUser"
-        | "GetServerSidePropsContext" | "NextPageContext" | "APIGatewayProxyEvent" | "APIGatewayEvent"
-        | "APIGatewayProxyEventV2" | "HandlerEvent" | "H3Event" | "RequestEvent" | "BunRequest" | "HttpRequest"
-        | "ParameterizedContext" | "RouterContext" => Some(UNKNOWN.marked(REQUEST)),
+        "Request"
+        | "NextRequest"
+        | "NextApiRequest"
+        | "IncomingMessage"
+        | "FastifyRequest"
+        | "HonoRequest"
+        | "VercelRequest"
+        | "ExpressRequest"
+        | "AuthenticatedRequest"
+        | "AuthRequest"
+        | "RequestWithUser"
+        | "GetServerSidePropsContext"
+        | "NextPageContext"
+        | "APIGatewayProxyEvent"
+        | "APIGatewayEvent"
+        | "APIGatewayProxyEventV2"
+        | "HandlerEvent"
+        | "H3Event"
+        | "RequestEvent"
+        | "BunRequest"
+        | "HttpRequest"
+        | "ParameterizedContext"
+        | "RouterContext" => Some(UNKNOWN.marked(REQUEST)),
         "LoaderFunctionArgs" | "ActionFunctionArgs" | "LoaderArgs" | "ActionArgs" | "MessageEvent" => {
             Some(UNKNOWN.marked(PROPS))
         }
@@ -55,15 +73,17 @@ fn by_place(facts: &Facts<'_, '_>, function: &Function<'_>, index: usize, entry:
     let name = function.name.unwrap_or_default();
     if function.exported {
         match (name, index) {
-            ("GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD" | "OPTIONS", 0) => {
+            (
+                "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD" | "OPTIONS" | "handler"
+                | "lambdaHandler" | "getServerSideProps",
+                0,
+            ) => {
                 return Some(UNKNOWN.marked(REQUEST));
             }
             ("GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "loader" | "action", _) => {
                 return Some(UNKNOWN.marked(PROPS));
             }
-            ("getServerSideProps", 0) => return Some(UNKNOWN.marked(REQUEST)),
             ("generateMetadata", 0) => return Some(UNKNOWN.marked(PROPS)),
-            ("handler" | "lambdaHandler", 0) => return Some(UNKNOWN.marked(REQUEST)),
             _ => {}
         }
     }
@@ -93,7 +113,9 @@ fn by_call(facts: &Facts<'_, '_>, id: FunctionId, function: &Function<'_>, index
         }
         "createServer" if index == 0 && function.parameters.len() == 2 => Some(UNKNOWN.marked(REQUEST)),
         "mutation" | "query" | "subscription" if index == 0 => Some(UNKNOWN.marked(PROPS)),
-        "addEventListener" if index == 0 && first.as_deref() == Some("message") => Some(UNKNOWN.marked(PROPS)),
+        "addEventListener" if index == 0 && first.as_deref() == Some("message") => {
+            Some(UNKNOWN.marked(PROPS))
+        }
         "on" | "once" | "handle" | "addListener" => message(facts, *callee, first.as_deref(), call, index),
         _ => None,
     }
@@ -112,7 +134,8 @@ fn message(facts: &Facts<'_, '_>, callee: Id, event: Option<&str>, call: Id, ind
         "ipcMain" => (index > 0).then(|| Value::tainted(call)),
         "onMessage" | "onMessageExternal" => (index == 0).then(|| Value::tainted(call)),
         "socket" | "ws" | "sock" | "conn" | "connection" | "peer" | "webSocket" | "websocket" | "client" => {
-            let is_own = matches!(event, None | Some("connect" | "connection" | "close" | "error" | "open" | "end"));
+            let is_own =
+                matches!(event, None | Some("connect" | "connection" | "close" | "error" | "open" | "end"));
             (!is_own && (last != "client" || event == Some("message"))).then(|| Value::tainted(call))
         }
         _ => None,
@@ -122,7 +145,9 @@ fn message(facts: &Facts<'_, '_>, callee: Id, event: Option<&str>, call: Id, ind
 /// Names that everybody gives to the same thing.
 fn by_name(function: &Function<'_>, parameter: &Parameter<'_>, index: usize, entry: Id) -> Option<Value> {
     match parameter.name {
-        Some("req" | "request" | "_req" | "_request") if parameter.typed.is_none_or(|it| it.contains("Req") || it == "any") => {
+        Some("req" | "request" | "_req" | "_request")
+            if parameter.typed.is_none_or(|it| it.contains("Req") || it == "any") =>
+        {
             Some(UNKNOWN.marked(REQUEST))
         }
         Some("ctx") if index == 0 && takes_next(function) => Some(UNKNOWN.marked(REQUEST)),
@@ -131,7 +156,9 @@ fn by_name(function: &Function<'_>, parameter: &Parameter<'_>, index: usize, ent
             matches!(parent, Some("parent" | "_" | "root" | "obj" | "_parent" | "_root" | "source"))
                 .then(|| Value::tainted(entry))
         }
-        Some("event") if index == 0 && function.exported && function.name.is_some_and(|it| it.contains("andler")) => {
+        Some("event")
+            if index == 0 && function.exported && function.name.is_some_and(|it| it.contains("andler")) =>
+        {
             Some(UNKNOWN.marked(REQUEST))
         }
         None if index == 0 && function.parameters.get(1).and_then(|it| it.name) == Some("res") => {
