@@ -68,7 +68,8 @@ fn is_statement(facts: &Facts<'_, '_>, call: &Call<'_>, at: Id, value: Value) ->
         return false;
     }
     let outline = facts.outline(at);
-    let by_name = call.name.is_some_and(|it| !RULES.of_call(it).is_empty());
+    let is_query = |it: &(usize, Argument)| RULES.all[it.0].check == Check::Sql;
+    let by_name = call.name.is_some_and(|it| RULES.of_call(it).iter().any(is_query));
     if by_name || RAW.contains(&call.method) {
         let name = call.name.unwrap_or_default();
         // `String.raw` and the like only look like it.

@@ -5,7 +5,7 @@ use super::report::Report;
 use super::rules::RULES;
 use super::sinks::Call;
 use super::tree::{Form, From, Id, Key, Kind};
-use super::value::{Level, PARAMETER, UNKNOWN};
+use super::value::{Level, PARAMETER, REMOTE, UNKNOWN};
 use crate::finding::Verdict;
 
 /// Looks at one call.
@@ -17,6 +17,10 @@ pub(crate) fn look(facts: &Facts<'_, '_>, call: &Call<'_>, report: &mut Report<'
         return report.found(facts, "eval.concealed", call.id, Verdict::Review, "");
     }
     if call.name != Some("eval") && call.arguments.iter().any(|it| is_eval(facts, *it)) {
+        let receiver = call.receiver(facts).map(|it| facts.value(it));
+        if receiver.is_some_and(|it| it.has(REMOTE)) {
+            return report.found(facts, "backdoor.remote-code", call.id, Verdict::Block, "");
+        }
         return concealed(facts, call, report);
     }
     if call.form == Form::Import

@@ -5,7 +5,7 @@ use super::report::Report;
 use super::sinks::Call;
 use super::sources;
 use super::tree::{From, Id, Key, Kind};
-use super::value::{CONSTANT, ENVIRONMENT, KEYS, MACHINE, Marks, SETTING, VISITOR};
+use super::value::{CONSTANT, DATABASE, ENVIRONMENT, KEYS, MACHINE, Marks, SETTING, TYPED, VISITOR};
 use super::words;
 use crate::finding::Verdict;
 use crate::policy::Policy;
@@ -28,66 +28,58 @@ pub(crate) fn look(facts: &Facts<'_, '_>, policy: &Policy, call: &Call<'_>, repo
     }
     let Some((target, carriers)) = transport(facts, policy, call, name) else { return };
     let marks = carriers.iter().map(|it| carried(facts, *it)).fold(0, |all, it| all | it);
-    let is_lookup = name.starts_with("dns.");
-    match (&target, what(marks)) {
-        (Target::Host(host), Some(what)) if marks & (VISITOR | ENVIRONMENT | KEYS) != 0 => {
-            report.found(
-                facts,
-                "exfil.send",
-                call.id,
-                Verdict::Block,
-                &format!("{what} goes to {}", shown(host)),
-            );
-        }
-        (Target::Host(host), Some(what)) if marks & MACHINE != 0 => {
-            let verdict = if is_lookup || is_suspicious(host) { Verdict::Block } else { Verdict::Review };
-            report.found(facts, "exfil.send", call.id, verdict, &format!("{what} goes to {}", shown(host)));
-        }
-        (Target::Host(host), Some(what)) if marks & SETTING != 0 => {
-            let settings: Vec<String> = carriers.iter().flat_map(|it| settings_in(facts, *it)).collect();
-            let belongs = settings.iter().any(|it| shares_word(it, host));
-            if is_suspicious(host) {
-                report.found(
-                    facts,
-                    "exfil.send",
-                    call.id,
-                    Verdict::Block,
-                    &format!("{what} goes to {}", shown(host)),
-                );
-            } else if !belongs && !settings.is_empty() {
-                report.found(
-                    facts,
-                    "exfil.send",
-                    call.id,
-                    Verdict::Review,
-                    &format!("{what} goes to {}", shown(host)),
-                );
-            }
-        }
-        (Target::Unseen, Some(what))
-            if marks & (ENVIRONMENT | KEYS) != 0
-                || marks & VISITOR != 0 && marks & SETTING == 0 && sends_cookie(facts, &carriers) =>
-        {
-            report.found(
-                facts,
-                "exfil.send",
-                call.id,
-                Verdict::Review,
-                &format!("{what} goes to a host that cannot be seen here"),
-            );
-        }
-        _ => {}
-    }
-    if let Target::Host(host) = &target
-        && what(marks).is_none()
+    if let (Some(what), Some(verdict)) =
+        (what(marks), sending(facts, &target, marks, &carriers, name.starts_with("dns.")))
     {
-        let verdict = if is_suspicious(host) || !policy.network.hosts.is_empty() {
-            Verdict::Review
-        } else {
-            Verdict::Note
+        let whither = match &target {
+            Target::Host(host) => shown(host),
+            Target::Own | Target::Unseen => "a host that cannot be seen here".to_owned(),
         };
+        report.found(facts, "exfil.send", call.id, verdict, &format!("{what} goes to {whither}"));
+    } else if let Target::Host(host) = &target {
+        let is_listed = policy.network.hosts.is_empty() && !is_suspicious(host);
+        let verdict = if is_listed { Verdict::Note } else { Verdict::Review };
         report.found(facts, "network.host", call.id, verdict, &shown(host));
     }
+}
+
+/// What follows when something confidential goes there.
+fn sending(
+    facts: &Facts<'_, '_>,
+    target: &Target,
+    marks: Marks,
+    carriers: &[Id],
+    is_lookup: bool,
+) -> Option<Verdict> {
+    let has = |some: Marks| marks & some != 0;
+    match target {
+        Target::Own => None,
+        Target::Unseen => {
+            let is_cookie = has(VISITOR) && !has(SETTING) && sends_cookie(facts, carriers);
+            (has(ENVIRONMENT | KEYS) || is_cookie).then_some(Verdict::Review)
+        }
+        Target::Host(_) if has(VISITOR | ENVIRONMENT | KEYS) => Some(Verdict::Block),
+        Target::Host(host) if is_suspicious(host) || is_lookup && has(MACHINE) => Some(Verdict::Block),
+        Target::Host(host) if has(SETTING) && !has(MACHINE) => {
+            // A service's own key belongs to it.
+            let settings: Vec<String> = carriers.iter().flat_map(|it| settings_in(facts, *it)).collect();
+            let is_foreign = !settings.is_empty() && !settings.iter().any(|it| shares_word(it, host));
+            is_foreign.then_some(Verdict::Review)
+        }
+        Target::Host(_) if has(MACHINE | TYPED) => Some(Verdict::Review),
+        Target::Host(_) => {
+            carriers.iter().skip(1).any(|it| holds_rows(facts, *it)).then_some(Verdict::Review)
+        }
+    }
+}
+
+/// Whether rows of the database are what is sent, and not only a part of the address or a key.
+fn holds_rows(facts: &Facts<'_, '_>, id: Id) -> bool {
+    let body = match facts.object_of(id) {
+        Some(object) => facts.tree.entry(object, "body").or(facts.tree.entry(object, "data")),
+        None => Some(id),
+    };
+    body.is_some_and(|it| facts.value(it).has(DATABASE))
 }
 
 /// Looks at pictures and frames whose address carries something away.
@@ -149,21 +141,35 @@ fn transport(
     None
 }
 
+/// How far back a connection's opening is looked for, in expressions.
+const OPENING_MAX: u32 = 2_000;
+
 /// Where a connection goes that was opened before.
 fn opened(facts: &Facts<'_, '_>, policy: &Policy, receiver: Id) -> Target {
-    let variable = facts.variable_of(receiver);
-    let made =
-        variable.and_then(|it| facts.tree.variable(it).definitions.first()).and_then(|it| match it.from {
-            From::Value(value) => Some(value),
-            _ => None,
-        });
-    match made.map(|it| facts.tree.kind(it)) {
-        Some(Kind::Call { arguments, .. }) => match arguments.first() {
-            Some(address) => target_of(facts, policy, *address),
-            None => Target::Unseen,
-        },
-        _ => Target::Unseen,
+    let Some(variable) = facts.variable_of(receiver) else { return Target::Unseen };
+    let made = facts.tree.variable(variable).definitions.first().and_then(|it| match it.from {
+        From::Value(value) => Some(value),
+        _ => None,
+    });
+    if let Some(Kind::Call { arguments, .. }) = made.map(|it| facts.tree.kind(it))
+        && let Some(address) = arguments.first()
+    {
+        return target_of(facts, policy, *address);
     }
+    // `request.open("POST", address)`.
+    let before = (receiver.0.saturating_sub(OPENING_MAX)..receiver.0).rev().map(Id);
+    let address = before.filter_map(|it| match facts.tree.kind(it) {
+        Kind::Call { callee, arguments, .. } => match facts.tree.kind(*callee) {
+            Kind::Member { object, key: Key::Fixed("open") }
+                if facts.variable_of(*object) == Some(variable) =>
+            {
+                arguments.get(1).copied()
+            }
+            _ => None,
+        },
+        _ => None,
+    });
+    address.take(1).next().map_or(Target::Unseen, |it| target_of(facts, policy, it))
 }
 
 fn target_of(facts: &Facts<'_, '_>, policy: &Policy, address: Id) -> Target {
@@ -308,6 +314,8 @@ fn what(marks: Marks) -> Option<&'static str> {
         (VISITOR, "what the browser keeps of its visitor"),
         (SETTING, "a secret of the environment"),
         (MACHINE, "what this computer is and who uses it"),
+        (TYPED, "what somebody types"),
+        (DATABASE, "what the database holds"),
     ]
     .iter()
     .find(|it| marks & it.0 != 0)
@@ -359,7 +367,7 @@ fn shown(host: &str) -> String {
 fn by_command(facts: &Facts<'_, '_>, call: &Call<'_>, report: &mut Report<'_>) {
     let Some(command) = call.argument(0) else { return };
     let outline = facts.outline(command).to_ascii_lowercase();
-    let marks = facts.value(command).marks & (ENVIRONMENT | VISITOR | KEYS | SETTING);
+    let marks = facts.value(command).marks & (ENVIRONMENT | VISITOR | KEYS | SETTING | MACHINE);
     let leaves = ["curl ", "wget ", "nc ", "ncat ", "invoke-webrequest", "nslookup "]
         .iter()
         .any(|it| outline.contains(it));

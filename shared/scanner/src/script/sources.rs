@@ -6,8 +6,8 @@ pub(crate) use handlers::parameter;
 
 use super::tree::Id;
 use super::value::{
-    ARGUMENTS, CONSTANT, Cleaned, ENVIRONMENT, FOR_ALL, FOR_MARKUP, FOR_SHELL, FOR_SQL, FOR_URL, MACHINE,
-    PARAMETER, PROPS, REMOTE, REQUEST, SAFE, SETTING, UNKNOWN, VISITOR, Value,
+    ARGUMENTS, CONSTANT, Cleaned, DATABASE, ENVIRONMENT, FOR_ALL, FOR_MARKUP, FOR_SHELL, FOR_SQL, FOR_URL,
+    MACHINE, PARAMETER, PROPS, REMOTE, REQUEST, SAFE, SETTING, UNKNOWN, VISITOR, Value,
 };
 use super::words;
 
@@ -95,6 +95,7 @@ pub(crate) fn call(name: &str, id: Id) -> Option<Value> {
         | "os.type"
         | "os.version" => Some(SAFE.marked(MACHINE)),
         "localStorage.getItem" | "sessionStorage.getItem" => Some(UNKNOWN.marked(VISITOR)),
+        _ if name.contains("prisma") && name.contains(".find") => Some(UNKNOWN.marked(DATABASE)),
         _ if is_request_maker(name) => Some(UNKNOWN.marked(REMOTE)),
         _ => None,
     }
@@ -133,7 +134,8 @@ pub(crate) fn is_request_maker(name: &str) -> bool {
 
 /// What a function hands to the function that it is given, as in `https.get(url, answer => …)`.
 pub(crate) fn handed_back(name: &str, index: usize) -> Option<Value> {
-    (index == 0 && is_request_maker(name)).then(|| UNKNOWN.marked(REMOTE))
+    let talks = is_request_maker(name) || matches!(name, "net.createServer" | "net.Server");
+    (index == 0 && talks).then(|| UNKNOWN.marked(REMOTE))
 }
 
 /// What well-known functions do with what they are given.

@@ -40,6 +40,8 @@ pub(crate) const MACHINE: Marks = 1 << 8;
 pub(crate) const DECODED: Marks = 1 << 9;
 /// What somebody types, or a password field holds.
 pub(crate) const TYPED: Marks = 1 << 10;
+/// Rows of the database.
+pub(crate) const DATABASE: Marks = 1 << 12;
 /// The command line of this program.
 pub(crate) const ARGUMENTS: Marks = 1 << 11;
 

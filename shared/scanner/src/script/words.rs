@@ -182,7 +182,8 @@ const ELEMENTS: [&str; 56] = [
 /// Whether a path leads to keys and passwords of a person or machine.
 pub(crate) fn is_key_file(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
-    [
+    let settings = path.split(['/', ' ', '\\', '@']).any(|it| it == ".env" || it.starts_with(".env."));
+    let keys = [
         ".ssh",
         "id_rsa",
         "id_ed25519",
@@ -204,9 +205,8 @@ pub(crate) fn is_key_file(path: &str) -> bool {
         "cookies.sqlite",
         "local storage/leveldb",
         ".pgpass",
-    ]
-    .iter()
-    .any(|it| path.contains(it))
+    ];
+    settings || keys.iter().any(|it| path.contains(it))
 }
 
 /// Whether a file is there to try others out, so that what looks like a password in it opens nothing.
@@ -345,4 +345,10 @@ pub(crate) fn is_strict_sql(text: &str) -> bool {
     ];
     pairs.iter().any(|(first, second)| text.contains(first) && text.contains(second))
         && ["=", "(", "*", "where", ";", "`", "\"", " in "].iter().any(|it| text.contains(it))
+}
+
+/// Whether a file is a test by its own name.
+pub(crate) fn is_test_file(path: &str) -> bool {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    file.contains(".test.") || file.contains(".spec.")
 }

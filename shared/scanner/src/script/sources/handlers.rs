@@ -2,7 +2,7 @@
 
 use super::super::facts::Facts;
 use super::super::tree::{Function, FunctionId, Id, Kind, Parameter};
-use super::super::value::{PROPS, REQUEST, SAFE, UNKNOWN, Value};
+use super::super::value::{PROPS, REQUEST, SAFE, TYPED, UNKNOWN, Value};
 
 /// What a parameter gets, if the function is called by a framework.
 pub(crate) fn parameter(facts: &Facts<'_, '_>, id: FunctionId, index: usize) -> Option<Value> {
@@ -115,6 +115,9 @@ fn by_call(facts: &Facts<'_, '_>, id: FunctionId, function: &Function<'_>, index
         "mutation" | "query" | "subscription" if index == 0 => Some(UNKNOWN.marked(PROPS)),
         "addEventListener" if index == 0 && first.as_deref() == Some("message") => {
             Some(UNKNOWN.marked(PROPS))
+        }
+        "addEventListener" if index == 0 && first.as_deref().is_some_and(|it| it.starts_with("key")) => {
+            Some(UNKNOWN.marked(TYPED))
         }
         "on" | "once" | "handle" | "addListener" => message(facts, *callee, first.as_deref(), call, index),
         _ => None,
