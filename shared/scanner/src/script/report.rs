@@ -11,6 +11,9 @@ use crate::sighting::Sighting;
 /// The longest text that recognises a place, in bytes.
 const IDENTITY_MAX: usize = 400;
 
+/// Nobody reads more than this about one file.
+const SIGHTINGS_MAX: usize = 1_000;
+
 /// What was seen so far, and the text that it was seen in.
 pub(crate) struct Report<'r> {
     pub(crate) text: &'r str,
@@ -55,7 +58,7 @@ impl Report<'_> {
         let is_known = |it: &Sighting| {
             it.rule == rule.id && it.place == (place.start + self.offset..place.end + self.offset)
         };
-        if self.sightings.iter().rev().take(8).any(is_known) {
+        if self.sightings.len() >= SIGHTINGS_MAX || self.sightings.iter().rev().take(8).any(is_known) {
             return;
         }
         // Nobody outside reaches a test; what may be wrong in one is only worth knowing.

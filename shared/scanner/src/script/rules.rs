@@ -21,7 +21,7 @@ struct File {
 
 /// What to look for, and what to say about it.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(test, serde(deny_unknown_fields))]
 pub(crate) struct Rule {
     pub(crate) id: String,
     category: CategoryName,
@@ -45,9 +45,9 @@ pub(crate) struct Rule {
     pub(crate) what: String,
     pub(crate) why: String,
     pub(crate) remedy: String,
-    #[cfg_attr(not(test), expect(dead_code, reason = "examples are for tests"))]
+    #[cfg(test)]
     pub(crate) bad: Vec<String>,
-    #[cfg_attr(not(test), expect(dead_code, reason = "examples are for tests"))]
+    #[cfg(test)]
     pub(crate) good: Vec<String>,
 }
 

@@ -194,6 +194,9 @@ pub(crate) struct Parameter<'a> {
     pub(crate) is_rest: bool,
 }
 
+/// The longest object literal whose members are told apart.
+const ENTRIES_MAX: usize = 256;
+
 impl<'a> Tree<'a> {
     pub(crate) fn node(&self, id: Id) -> &Node<'a> {
         &self.nodes[id.0 as usize]
@@ -224,6 +227,10 @@ impl<'a> Tree<'a> {
     /// The value of a member of an object literal that is written out.
     pub(crate) fn entry(&self, object: Id, name: &str) -> Option<Id> {
         let Kind::Object(entries) = self.kind(object) else { return None };
+        // A table of that length is data, and is asked too often to be read each time.
+        if entries.len() > ENTRIES_MAX {
+            return None;
+        }
         entries
             .iter()
             .rev()
