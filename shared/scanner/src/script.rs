@@ -88,7 +88,7 @@ fn read(source: Source<'_>, policy: &Policy, part: &Part) -> Option<Vec<Sighting
 
 fn look_at(tree: &Tree<'_>, path: &str, text: &str, offset: usize, policy: &Policy) -> Vec<Sighting> {
     let facts = Facts::new(tree, path);
-    let mut report = Report { text, offset, sightings: Vec::new() };
+    let mut report = Report { text, offset, sightings: Vec::new(), counts: [0; 3] };
     sinks::look(&facts, &mut report, |call, report| {
         code::look(&facts, call, report);
         leave::look(&facts, policy, call, report);

@@ -20,6 +20,8 @@ pub(crate) struct Report<'r> {
     /// Where the text begins in its file.
     pub(crate) offset: usize,
     pub(crate) sightings: Vec<Sighting>,
+    /// How many there were of each verdict.
+    pub(crate) counts: [usize; 3],
 }
 
 impl Report<'_> {
@@ -58,13 +60,19 @@ impl Report<'_> {
         let is_known = |it: &Sighting| {
             it.rule == rule.id && it.place == (place.start + self.offset..place.end + self.offset)
         };
-        if self.sightings.len() >= SIGHTINGS_MAX || self.sightings.iter().rev().take(8).any(is_known) {
+        if self.sightings.iter().rev().take(8).any(is_known) {
             return;
         }
         // Nobody outside reaches a test; what may be wrong in one is only worth knowing.
         let is_doubtful = value.level == Level::Unknown || rule.category() == Category::Network;
         let is_test = verdict == Verdict::Review && is_doubtful && words::is_test_file(facts.path);
         let verdict = if is_test { Verdict::Note } else { verdict };
+        // Each verdict has a number of its own, so that notes cannot crowd out what must be seen.
+        let count = &mut self.counts[verdict as usize];
+        *count += 1;
+        if *count > SIGHTINGS_MAX {
+            return;
+        }
         let origin = match value.level {
             Level::Tainted => " What somebody outside sends gets there.",
             Level::Unknown if value.has(ARGUMENTS) => " What is given on the command line gets there.",
