@@ -45,8 +45,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Measures what a swap or a backup costs, side by side with the usual ways, or how long the calendar takes to
-    /// decide: `swap`, `backup` or `calendar`, `--quick`.
+    /// Measures what a swap or a backup costs, side by side with the usual ways, how long the calendar takes to decide,
+    /// or what the gates find: `swap`, `backup`, `calendar` or `gates --corpus DIR`, `--quick`.
     Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,

@@ -1,10 +1,143 @@
 //! TypeScript and JavaScript, also inside other files, by syntax tree.
+//!
+//! ```text
+//! text ─▶ depth (can it be read?) ─▶ lower (the parser's tree made ours) ─▶ facts, names, origin (what is known)
+//!      ─▶ sinks, code, leave, intrusion, literals (what the rules in rules.toml name) ─▶ Sighting
+//! ```
+//!
+//! A file that cannot be read is a sighting itself. Questions that would take too long are answered "unknown".
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the language has many kinds of expression, each rule means a few"
+)]
+
+mod checks;
+mod code;
+mod depth;
+mod embedded;
+mod facts;
+mod fold;
+mod intrusion;
+mod leave;
+mod literals;
+mod lower;
+mod names;
+mod origin;
+mod report;
+mod rules;
+mod sinks;
+mod sources;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod value;
+mod words;
+
+use std::ops::Range;
+
+use self::depth::Depth;
+use self::embedded::Part;
+use self::facts::Facts;
+use self::report::Report;
+use self::tree::Tree;
 use crate::change::Source;
+use crate::finding::{Category, Confidence, Gate, Severity, Verdict};
 use crate::policy::Policy;
 use crate::sighting::Sighting;
 
 /// Everything of this kind in the file.
-pub(crate) fn look(_source: Source<'_>, _policy: &Policy) -> Vec<Sighting> {
-    Vec::new()
+pub(crate) fn look(source: Source<'_>, policy: &Policy) -> Vec<Sighting> {
+    let mut sightings = Vec::new();
+    sightings.extend(
+        embedded::raw_markup(source.path, source.text).into_iter().filter_map(|it| raw_markup(source, it)),
+    );
+    for part in embedded::parts(source.path, source.text) {
+        let text = &source.text[part.place.clone()];
+        let found = match depth::depth(text) {
+            Depth::Usual => read(source, policy, &part),
+            Depth::Deep => read_deep(source, policy, &part),
+            Depth::Hostile => None,
+        };
+        match found {
+            Some(found) => sightings.extend(found),
+            None => sightings.push(unread(&part)),
+        }
+    }
+    sightings
+}
+
+/// Reads on a stack of its own.
+fn read_deep(source: Source<'_>, policy: &Policy, part: &Part) -> Option<Vec<Sighting>> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(depth::STACK);
+        thread.spawn_scoped(scope, || read(source, policy, part)).ok()?.join().ok()?
+    })
+}
+
+fn read(source: Source<'_>, policy: &Policy, part: &Part) -> Option<Vec<Sighting>> {
+    let text = &source.text[part.place.clone()];
+    lower::with_tree(text, part.language, |tree, is_correct| {
+        let mut found = look_at(tree, source.path, text, part.place.start, policy);
+        if !is_correct {
+            found.push(unread(part));
+        }
+        found
+    })
+}
+
+fn look_at(tree: &Tree<'_>, path: &str, text: &str, offset: usize, policy: &Policy) -> Vec<Sighting> {
+    let facts = Facts::new(tree, path);
+    let mut report = Report { text, offset, sightings: Vec::new(), counts: [0; 3] };
+    sinks::look(&facts, &mut report, |call, report| {
+        code::look(&facts, call, report);
+        leave::look(&facts, policy, call, report);
+        intrusion::call(&facts, call, report);
+        literals::call(&facts, call, report);
+    });
+    for id in tree.ids() {
+        leave::address(&facts, policy, id, &mut report);
+        intrusion::expression(&facts, id, &mut report);
+    }
+    sinks::texts(&facts, &mut report);
+    literals::named(&facts, &mut report);
+    report.sightings
+}
+
+/// A place of a template where text is shown as markup.
+fn raw_markup(source: Source<'_>, place: Range<usize>) -> Option<Sighting> {
+    let rule = rules::RULES.get("xss.template")?;
+    Some(Sighting {
+        gate: Gate::Security,
+        rule: &rule.id,
+        category: rule.category(),
+        verdict: Verdict::Review,
+        severity: rule.severity(),
+        confidence: Confidence::Medium,
+        identity: source.text.get(place.clone())?.split_whitespace().collect(),
+        place,
+        via: Vec::new(),
+        message: format!("{} {}", rule.what, rule.why),
+        remedy: rule.remedy.clone(),
+    })
+}
+
+/// What cannot be read cannot be checked, and a person must look at it.
+fn unread(part: &Part) -> Sighting {
+    let (what, remedy) =
+        rules::RULES.get("unread.script").map_or(("", ""), |it| (it.what.as_str(), it.remedy.as_str()));
+    let why = rules::RULES.get("unread.script").map_or("", |it| it.why.as_str());
+    Sighting {
+        gate: Gate::Security,
+        rule: "unread.script",
+        category: Category::Obfuscated,
+        verdict: Verdict::Review,
+        severity: Severity::Medium,
+        confidence: Confidence::High,
+        place: part.place.start..part.place.start,
+        via: Vec::new(),
+        message: format!("{what} {why}"),
+        remedy: remedy.to_owned(),
+        identity: "whole program".to_owned(),
+    }
 }

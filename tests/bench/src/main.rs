@@ -1,5 +1,5 @@
-//! Benchmarks: what a swap and a backup cost, side by side with the usual ways of doing the same; and how long the
-//! calendar takes to decide.
+//! Benchmarks: what a swap and a backup cost, side by side with the usual ways of doing the same; how long the calendar
+//! takes to decide; and how much the gates find.
 //!
 //! Started by `cargo xtask bench`. Each takes its rounds in turn (A, B, C, A, B, C …) on private servers, prints its
 //! section of the report, and, unless it is a quick one, writes it into `REPORT.md`.
@@ -8,6 +8,7 @@ mod backup;
 mod calendar;
 mod command;
 mod figures;
+mod gates;
 mod machine;
 mod report;
 mod swap;
@@ -26,7 +27,7 @@ const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
 #[command(
     name = "bench",
     bin_name = "cargo xtask bench",
-    about = "Measures what a swap, a backup and a decision of the calendar cost"
+    about = "Measures what a swap, a backup and a decision of the calendar cost, and what the gates find"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -62,12 +63,25 @@ enum What {
         #[arg(long, default_value_t = 2_000)]
         rounds: usize,
     },
+    /// How much of what annotated samples hold the gates find, and how much else.
+    Gates {
+        /// A folder with `ruleid:` and `ok:` comments, or with an index of positions (`index.jsonl`).
+        #[arg(long)]
+        corpus: PathBuf,
+        /// The program under test; it must understand `scan --format json FOLDER`.
+        #[arg(long)]
+        program: Option<PathBuf>,
+    },
 }
 
 impl Arguments {
     /// Quick ones leave the report of record alone.
     fn report_path(&self) -> Option<PathBuf> {
-        let of_record = || Path::new(FOLDER).join("REPORT.md");
+        let file = match self.what {
+            What::Gates { .. } => "../corpora/REPORT.md",
+            What::Swap { .. } | What::Backup { .. } | What::Calendar { .. } => "REPORT.md",
+        };
+        let of_record = || Path::new(FOLDER).join(file);
         self.report.clone().or_else(|| (!self.quick).then(of_record))
     }
 }
@@ -86,13 +100,14 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: &Arguments) -> Result<()> {
     let interrupt = Interrupt::register()?;
-    let section = match arguments.what {
+    let section = match &arguments.what {
         What::Swap { .. } if arguments.quick => swap::run(2, &interrupt).await?,
-        What::Swap { rounds } => swap::run(rounds, &interrupt).await?,
+        What::Swap { rounds } => swap::run(*rounds, &interrupt).await?,
         What::Backup { .. } if arguments.quick => backup::run(2, 32, &interrupt).await?,
-        What::Backup { rounds, megabytes } => backup::run(rounds, megabytes, &interrupt).await?,
+        What::Backup { rounds, megabytes } => backup::run(*rounds, *megabytes, &interrupt).await?,
         What::Calendar { .. } if arguments.quick => calendar::run(50)?,
-        What::Calendar { rounds } => calendar::run(rounds)?,
+        What::Calendar { rounds } => calendar::run(*rounds)?,
+        What::Gates { corpus, program } => gates::run(corpus, program.as_deref())?,
     };
     println!("{section}");
     if let Some(path) = arguments.report_path() {

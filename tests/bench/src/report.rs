@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 /// What stands above all sections.
 const BEGINNING: &str = "# What was measured\n\n\
-    Made by `cargo xtask bench swap`, `backup` and `calendar`; each replaces its own section. Only figures of one\n\
+    Made by `cargo xtask bench`; each benchmark replaces its own section. Only figures of one\n\
     section, taken side by side in one run, may be compared. Medians are of the figures that stand below them.\n";
 
 /// Writes a section, whose first line is its heading, into the report at `path`.

@@ -1,0 +1,258 @@
+//! Where values do harm: calls, assignments and attributes that the rules name.
+
+use std::collections::HashSet;
+
+use super::checks::{begins_fixed, checked, is_address};
+use super::facts::Facts;
+use super::report::Report;
+use super::rules::{Check, RULES};
+use super::tree::{Entry, Form, Id, Key, Kind};
+use super::value::{DECODED, FOR_MARKUP, FOR_SQL, Level, PARAMETER, REMOTE, Value};
+use super::words;
+use crate::finding::Verdict;
+
+/// A call, seen by the function that it really calls.
+pub(crate) struct Call<'c> {
+    pub(crate) id: Id,
+    pub(crate) callee: Id,
+    /// What the function is called, if that is known.
+    pub(crate) name: Option<&'c str>,
+    /// The last part of its name.
+    pub(crate) method: &'c str,
+    pub(crate) arguments: &'c [Id],
+    pub(crate) form: Form,
+}
+
+impl Call<'_> {
+    pub(crate) fn argument(&self, index: usize) -> Option<Id> {
+        self.arguments.get(index).copied()
+    }
+
+    pub(crate) fn is(&self, names: &[&str]) -> bool {
+        self.name.is_some_and(|it| names.contains(&it))
+    }
+
+    /// The object whose method is called.
+    pub(crate) fn receiver(&self, facts: &Facts<'_, '_>) -> Option<Id> {
+        match facts.tree.kind(self.callee) {
+            Kind::Member { object, .. } => Some(*object),
+            _ => None,
+        }
+    }
+}
+
+/// Every place that a rule names.
+pub(crate) fn look(
+    facts: &Facts<'_, '_>,
+    report: &mut Report<'_>,
+    mut each_call: impl FnMut(&Call<'_>, &mut Report<'_>),
+) {
+    for id in facts.tree.ids() {
+        match facts.tree.kind(id) {
+            Kind::Call { callee, arguments, form } => {
+                with_call(facts, id, *callee, arguments, *form, |call| {
+                    named_call(facts, call, report);
+                    each_call(call, report);
+                });
+            }
+            Kind::Assign { target, value, .. } => assign(facts, id, *target, *value, report),
+            Kind::Object(entries) => {
+                for entry in entries {
+                    object_entry(facts, entry, report);
+                }
+            }
+            Kind::Element { attributes, name, .. } => {
+                raw_markdown(facts, id, attributes, report);
+                for attribute in attributes {
+                    react_html(facts, name, attributes, attribute, report);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Sees through `f.call(this, x)` and `f.apply(this, [x])`.
+fn with_call(
+    facts: &Facts<'_, '_>,
+    id: Id,
+    callee: Id,
+    arguments: &[Id],
+    form: Form,
+    then: impl FnOnce(&Call<'_>),
+) {
+    let mut callee = callee;
+    let mut arguments = arguments;
+    if let Kind::Member { object, key: Key::Fixed(how @ ("call" | "apply")) } = facts.tree.kind(callee)
+        && matches!(facts.tree.kind(*object), Kind::Name { .. } | Kind::Member { .. })
+        && facts.name(*object).as_deref() != Some("Reflect")
+    {
+        callee = *object;
+        arguments = match (*how, arguments.get(1).map(|it| facts.tree.kind(*it))) {
+            ("apply", Some(Kind::List(list))) => list,
+            _ => arguments.get(1..).unwrap_or_default(),
+        };
+    }
+    let name = facts.name(callee);
+    let written = facts.member_name(callee).unwrap_or_default();
+    let method = match &name {
+        Some(name) if !name.starts_with('~') => name.rsplit('.').next().unwrap_or(name),
+        _ => &written,
+    };
+    then(&Call { id, callee, name: name.as_deref(), method, arguments, form });
+}
+
+fn named_call(facts: &Facts<'_, '_>, call: &Call<'_>, report: &mut Report<'_>) {
+    // What a page calls jQuery is handed to plugins as a parameter.
+    let own_name = call.name.map(|it| if matches!(it, "~$" | "~jQuery") { &it[1..] } else { it });
+    let by_name = own_name.map(|it| RULES.of_call(it)).unwrap_or_default();
+    let by_method = if matches!(facts.tree.kind(call.callee), Kind::Member { .. }) {
+        RULES.of_method(call.method)
+    } else {
+        &[]
+    };
+    for (index, argument) in by_name.iter().chain(by_method) {
+        let rule = &RULES.all[*index];
+        let Some(value) = checked(facts, rule, call, *argument) else { continue };
+        if value.has(REMOTE) && matches!(rule.check, Check::Code | Check::Program)
+            || value.has(REMOTE) && rule.id == "cmdi.shell"
+        {
+            report.found(facts, "backdoor.remote-code", call.id, Verdict::Block, "");
+        } else if value.has(DECODED) && matches!(rule.check, Check::Code) {
+            report.found(facts, "obfuscated.decoded-code", call.id, Verdict::Block, "");
+        } else {
+            report.judge(facts, rule, call.id, value);
+        }
+    }
+}
+
+fn assign(facts: &Facts<'_, '_>, id: Id, target: Id, value: Id, report: &mut Report<'_>) {
+    let Some(member) = facts.member_name(target) else { return };
+    for index in RULES.of_assign(&member) {
+        let rule = &RULES.all[*index];
+        let origin = facts.value(value);
+        if rule.check == Check::Address {
+            if origin.level == Level::Tainted
+                && is_address(facts, target, &member)
+                && !begins_fixed(facts, value)
+            {
+                let origin = origin.used_for(rule.purpose());
+                if origin.level == Level::Tainted {
+                    report.say(facts, rule, id, origin, Verdict::Review, "");
+                }
+            }
+        } else if matches!(facts.tree.kind(target), Kind::Member { .. }) {
+            report.judge(facts, rule, id, origin);
+        }
+    }
+    let is_answer = member == "body"
+        && facts.name(target).is_some_and(|it| matches!(&*it, "~ctx.body" | "~ctx.response.body"));
+    if is_answer
+        && words::is_markup(&facts.outline(value))
+        && let Some(rule) = RULES.get("xss.response")
+    {
+        report.judge(facts, rule, id, facts.value(value));
+    }
+}
+
+fn object_entry(facts: &Facts<'_, '_>, entry: &Entry<'_>, report: &mut Report<'_>) {
+    match entry.key {
+        Some(Key::Fixed("dangerouslySetInnerHTML")) => {
+            if let (Some(rule), Some(value)) = (RULES.get("xss.react-html"), html_value(facts, entry.value)) {
+                report.judge(facts, rule, entry.value, value);
+            }
+        }
+        Some(Key::Fixed("$where")) => {
+            if let Some(rule) = RULES.get("sqli.where-code") {
+                report.judge(facts, rule, entry.value, facts.value(entry.value));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn react_html(
+    facts: &Facts<'_, '_>,
+    element: &str,
+    all: &[Entry<'_>],
+    attribute: &Entry<'_>,
+    report: &mut Report<'_>,
+) {
+    let Some(Key::Fixed("dangerouslySetInnerHTML")) = attribute.key else { return };
+    let is_data = element == "script"
+        && all.iter().any(|it| {
+            matches!(it.key, Some(Key::Fixed("type")))
+                && facts.text(it.value).is_some_and(|it| it.contains("json"))
+        });
+    if is_data || element == "style" {
+        return;
+    }
+    if let (Some(rule), Some(value)) = (RULES.get("xss.react-html"), html_value(facts, attribute.value)) {
+        // A script of the page's own is written with settings in it; strangers have no say in those.
+        if element == "script" && value.level == Level::Unknown && !value.has(PARAMETER) {
+            return;
+        }
+        report.judge(facts, rule, attribute.value, value);
+    }
+}
+
+/// `<ReactMarkdown allowDangerousHtml>` and the like: markup in the text is kept.
+fn raw_markdown(facts: &Facts<'_, '_>, id: Id, attributes: &[Entry<'_>], report: &mut Report<'_>) {
+    let is_raw = attributes.iter().any(|it| match it.key {
+        Some(Key::Fixed("allowDangerousHtml")) => true,
+        Some(Key::Fixed("escapeHtml" | "skipHtml")) => {
+            let place = facts.tree.place(it.value);
+            report.text.get(place).is_some_and(|it| it == "false")
+        }
+        _ => false,
+    });
+    let Kind::Element { children, .. } = facts.tree.kind(id) else { return };
+    let shown = attributes.iter().map(|it| it.value).chain(children.iter().copied());
+    let worst = shown.map(|it| facts.value(it)).max_by_key(|it| it.level);
+    if is_raw && let (Some(rule), Some(value)) = (RULES.get("xss.trusted"), worst) {
+        report.judge(facts, rule, id, value);
+    }
+}
+
+/// What `{ __html: … }` holds.
+fn html_value(facts: &Facts<'_, '_>, id: Id) -> Option<Value> {
+    let Some(object) = facts.object_of(id) else { return Some(facts.value(id)) };
+    Some(facts.value(facts.tree.entry(object, "__html")?))
+}
+
+/// Queries and markup that are put together from what somebody sends, where it is not seen how they are used.
+pub(crate) fn texts(facts: &Facts<'_, '_>, report: &mut Report<'_>) {
+    let purposes = [("sqli.text", "sqli", FOR_SQL), ("xss.text", "xss", FOR_MARKUP)];
+    let known = |report: &Report<'_>, kind: &str| {
+        report.sightings.iter().any(|it| it.rule.starts_with(kind) && it.verdict != Verdict::Note)
+    };
+    let is_known = purposes.map(|it| known(report, it.1));
+    let mut said = HashSet::new();
+    for id in facts.tree.ids() {
+        let Kind::Join(parts) = facts.tree.kind(id) else { continue };
+        let written: String = parts
+            .iter()
+            .map(|it| match facts.tree.kind(*it) {
+                Kind::Text(text) => *text,
+                _ => " ",
+            })
+            .collect();
+        for (index, (name, _, purpose)) in purposes.iter().enumerate() {
+            let fits = if *name == "sqli.text" {
+                words::is_sql(&written) && words::is_strict_sql(&written)
+            } else {
+                words::is_markup(&written)
+            };
+            if fits && !is_known[index] {
+                let value = facts.value(id).used_for(*purpose);
+                // One sentence is enough for all the pieces of one page.
+                if value.level == Level::Tainted
+                    && let Some(rule) = RULES.get(name)
+                    && said.insert((index, facts.tree.node(id).within))
+                {
+                    report.say(facts, rule, id, value, Verdict::Review, "");
+                }
+            }
+        }
+    }
+}

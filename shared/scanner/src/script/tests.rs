@@ -1,0 +1,167 @@
+//! The examples of the rules, and what must hold of any text.
+
+use proptest::prelude::*;
+
+use super::rules::RULES;
+use crate::change::Source;
+use crate::finding::Verdict;
+use crate::policy::Policy;
+use crate::sighting::Sighting;
+
+fn look(path: &str, text: &str) -> Vec<Sighting> {
+    super::look(Source { path, text }, &Policy::default())
+}
+
+fn found(text: &str) -> Vec<(&'static str, Verdict)> {
+    look("src/a.tsx", text).into_iter().map(|it| (it.rule, it.verdict)).collect()
+}
+
+#[test]
+fn every_bad_example_is_found_by_its_rule() {
+    assert!(RULES.all.len() > 20, "the rules are read");
+    let mut missed = Vec::new();
+    for rule in &RULES.all {
+        for text in &rule.bad {
+            let found = found(text);
+            if !found.iter().any(|it| it.0 == rule.id && it.1 >= Verdict::Review) {
+                missed.push(format!("{}: {text}\n   found: {found:?}", rule.id));
+            }
+        }
+    }
+    assert!(missed.is_empty(), "\n{}", missed.join("\n"));
+}
+
+#[test]
+fn no_good_example_is_found() {
+    let mut wrong = Vec::new();
+    for rule in &RULES.all {
+        for text in &rule.good {
+            let found = look("src/a.tsx", text);
+            if found.iter().any(|it| it.category == rule.category() && it.verdict >= Verdict::Review) {
+                wrong.push(format!("{}: {text}\n   found: {found:?}", rule.id));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// A file of each kind that holds programs, and what must be found in it.
+#[test]
+fn programs_are_found_in_files_of_every_kind() {
+    let bad = "app.get('/c', (req, res) => { eval(req.query.code); });";
+    for name in ["a.ts", "a.tsx", "a.mts", "a.cts", "a.js", "a.jsx", "a.mjs", "a.cjs"] {
+        assert_eq!(look(name, bad).len(), 1, "{name}");
+    }
+    for name in ["a.vue", "a.svelte", "a.html"] {
+        let text =
+            format!("<p>x</p>\n<script type=\"text/template\">{bad}</script>\n<script>\n{bad}\n</script>\n");
+        let found = look(name, &text);
+        assert_eq!(found.len(), 1, "{name}");
+        assert_eq!(&text[found[0].place.clone()], "eval(req.query.code)", "{name}");
+    }
+    assert!(look("a.md", bad).is_empty());
+}
+
+#[test]
+fn templates_that_show_markup_are_a_review() {
+    for (name, bad, good) in [
+        ("a.vue", "<p v-html=\"post.text\"></p>", "<p v-html=\"sanitize(post.text)\"></p>"),
+        ("a.svelte", "<p>{@html text}</p>", "<p>{@html DOMPurify.sanitize(text)}</p>"),
+        ("a.html", "<p [innerHTML]=\"text\"></p>", "<p>{{ text }}</p>"),
+    ] {
+        assert_eq!(look(name, bad).iter().map(|it| it.rule).collect::<Vec<_>>(), ["xss.template"], "{name}");
+        assert!(look(name, good).is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn a_program_with_a_mistake_is_read_as_far_as_it_goes() {
+    let found = found("app.get('/x', (req, res) => { await f(); eval(req.query.x); });");
+    assert!(found.contains(&("eval.code", Verdict::Block)), "{found:?}");
+    assert!(found.contains(&("unread.script", Verdict::Review)), "{found:?}");
+}
+
+#[test]
+fn what_cannot_be_read_is_a_review() {
+    for text in ["const = ;", "function (", "class {{{"] {
+        let found = look("a.ts", text);
+        assert_eq!(found[0].rule, "unread.script", "{text}");
+        assert_eq!(found[0].verdict, Verdict::Review);
+    }
+}
+
+/// Nesting that would use up the stack of a careless reader.
+#[test]
+fn deep_nesting_does_no_harm() {
+    let shapes: [(&str, &str, &str); 16] = [
+        ("(", "1", ")"),
+        ("[", "", "]"),
+        ("{", "", "}"),
+        ("!", "x", ""),
+        ("f(", "", ")"),
+        ("() => ", "1", ""),
+        ("a ? b : ", "c", ""),
+        ("if (a) ", "b", ""),
+        ("if (a) {} else ", "b", ""),
+        ("a = ", "b", ""),
+        ("`${", "", "}`"),
+        ("<a>", "", "</a>"),
+        ("new ", "x", ""),
+        ("typeof\n", "x", ""),
+        ("x + ", "x", ""),
+        ("for (;;) ", "x", ""),
+    ];
+    for (open, middle, close) in shapes {
+        for count in [50, 3_000, 200_000] {
+            let text = format!("{}{middle}{}", open.repeat(count), close.repeat(count));
+            // It is read or refused; either way the test is still running.
+            look("a.tsx", &text);
+        }
+    }
+    for chain in ["x.y", "x()", "x[0]", "+ x", "`a`", "!", " as any"] {
+        look("a.ts", &format!("x{}", chain.trim_start_matches('x').repeat(100_000)));
+    }
+}
+
+#[test]
+fn a_secret_is_never_repeated() {
+    let secret = "hJ7!kq0zPw";
+    let found = look("src/a.ts", &format!("const config = {{ host: 'db', password: '{secret}' }};"));
+    assert_eq!(found.len(), 1);
+    assert!(!format!("{found:?}").contains(secret));
+}
+
+#[test]
+fn what_a_helper_does_is_seen_where_it_is_called() {
+    let text = "function q(name) { return db.query('SELECT a FROM b WHERE c = ' + name); }\n";
+    let closed = format!("{text}q('fixed');");
+    assert!(found(&closed).is_empty(), "every call gives a constant");
+    let open = format!("{text}export {{ q }};");
+    assert_eq!(found(&open), [("sqli.query", Verdict::Review)]);
+    let tainted = format!("{text}app.get('/x', (req, res) => q(req.query.n));");
+    assert_eq!(found(&tainted), [("sqli.query", Verdict::Block)]);
+    let passed_on = "const trim = (it) => it.trim();\n\
+        app.get('/x', (req, res) => db.query('SELECT a FROM b WHERE c = ' + trim(req.query.n)));\n\
+        db.query('SELECT a FROM b WHERE c = ' + trim('fixed'));";
+    assert_eq!(found(passed_on), [("sqli.query", Verdict::Block)]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_text_is_survived(text in "\\PC{0,200}") {
+        look("a.ts", &text);
+        look("a.vue", &format!("<script>{text}</script>"));
+    }
+
+    #[test]
+    fn any_part_of_an_example_is_survived(rule in 0_usize..20, from in 0_usize..300, to in 0_usize..300, add in "[(){}`'$;=<>/a]{0,4}") {
+        for text in RULES.all[rule].bad.iter().chain(&RULES.all[rule].good) {
+            let cut = |at: usize| text.char_indices().map(|it| it.0).find(|it| *it >= at).unwrap_or(text.len());
+            let (from, to) = (cut(from.min(to)), cut(from.max(to)));
+            look("a.tsx", &text[..from]);
+            look("a.tsx", &format!("{}{add}{}", &text[..from], &text[to..]));
+        }
+    }
+}

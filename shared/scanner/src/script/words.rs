@@ -1,0 +1,354 @@
+//! What names and texts say to people: that something is a password, a query, markup.
+
+/// Whether a name says that its value is a secret, as `dbPassword` or `API_KEY`; not `passwordField`.
+pub(crate) fn is_secret_name(name: &str) -> bool {
+    let words = split(name);
+    let Some(last) = words.last() else { return false };
+    let before =
+        |index: usize| words.len().checked_sub(index + 1).and_then(|it| words.get(it)).map(String::as_str);
+    match last.as_str() {
+        "password" | "passwd" | "pwd" | "passphrase" | "passcode" | "secret" | "secrets" | "credential"
+        | "credentials" | "apikey" | "secretkey" | "authtoken" | "accesstoken" | "privatekey" | "pass" => {
+            true
+        }
+        "token" => matches!(
+            before(1),
+            Some(
+                "auth"
+                    | "access"
+                    | "api"
+                    | "bearer"
+                    | "refresh"
+                    | "secret"
+                    | "bot"
+                    | "admin"
+                    | "service"
+                    | "npm"
+                    | "github"
+                    | "session"
+            )
+        ),
+        "key" => matches!(
+            before(1),
+            Some(
+                "api"
+                    | "secret"
+                    | "private"
+                    | "access"
+                    | "encryption"
+                    | "signing"
+                    | "auth"
+                    | "master"
+                    | "jwt"
+                    | "crypto"
+                    | "hmac"
+                    | "aes"
+            )
+        ),
+        _ => false,
+    }
+}
+
+/// The words of a name in lower case: `dbPassword`, `DB_PASSWORD` and `db-password` are `db`, `password`.
+pub(crate) fn split(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut was_lower = false;
+    let mut is_open = false;
+    for it in name.chars().take(80) {
+        if !it.is_alphanumeric() {
+            is_open = false;
+            was_lower = false;
+            continue;
+        }
+        if !is_open || (was_lower && it.is_uppercase()) {
+            words.push(String::new());
+        }
+        is_open = true;
+        was_lower = it.is_lowercase() || it.is_ascii_digit();
+        if let Some(word) = words.last_mut() {
+            word.extend(it.to_lowercase());
+        }
+    }
+    words
+}
+
+/// Whether a text reads like a database statement.
+pub(crate) fn is_sql(text: &str) -> bool {
+    let text =
+        text.trim_start_matches(|it: char| it.is_whitespace() || it == '(' || it == ';').to_ascii_lowercase();
+    let mut words =
+        text.split(|it: char| !it.is_ascii_alphanumeric() && it != '_').filter(|it| !it.is_empty());
+    let first = words.next().unwrap_or_default();
+    let has =
+        |word: &str| text.split(|it: char| !it.is_ascii_alphanumeric() && it != '_').any(|it| it == word);
+    match first {
+        "select" => has("from") || text.contains('*') || has("where"),
+        "with" => has("select") && has("as"),
+        "insert" | "replace" | "merge" => has("into"),
+        "update" => has("set"),
+        "delete" => has("from"),
+        "drop" | "alter" | "create" | "truncate" => [
+            "table",
+            "database",
+            "schema",
+            "index",
+            "view",
+            "role",
+            "user",
+            "column",
+            "type",
+            "sequence",
+            "function",
+            "extension",
+        ]
+        .iter()
+        .any(|it| has(it)),
+        "grant" | "revoke" => has("to") || has("from"),
+        "call" | "exec" | "execute" | "explain" | "set" | "copy" | "listen" | "notify" | "use" | "show" => {
+            text.contains(' ')
+        }
+        _ => has("select") && has("from") && has("where"),
+    }
+}
+
+/// Whether a text holds markup: an element that browsers know.
+pub(crate) fn is_markup(text: &str) -> bool {
+    text.match_indices('<').any(|(at, _)| {
+        let rest = text[at + 1..].trim_start_matches('/');
+        let name: String = rest.chars().take_while(char::is_ascii_alphanumeric).take(12).collect();
+        ELEMENTS.contains(&name.to_ascii_lowercase().as_str())
+    })
+}
+
+const ELEMENTS: [&str; 56] = [
+    "a",
+    "article",
+    "b",
+    "blockquote",
+    "body",
+    "br",
+    "button",
+    "center",
+    "code",
+    "dd",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "embed",
+    "font",
+    "footer",
+    "form",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "head",
+    "header",
+    "hr",
+    "html",
+    "i",
+    "iframe",
+    "img",
+    "input",
+    "label",
+    "li",
+    "link",
+    "main",
+    "meta",
+    "object",
+    "ol",
+    "option",
+    "p",
+    "pre",
+    "script",
+    "section",
+    "select",
+    "small",
+    "span",
+    "strong",
+    "style",
+    "svg",
+    "table",
+    "td",
+    "textarea",
+    "title",
+    "tr",
+    "ul",
+];
+
+/// Whether a path leads to keys and passwords of a person or machine.
+pub(crate) fn is_key_file(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    let settings = path.split(['/', ' ', '\\', '@']).any(|it| it == ".env" || it.starts_with(".env."));
+    let keys = [
+        ".ssh",
+        "id_rsa",
+        "id_ed25519",
+        ".npmrc",
+        ".aws/credentials",
+        ".aws/config",
+        "/etc/passwd",
+        "/etc/shadow",
+        ".git-credentials",
+        ".netrc",
+        ".bash_history",
+        ".zsh_history",
+        "login data",
+        "wallet.dat",
+        ".kube/config",
+        ".docker/config.json",
+        ".config/gcloud",
+        ".gnupg",
+        "cookies.sqlite",
+        "local storage/leveldb",
+        ".pgpass",
+    ];
+    settings || keys.iter().any(|it| path.contains(it))
+}
+
+/// Whether a file is there to try others out, so that what looks like a password in it opens nothing.
+pub(crate) fn is_trial(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    let inside = path.split('/').rev().skip(1).any(|it| {
+        matches!(
+            it,
+            "test"
+                | "tests"
+                | "__tests__"
+                | "__mocks__"
+                | "spec"
+                | "specs"
+                | "e2e"
+                | "fixtures"
+                | "mocks"
+                | "mock"
+                | "cypress"
+                | "playwright"
+                | "stories"
+                | "examples"
+                | "example"
+                | "testing"
+                | "test-utils"
+        )
+    });
+    let file = path.rsplit('/').next().unwrap_or(&path);
+    inside
+        || [".test.", ".spec.", ".stories.", ".mock.", "-test.", "_test.", ".e2e.", ".fixture."]
+            .iter()
+            .any(|it| file.contains(it))
+}
+
+/// Whether a text stands for something that is still to be filled in, or says what belongs there.
+pub(crate) fn is_placeholder(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let stands_for = [
+        "your",
+        "example",
+        "changeme",
+        "change_me",
+        "change-me",
+        "change me",
+        "placeholder",
+        "xxx",
+        "****",
+        "...",
+        "…",
+        "•",
+        "dummy",
+        "sample",
+        "insert",
+        "replace",
+        "todo",
+        "fixme",
+        "redacted",
+        "hidden",
+        "masked",
+        "undefined",
+        "none",
+        "not-set",
+        "not_set",
+        "n/a",
+        "<",
+        "{{",
+        "${",
+        "process.env",
+        "fake",
+        "mock",
+        "e2e",
+        "1234567890",
+        "test-",
+        "-test",
+        "test_",
+        "_test",
+    ];
+    lower.trim().is_empty()
+        || stands_for.iter().any(|it| lower.contains(it))
+        || matches!(
+            lower.as_str(),
+            "password"
+                | "secret"
+                | "token"
+                | "string"
+                | "text"
+                | "test"
+                | "null"
+                | "true"
+                | "false"
+                | "key"
+                | "apikey"
+                | "hash"
+                | "required"
+                | "optional"
+        )
+}
+
+/// Whether a text looks chosen to be hard to guess, and not like a word, a label or an address.
+pub(crate) fn is_hard_to_guess(text: &str) -> bool {
+    let length = text.chars().count();
+    let kinds = text.chars().collect::<std::collections::HashSet<_>>().len();
+    if !(6..=200).contains(&length) || kinds < 4 || is_placeholder(text) || text.contains(char::is_whitespace)
+    {
+        return false;
+    }
+    let lower = text.to_ascii_lowercase();
+    if text.starts_with(['/', '.', '#', '$', '@', '[', '(', '^'])
+        || lower.starts_with("http")
+        || lower.contains("://")
+    {
+        return false;
+    }
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    let signs =
+        text.chars().filter(|it| !it.is_alphanumeric() && !matches!(it, '-' | '_' | '.' | ':' | '/')).count();
+    let uppers = text.chars().filter(|it| it.is_uppercase()).count();
+    let lowers = text.chars().filter(|it| it.is_lowercase()).count();
+    let words = split(text);
+    let reads = words.len() > 1 && digits == 0 && signs == 0;
+    (digits > 0 && (lowers > 0 || uppers > 0) && !reads)
+        || signs > 0 && digits + uppers > 0
+        || (uppers > 1 && lowers > 1 && length >= 12 && !reads)
+}
+
+/// Whether a text that reads like a statement can hardly be a sentence.
+pub(crate) fn is_strict_sql(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    let pairs = [
+        ("select ", " from "),
+        ("insert ", "into "),
+        ("update ", " set "),
+        ("delete ", "from "),
+        ("drop ", "table"),
+        ("alter ", "table"),
+    ];
+    pairs.iter().any(|(first, second)| text.contains(first) && text.contains(second))
+        && ["=", "(", "*", "where", ";", "`", "\"", " in "].iter().any(|it| text.contains(it))
+}
+
+/// Whether a file is a test by its own name.
+pub(crate) fn is_test_file(path: &str) -> bool {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    file.contains(".test.") || file.contains(".spec.")
+}
