@@ -36,7 +36,7 @@ enum Token<'a> {
 
 /// Reads a file.
 pub(super) fn read(text: &str) -> Imports<'_> {
-    let tokens = Lexer { text, at: 0, templates: Vec::new(), tokens: Vec::new() }.tokens();
+    let tokens = Lexer { text, at: 0, templates: Vec::new(), barren: [0; 3], tokens: Vec::new() }.tokens();
     let mut imports = Imports::default();
     for (at, token) in tokens.iter().enumerate() {
         let Token::Text(name, start) = *token else { continue };
@@ -84,6 +84,8 @@ struct Lexer<'a> {
     at: usize,
     /// For each template that is open: how many braces are open in its `${…}`.
     templates: Vec<usize>,
+    /// How far it is known that no `"`, `'` or `/` ends what began with one, so that nothing is read twice.
+    barren: [usize; 3],
     tokens: Vec<Token<'a>>,
 }
 
@@ -134,25 +136,38 @@ impl<'a> Lexer<'a> {
 
     /// A string ends on its line; a quote without an end is an apostrophe in a text.
     fn string(&mut self, quote: u8) {
-        let rest = &self.text.as_bytes()[self.at + 1..];
-        let mut at = 0;
-        while let Some(byte) = rest.get(at) {
+        let start = self.at + 1;
+        let Some(end) = self.line_end(quote, usize::from(quote == b'\'')) else {
+            self.at = start;
+            return;
+        };
+        if let Some(text) = self.text.get(start..end) {
+            self.tokens.push(Token::Text(text, start));
+        }
+        self.at = end + 1;
+    }
+
+    /// Where on this line the next such sign stands that ends what begins here.
+    fn line_end(&mut self, sign: u8, kind: usize) -> Option<usize> {
+        if self.at < self.barren[kind] {
+            return None;
+        }
+        let bytes = self.text.as_bytes();
+        let mut class = false;
+        let mut at = self.at + 1;
+        while let Some(byte) = bytes.get(at) {
             match byte {
                 b'\\' => at += 1,
                 b'\n' => break,
-                _ if *byte == quote => {
-                    let start = self.at + 1;
-                    if let Some(text) = self.text.get(start..start + at) {
-                        self.tokens.push(Token::Text(text, start));
-                    }
-                    self.at = start + at + 1;
-                    return;
-                }
+                b'[' if sign == b'/' => class = true,
+                b']' if sign == b'/' => class = false,
+                _ if *byte == sign && !class => return Some(at),
                 _ => {}
             }
             at += 1;
         }
-        self.at += 1;
+        self.barren[kind] = at;
+        None
     }
 
     /// The text of a template up to its end, or to the next `${`.
@@ -194,25 +209,13 @@ impl<'a> Lexer<'a> {
     }
 
     fn pattern(&mut self) {
-        let rest = &self.text.as_bytes()[self.at + 1..];
-        let mut class = false;
-        let mut at = 0;
-        while let Some(byte) = rest.get(at) {
-            match byte {
-                b'\\' => at += 1,
-                b'\n' => break,
-                b'[' => class = true,
-                b']' => class = false,
-                b'/' if !class => {
-                    self.tokens.push(Token::Sign(b')'));
-                    self.at += at + 2;
-                    return;
-                }
-                _ => {}
+        match self.line_end(b'/', 2) {
+            Some(end) => {
+                self.tokens.push(Token::Sign(b')'));
+                self.at = end + 1;
             }
-            at += 1;
+            None => self.sign(b'/'),
         }
-        self.sign(b'/');
     }
 }
 
@@ -251,7 +254,7 @@ mod tests {
     #[test]
     fn odd_places_do_not_lead_astray() {
         check("const t = `${a ? `x${'}'}` : {b: 1}}`; import 'a'", &["a"]);
-        check("<p>Don't</p>; const x = a / b; import 'a'; const y = /['\"]/; import 'b'", &["a", "b"]);
+        check("<p>Don't</p>\nconst x = a / b; import 'a'; const y = /['\"]/; import 'b'", &["a", "b"]);
     }
 
     #[test]

@@ -87,9 +87,10 @@ pub(super) fn made<'a>(words: &'a [Word<'a>]) -> (Vec<Inner<'a>>, Option<Range<u
         if !carried && !segment.windows(2).any(|it| is_runner(&it[0]) && it[1].is("(")) {
             continue;
         }
-        let Some((text, place)) = joined(segment) else { continue };
-        readable |= begins_as_sql(&text);
-        texts.push(Inner { text: Cow::Owned(text), place, exact: false, kind: InnerKind::Made });
+        for (text, place) in joined(segment) {
+            readable |= begins_as_sql(&text);
+            texts.push(Inner { text: Cow::Owned(text), place, exact: false, kind: InnerKind::Made });
+        }
     }
     (texts, executes.filter(|_| !readable))
 }
@@ -110,47 +111,60 @@ fn begins_as_sql(text: &str) -> bool {
     words(text).0.first().is_some_and(|it| it.is_one_of(VERBS))
 }
 
-/// The strings of a statement as the one text that `||`, `format` and `concat` make of them.
-fn joined(segment: &[Word<'_>]) -> Option<(String, Range<usize>)> {
-    let mut text = String::new();
-    let mut place: Option<Range<usize>> = None;
-    let mut gap = Gap::None;
-    let concat = segment.iter().any(|it| it.is("concat"));
+/// The strings of a statement as the texts that `||`, `format` and `concat` make of them.
+fn joined(segment: &[Word<'_>]) -> Vec<(String, Range<usize>)> {
+    let has = |name: &str| segment.iter().any(|it| it.is(name));
+    // In a list that is no such call, each string is a text of its own.
+    let comma = if has("concat") {
+        Gap::None
+    } else if has("format") || has("concat_ws") {
+        Gap::Blank
+    } else {
+        Gap::End
+    };
+    let mut texts: Vec<(String, Range<usize>)> = Vec::new();
+    let mut gap = Gap::End;
     let mut at = 0;
     while let Some(word) = segment.get(at) {
         at += 1;
         let piece = match word.kind {
             Kind::Text => Cow::Borrowed(word.text.as_ref()),
             _ if word.is("||") => continue,
-            _ if word.is("chr") => {
-                let code = segment.get(at + 1).filter(|it| it.kind == Kind::Number);
-                let Some(c) = code.and_then(|it| it.text.parse().ok()).and_then(char::from_u32) else {
-                    gap = Gap::Unknown;
-                    continue;
-                };
-                at += 3;
-                Cow::Owned(c.to_string())
-            }
             _ if word.is(",") => {
-                gap = gap.max(if concat { Gap::None } else { Gap::Blank });
+                gap = gap.max(comma);
                 continue;
             }
-            _ => {
-                gap = Gap::Unknown;
-                continue;
-            }
+            _ => match code(word, segment.get(at + 1)) {
+                Some(c) => {
+                    at += 3;
+                    Cow::Owned(c.to_string())
+                }
+                None => {
+                    gap = gap.max(Gap::Unknown);
+                    continue;
+                }
+            },
         };
-        if place.is_some() {
-            text.push_str(gap.text());
+        match texts.last_mut().filter(|_| gap != Gap::End) {
+            Some((text, place)) => {
+                text.push_str(gap.text());
+                text.push_str(&piece);
+                place.end = word.place.end;
+            }
+            None => texts.push((piece.into_owned(), word.place.clone())),
         }
         gap = Gap::None;
-        text.push_str(&piece);
-        let start = place.map_or(word.place.start, |it| it.start);
-        place = Some(start..word.place.end);
     }
-    text.push_str(gap.text());
-    let place = place?;
-    Some((without_places(&text), place))
+    if let Some((text, _)) = texts.last_mut() {
+        text.push_str(gap.text());
+    }
+    texts.into_iter().map(|(text, place)| (without_places(&text), place)).collect()
+}
+
+/// The character that `chr(68)` stands for.
+fn code(word: &Word<'_>, number: Option<&Word<'_>>) -> Option<char> {
+    let number = number.filter(|it| word.is("chr") && it.kind == Kind::Number)?;
+    char::from_u32(number.text.parse().ok()?)
 }
 
 /// What stands between two strings.
@@ -159,6 +173,8 @@ enum Gap {
     None,
     Blank,
     Unknown,
+    /// The next string is another text.
+    End,
 }
 
 impl Gap {
@@ -166,7 +182,7 @@ impl Gap {
         match self {
             Gap::None => "",
             Gap::Blank => " ",
-            Gap::Unknown => " x ",
+            Gap::Unknown | Gap::End => " x ",
         }
     }
 }
