@@ -37,10 +37,16 @@ pub fn describes_tree(path: &str) -> bool {
     if path.split('/').any(|it| it == "node_modules") {
         return false;
     }
+    let (stem, ending) = name.split_once('.').unwrap_or((name, ""));
     matches!(
         name,
-        "package.json" | "pnpm-lock.yaml" | "package-lock.json" | "npm-shrinkwrap.json" | "yarn.lock" | "jsconfig.json"
-    ) || name.starts_with("tsconfig") && name.ends_with(".json")
+        "package.json"
+            | "pnpm-lock.yaml"
+            | "package-lock.json"
+            | "npm-shrinkwrap.json"
+            | "yarn.lock"
+            | "jsconfig.json"
+    ) || stem == "tsconfig" && ending.rsplit('.').next() == Some("json")
 }
 
 /// One file of a change.

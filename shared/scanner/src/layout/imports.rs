@@ -40,7 +40,8 @@ pub(super) fn read(text: &str) -> Imports<'_> {
     let mut imports = Imports::default();
     for (at, token) in tokens.iter().enumerate() {
         let Token::Text(name, start) = *token else { continue };
-        let first = at < FIRST_MAX && tokens[..at].iter().all(|it| matches!(it, Token::Text(..) | Token::Sign(b';')));
+        let first =
+            at < FIRST_MAX && tokens[..at].iter().all(|it| matches!(it, Token::Text(..) | Token::Sign(b';')));
         imports.client |= first && name == "use client";
         if let Some(only_types) = imported(&tokens[..at]) {
             imports.all.push(Import { name, place: start..start + name.len(), only_types });
@@ -52,9 +53,10 @@ pub(super) fn read(text: &str) -> Imports<'_> {
 /// Whether what stands before a string makes it the name of a module; and if so, whether only types come from it.
 fn imported(before: &[Token<'_>]) -> Option<bool> {
     match before {
-        [.., Token::Word("import")] => Some(false),
         [.., Token::Sign(b'.'), Token::Word("require"), Token::Sign(b'(')] => None,
-        [.., Token::Word("require" | "import"), Token::Sign(b'(')] => Some(false),
+        [.., Token::Word("import")] | [.., Token::Word("require" | "import"), Token::Sign(b'(')] => {
+            Some(false)
+        }
         [rest @ .., Token::Word("from")] => {
             matches!(rest.last()?, Token::Word(_) | Token::Sign(b'}' | b'*')).then(|| only_types(rest))
         }
@@ -117,7 +119,9 @@ impl<'a> Lexer<'a> {
 
     fn word(&mut self) {
         let rest = &self.text[self.at..];
-        let end = rest.bytes().position(|it| !(it.is_ascii_alphanumeric() || matches!(it, b'_' | b'$') || it >= 0x80));
+        let end = rest
+            .bytes()
+            .position(|it| !(it.is_ascii_alphanumeric() || matches!(it, b'_' | b'$') || it >= 0x80));
         let length = end.unwrap_or(rest.len());
         self.tokens.push(Token::Word(&rest[..length]));
         self.at += length;
@@ -201,7 +205,9 @@ impl<'a> Lexer<'a> {
     /// Whether a slash begins a pattern rather than divides.
     fn may_be_pattern(&self) -> bool {
         match self.tokens.last() {
-            Some(Token::Word(word)) => matches!(*word, "return" | "typeof" | "case" | "in" | "of" | "await" | "void"),
+            Some(Token::Word(word)) => {
+                matches!(*word, "return" | "typeof" | "case" | "in" | "of" | "await" | "void")
+            }
             Some(Token::Text(..)) => false,
             Some(Token::Sign(sign)) => !sign.is_ascii_digit() && !matches!(sign, b')' | b']' | b'}' | b'<'),
             None => true,
@@ -226,8 +232,11 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: &[&str]) {
         let imports = read(text);
-        let names: Vec<_> =
-            imports.all.iter().map(|it| format!("{}{}", it.name, if it.only_types { "?" } else { "" })).collect();
+        let names: Vec<_> = imports
+            .all
+            .iter()
+            .map(|it| format!("{}{}", it.name, if it.only_types { "?" } else { "" }))
+            .collect();
         assert_eq!(names, expected, "{text}");
         for it in &imports.all {
             assert_eq!(&text[it.place.clone()], it.name);
@@ -236,18 +245,26 @@ mod tests {
 
     #[test]
     fn every_form_of_import_is_found() {
-        check("import a from 'a'; import * as b from \"b\"; import 'c'; export { d } from 'd'; export * from 'e'", &[
-            "a", "b", "c", "d", "e",
-        ]);
-        check("const f = require('f'); await import('g'); import h = require(\"h\"); import(`i`)", &["f", "g", "h", "i"]);
-        check("import type { A } from 'a'; import { type B } from 'b'; import { type C, d } from 'c'; import type from 'e'", &[
-            "a?", "b?", "c", "e",
-        ]);
+        check(
+            "import a from 'a'; import * as b from \"b\"; import 'c'; export { d } from 'd'; export * from 'e'",
+            &["a", "b", "c", "d", "e"],
+        );
+        check(
+            "const f = require('f'); await import('g'); import h = require(\"h\"); import(`i`)",
+            &["f", "g", "h", "i"],
+        );
+        check(
+            "import type { A } from 'a'; import { type B } from 'b'; import { type C, d } from 'c'; import type from 'e'",
+            &["a?", "b?", "c", "e"],
+        );
     }
 
     #[test]
     fn what_only_looks_like_an_import_is_none() {
-        check("// import 'a'\n/* import 'b' */ const s = \"import 'c'\"; `import 'd' ${x}`; /import 'e'/.test(x)", &[]);
+        check(
+            "// import 'a'\n/* import 'b' */ const s = \"import 'c'\"; `import 'd' ${x}`; /import 'e'/.test(x)",
+            &[],
+        );
         check("Array.from('a'); load.require('b'); const from = 'c'", &[]);
     }
 

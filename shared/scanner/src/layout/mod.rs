@@ -21,9 +21,14 @@ use tree::{Target, Tree};
 pub(crate) fn look<'a>(change: &'a ChangeSet, policy: &Policy) -> Vec<(&'a ChangedFile, Sighting)> {
     let mut found = places(change, &policy.layout);
     let tree = Tree::new(change);
+    // Without a tree to compare with, it cannot be said that an import is new.
+    let compared = !change.base_paths.is_empty() || change.files.iter().any(|it| it.before.is_some());
     for file in &change.files {
         if let Some(after) = file.after.as_ref().filter(|_| is_code(&file.path)).and_then(text) {
-            found.extend(edges(file, after, &tree, &policy.layout).into_iter().map(|it| (file, it)));
+            found.extend(edges(file, after, &tree, &policy.layout).into_iter().map(|it| {
+                let verdict = if compared { it.verdict } else { it.verdict.min(said_anyway(it.rule)) };
+                (file, Sighting { verdict, ..it })
+            }));
         }
     }
     found
@@ -36,6 +41,15 @@ fn text(content: &Content) -> Option<&str> {
 fn is_code(path: &str) -> bool {
     let ending = path.rsplit('.').next().unwrap_or_default();
     matches!(ending, "ts" | "tsx" | "mts" | "cts" | "js" | "jsx" | "mjs" | "cjs" | "vue" | "svelte")
+}
+
+/// The most that is made of an import which may have been there for years: what breaks is told all the same.
+fn said_anyway(rule: &str) -> Verdict {
+    match rule {
+        "architecture.forbidden-import" => Verdict::Block,
+        "architecture.client-imports-server" => Verdict::Review,
+        _ => Verdict::Note,
+    }
 }
 
 /// The first file in each folder at the top where none were before.
@@ -163,9 +177,11 @@ impl Judge<'_> {
 
     fn forbidden(&self) -> Option<Sighting> {
         let is_to = |it: &str| {
-            pattern::matches(it, self.to()) || matches!(self.target, Target::Package(name) if it == tree::package(name))
+            pattern::matches(it, self.to())
+                || matches!(self.target, Target::Package(name) if it == tree::package(name))
         };
-        let edge = self.layout.forbidden.iter().find(|it| pattern::matches(&it.from, self.file) && is_to(&it.to))?;
+        let edge =
+            self.layout.forbidden.iter().find(|it| pattern::matches(&it.from, self.file) && is_to(&it.to))?;
         let reason = if edge.reason.is_empty() { String::new() } else { format!(" {}", edge.reason) };
         let message = format!(
             "This file now uses {}, which the rules of the project do not allow here.{reason}",
@@ -228,17 +244,33 @@ impl Judge<'_> {
 
     fn server_only(&self) -> Option<Sighting> {
         const BUILT_IN: &[&str] = &[
-            "child_process", "cluster", "dgram", "dns", "fs", "fs/promises", "http2", "net", "os", "readline", "repl",
-            "tls", "v8", "vm", "worker_threads",
+            "child_process",
+            "cluster",
+            "dgram",
+            "dns",
+            "fs",
+            "fs/promises",
+            "http2",
+            "net",
+            "os",
+            "readline",
+            "repl",
+            "tls",
+            "v8",
+            "vm",
+            "worker_threads",
         ];
         let Target::Package(name) = self.target else {
             let named = self.layout.server_only.iter().any(|it| {
-                it == self.import.name || it == tree::package(self.import.name) || pattern::matches(it, self.to())
+                it == self.import.name
+                    || it == tree::package(self.import.name)
+                    || pattern::matches(it, self.to())
             });
             return named.then(|| self.server_sighting());
         };
         let listed = self.layout.server_only.iter().any(|it| it == name || it == tree::package(name));
-        (listed || name.starts_with("node:") || BUILT_IN.contains(&name.as_str())).then(|| self.server_sighting())
+        (listed || name.starts_with("node:") || BUILT_IN.contains(&name.as_str()))
+            .then(|| self.server_sighting())
     }
 
     fn server_sighting(&self) -> Sighting {

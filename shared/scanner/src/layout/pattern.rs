@@ -4,11 +4,16 @@
 pub(super) fn matches(pattern: &str, path: &str) -> bool {
     let pattern: Vec<&str> = pattern.split('/').collect();
     let path: Vec<&str> = path.split('/').collect();
-    wild(&pattern, &path, |it| *it == "**", |pattern, name| {
-        let pattern: Vec<char> = pattern.chars().collect();
-        let name: Vec<char> = name.chars().collect();
-        wild(&pattern, &name, |it| *it == '*', |a, b| a == b)
-    })
+    wild(
+        &pattern,
+        &path,
+        |it| *it == "**",
+        |pattern, name| {
+            let pattern: Vec<char> = pattern.chars().collect();
+            let name: Vec<char> = name.chars().collect();
+            wild(&pattern, &name, |it| *it == '*', |a, b| a == b)
+        },
+    )
 }
 
 /// Whether items match, where some of the pattern's stand for any number of them: by going back to the last such.

@@ -10,7 +10,12 @@ fn content(text: &str) -> Content {
 }
 
 fn file(path: &str, before: Option<&str>, after: Option<&str>) -> ChangedFile {
-    ChangedFile { path: path.to_owned(), moved_from: None, before: before.map(content), after: after.map(content) }
+    ChangedFile {
+        path: path.to_owned(),
+        moved_from: None,
+        before: before.map(content),
+        after: after.map(content),
+    }
 }
 
 fn tree(files: Vec<ChangedFile>) -> ChangeSet {
@@ -48,7 +53,8 @@ fn a_new_folder_at_the_top_is_told_once() {
     let new = |path| file(path, None, Some(""));
     let change = tree(vec![new("random/a.ts"), new("random/b.ts"), new("docs/b.md"), new("NOTICE")]);
     assert_eq!(rules(&change, &Policy::default()), ["new-place"]);
-    let moved = ChangedFile { moved_from: Some("docs/a.md".to_owned()), ..file("other/a.md", Some("a"), Some("a")) };
+    let moved =
+        ChangedFile { moved_from: Some("docs/a.md".to_owned()), ..file("other/a.md", Some("a"), Some("a")) };
     assert_eq!(rules(&tree(vec![moved]), &Policy::default()), ["new-place"]);
     let removed = tree(vec![file("old/a.ts", Some(""), None)]);
     assert!(rules(&removed, &Policy::default()).is_empty());
@@ -110,7 +116,11 @@ fn the_policy_forbids_more() {
     ];
     policy.layout.places = vec!["apps".to_owned()];
     let change = tree(vec![
-        file("apps/web/lib/a.ts", None, Some("import u from '@acme/ui/button'; import m from 'moment/locale/de'")),
+        file(
+            "apps/web/lib/a.ts",
+            None,
+            Some("import u from '@acme/ui/button'; import m from 'moment/locale/de'"),
+        ),
         file("docs/b.md", None, Some("")),
     ]);
     assert_eq!(rules(&change, &policy), ["new-place", "forbidden-import", "forbidden-import"]);
@@ -118,11 +128,20 @@ fn the_policy_forbids_more() {
 
 #[test]
 fn no_text_makes_it_fail() {
-    let seeds = ["'use client'\nimport {a} from `b${`c${d}`}`; /[/]'/.x; \"é\\", "{\"compilerOptions\": {\"paths\": {\"@/*\": [\"./*\",]}}}// é /*"];
+    let seeds = [
+        "'use client'\nimport {a} from `b${`c${d}`}`; /[/]'/.x; \"é\\",
+        "{\"compilerOptions\": {\"paths\": {\"@/*\": [\"./*\",]}}}// é /*",
+    ];
     for seed in seeds {
         for at in (0..=seed.len()).filter(|at| seed.is_char_boundary(*at)) {
             for path in ["apps/web/a.ts", "apps/web/tsconfig.json", "apps/web/package.json"] {
-                look(&tree(vec![file(path, None, Some(&seed[..at])), file("apps/web/b.vue", None, Some(&seed[at..]))]), &Policy::default());
+                look(
+                    &tree(vec![
+                        file(path, None, Some(&seed[..at])),
+                        file("apps/web/b.vue", None, Some(&seed[at..])),
+                    ]),
+                    &Policy::default(),
+                );
             }
         }
     }

@@ -149,7 +149,7 @@ fn aliases(path: &str, texts: &BTreeMap<&str, &str>) -> Vec<Alias> {
             Some(parent) => path = joined(&folder, parent),
             None => break,
         }
-        if !path.ends_with(".json") {
+        if !texts.contains_key(path.as_str()) {
             path.push_str(".json");
         }
     }

@@ -83,7 +83,9 @@ fn drop(mut reader: Reader<'_>, on: String) -> Option<Found> {
         return None;
     }
     // MySQL's `DROP INDEX a`; a column of that name stands alone.
-    if matches!(reader.plain(), "index" | "key" | "check") && reader.rest().len() > 1 && !reader.second_is("cascade")
+    if matches!(reader.plain(), "index" | "key" | "check")
+        && reader.rest().len() > 1
+        && !reader.second_is("cascade")
     {
         reader.next();
         return Some((Act::DropRebuildable("index"), reader.relation(), None));
@@ -104,7 +106,15 @@ fn is_unique(name: &str) -> bool {
 
 fn add(mut reader: Reader<'_>, on: String) -> Option<Found> {
     const NO_COLUMN: &[&str] = &[
-        "primary", "unique", "foreign", "check", "exclude", "index", "key", "fulltext", "spatial",
+        "primary",
+        "unique",
+        "foreign",
+        "check",
+        "exclude",
+        "index",
+        "key",
+        "fulltext",
+        "spatial",
         "partition",
     ];
     reader.eat("add");
@@ -117,7 +127,10 @@ fn add(mut reader: Reader<'_>, on: String) -> Option<Found> {
     let sure = !reader.peek_is("if");
     let column = reader.relation();
     let required = reader.has_in_row(&["not", "null"])
-        && !reader.rest().iter().any(|it| it.is_one_of(&["default", "generated", "identity", "auto_increment"]))
+        && !reader
+            .rest()
+            .iter()
+            .any(|it| it.is_one_of(&["default", "generated", "identity", "auto_increment"]))
         && !reader.plain().ends_with("serial");
     let act = match (required, sure) {
         (true, _) => Act::AddRequired,
@@ -192,7 +205,11 @@ pub(super) fn other(mut reader: Reader<'_>) -> Vec<Deed> {
         "type" => altered_type(reader),
         "schema" | "database" => {
             let name = reader.relation();
-            if reader.eat_all(&["rename", "to"]) { reader.deed(Act::RenameSchema, name, None) } else { vec![] }
+            if reader.eat_all(&["rename", "to"]) {
+                reader.deed(Act::RenameSchema, name, None)
+            } else {
+                vec![]
+            }
         }
         _ => vec![],
     }

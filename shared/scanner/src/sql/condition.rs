@@ -68,7 +68,7 @@ fn leaf(words: &[&Word<'_>]) -> Option<bool> {
     match words {
         [word] if word.is("true") => Some(true),
         [word] if word.is("false") || word.is("null") => Some(false),
-        [word] if word.kind == Kind::Number => Some(word.text.trim_matches(['0', '.']) != ""),
+        [word] if word.kind == Kind::Number => Some(!word.text.trim_matches(['0', '.']).is_empty()),
         [word] if word.kind == Kind::Text => {
             Some(matches!(word.text.to_ascii_lowercase().as_str(), "t" | "true" | "y" | "yes" | "on" | "1"))
         }
@@ -80,12 +80,13 @@ fn leaf(words: &[&Word<'_>]) -> Option<bool> {
 
 /// `SELECT 1` has a row, always.
 fn constant_query(words: &[&Word<'_>]) -> bool {
-    words.first().is_some_and(|it| it.is("select")) && !words.iter().any(|it| it.is_one_of(&["from", "where"]))
+    words.first().is_some_and(|it| it.is("select"))
+        && !words.iter().any(|it| it.is_one_of(&["from", "where"]))
 }
 
 fn compared(words: &[&Word<'_>]) -> Option<bool> {
-    let (at, sign) =
-        top_level(words).find(|(_, word)| word.is_one_of(&["=", "<>", "!=", "<", ">", "<=", ">=", "like", "ilike"]))?;
+    let (at, sign) = top_level(words)
+        .find(|(_, word)| word.is_one_of(&["=", "<>", "!=", "<", ">", "<=", ">=", "like", "ilike"]))?;
     let (left, right) = (&words[..at], &words[at + 1..]);
     let same = !left.is_empty()
         && left.len() == right.len()

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::alter;
+use super::assigned::Assigned;
 use super::condition;
 use super::reader::Reader;
 use super::words::Word;
@@ -22,22 +23,34 @@ pub(super) enum Act {
     DropValue,
     Truncate,
     DeleteAll,
-    /// All rows of these columns.
-    UpdateAll(Vec<String>),
+    /// These columns lose their values in all rows; `same` if to one value, told without looking at the row.
+    UpdateAll {
+        columns: Vec<String>,
+        same: bool,
+    },
     DeleteSome,
     /// `MERGE … DELETE`.
     MergeDelete,
     /// A column's type becomes another, perhaps with a conversion of the author's.
-    ChangeType { to: String, converts: bool },
+    ChangeType {
+        to: String,
+        converts: bool,
+    },
     Require,
     /// A view, type, function … with everything that hangs on it.
     DropCascade(&'static str),
     /// A counter or a domain, which no table need hold.
     DropCounter,
-    Rename { to: String },
-    RenameColumn { to: String },
+    Rename {
+        to: String,
+    },
+    RenameColumn {
+        to: String,
+    },
     RenameSchema,
-    RenameValue { to: String },
+    RenameValue {
+        to: String,
+    },
     Detach,
     Unlog,
     DropUnique,
@@ -51,9 +64,13 @@ pub(super) enum Act {
     CreateTable,
     /// Something else than a table is made.
     Create,
-    RenameType { to: String },
+    RenameType {
+        to: String,
+    },
     /// Rows of a table are copied to another.
-    CopyTo { to: String },
+    CopyTo {
+        to: String,
+    },
 }
 
 /// One act on one thing.
@@ -87,7 +104,11 @@ pub(super) fn deeds(statement: &[&Word<'_>]) -> Vec<Deed> {
         updated(reader)
     } else if reader.eat_all(&["merge", "into"]) {
         let table = reader.relation();
-        if reader.has_in_row(&["then", "delete"]) { reader.deed(Act::MergeDelete, table, None) } else { vec![] }
+        if reader.has_in_row(&["then", "delete"]) {
+            reader.deed(Act::MergeDelete, table, None)
+        } else {
+            vec![]
+        }
     } else if reader.eat_all(&["alter", "table"]) || reader.eat_all(&["alter", "foreign", "table"]) {
         alter::table(reader)
     } else if reader.eat("alter") {
@@ -151,8 +172,13 @@ fn updated(mut reader: Reader<'_>) -> Vec<Deed> {
     match reader.condition() {
         Some(condition) if !condition::always_true(condition) => vec![],
         _ => {
-            let columns = reader.assigned();
-            reader.deed(Act::UpdateAll(columns), table, None)
+            let values: Vec<_> = reader.assigned().into_iter().filter(|it| !it.keeps()).collect();
+            if values.is_empty() {
+                return vec![];
+            }
+            let same = values.iter().any(Assigned::is_same);
+            let columns = values.into_iter().flat_map(|it| it.columns).collect();
+            reader.deed(Act::UpdateAll { columns, same }, table, None)
         }
     }
 }

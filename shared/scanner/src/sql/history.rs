@@ -41,7 +41,8 @@ fn sighting(file: &ChangedFile) -> Option<Sighting> {
 
 /// Line endings are no edit.
 fn is_same(before: &Content, after: &Content) -> bool {
-    let bare = |content: &Content| -> Vec<u8> { content.bytes.iter().copied().filter(|it| *it != b'\r').collect() };
+    let bare =
+        |content: &Content| -> Vec<u8> { content.bytes.iter().copied().filter(|it| *it != b'\r').collect() };
     bare(before) == bare(after)
 }
 
@@ -51,7 +52,9 @@ pub(super) fn is_migration(path: &str) -> bool {
     let parts: Vec<&str> = lower.split('/').collect();
     let Some((file, folders)) = parts.split_last() else { return false };
     let Some(at) = folders.iter().rposition(|it| {
-        matches!(*it, "migrations" | "migration" | "migrate" | "drizzle") || it.ends_with("-migrations") || it.ends_with("_migrations")
+        matches!(*it, "migrations" | "migration" | "migrate" | "drizzle")
+            || it.ends_with("-migrations")
+            || it.ends_with("_migrations")
     }) else {
         return false;
     };

@@ -68,7 +68,9 @@ pub(super) fn runs_text(words: &[Word<'_>]) -> bool {
 
 /// `EXECUTE FUNCTION f()` of a trigger, and `GRANT EXECUTE ON`.
 fn is_trigger_call(words: &[Word<'_>], at: usize) -> bool {
-    words.get(at + 1).is_some_and(|it| it.is_one_of(&["function", "procedure", "on", "privileges", ",", "to", "from"]))
+    words
+        .get(at + 1)
+        .is_some_and(|it| it.is_one_of(&["function", "procedure", "on", "privileges", ",", "to", "from"]))
 }
 
 /// Text that is run as SQL, with what is not known in it replaced by a name; and the first `EXECUTE` of which
@@ -83,7 +85,8 @@ pub(super) fn made<'a>(words: &'a [Word<'a>]) -> (Vec<Inner<'a>>, Option<Range<u
         if first.is("execute") && segment.get(1).is_some_and(|it| !it.is_one_of(&["function", "procedure"])) {
             executes.get_or_insert(first.place.start..segment[segment.len() - 1].place.end);
         }
-        let carried = everywhere && !first.is_one_of(&["raise", "comment", "insert", "update", "perform", "create", "do"]);
+        let carried = everywhere
+            && !first.is_one_of(&["raise", "comment", "insert", "update", "perform", "create", "do"]);
         if !carried && !segment.windows(2).any(|it| is_runner(&it[0]) && it[1].is("(")) {
             continue;
         }
@@ -96,7 +99,16 @@ pub(super) fn made<'a>(words: &'a [Word<'a>]) -> (Vec<Inner<'a>>, Option<Range<u
 }
 
 /// Functions whose arguments are run as SQL.
-const RUNNERS: &[&str] = &["dblink", "query_to_", "exec_sql", "execute_sql", "run_sql", "run_command_on_", "schedule", "pg_background_launch"];
+const RUNNERS: &[&str] = &[
+    "dblink",
+    "query_to_",
+    "exec_sql",
+    "execute_sql",
+    "run_sql",
+    "run_command_on_",
+    "schedule",
+    "pg_background_launch",
+];
 
 fn is_runner(word: &Word<'_>) -> bool {
     word.kind == Kind::Plain && RUNNERS.iter().any(|it| word.text.starts_with(it))
@@ -104,9 +116,9 @@ fn is_runner(word: &Word<'_>) -> bool {
 
 fn begins_as_sql(text: &str) -> bool {
     const VERBS: &[&str] = &[
-        "alter", "analyze", "call", "cluster", "comment", "copy", "create", "delete", "drop", "explain", "grant", "insert",
-        "lock", "merge", "notify", "reassign", "refresh", "reindex", "revoke", "select", "set", "truncate", "update",
-        "vacuum", "with", "do", "import", "security", "reset", "prepare",
+        "alter", "analyze", "call", "cluster", "comment", "copy", "create", "delete", "drop", "explain",
+        "grant", "insert", "lock", "merge", "notify", "reassign", "refresh", "reindex", "revoke", "select",
+        "set", "truncate", "update", "vacuum", "with", "do", "import", "security", "reset", "prepare",
     ];
     words(text).0.first().is_some_and(|it| it.is_one_of(VERBS))
 }
@@ -134,16 +146,14 @@ fn joined(segment: &[Word<'_>]) -> Vec<(String, Range<usize>)> {
                 gap = gap.max(comma);
                 continue;
             }
-            _ => match code(word, segment.get(at + 1)) {
-                Some(c) => {
-                    at += 3;
-                    Cow::Owned(c.to_string())
-                }
-                None => {
+            Kind::Plain | Kind::Quoted | Kind::Number | Kind::Sign => {
+                let Some(c) = code(word, segment.get(at + 1)) else {
                     gap = gap.max(Gap::Unknown);
                     continue;
-                }
-            },
+                };
+                at += 3;
+                Cow::Owned(c.to_string())
+            }
         };
         match texts.last_mut().filter(|_| gap != Gap::End) {
             Some((text, place)) => {
@@ -193,15 +203,12 @@ fn without_places(text: &str) -> String {
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let digits = part.bytes().take_while(|it| it.is_ascii_digit() || *it == b'$').count();
-        match part[digits..].chars().next() {
-            Some('I' | 's' | 'L') => {
-                out.push('x');
-                out.push_str(&part[digits + 1..]);
-            }
-            _ => {
-                out.push('%');
-                out.push_str(part);
-            }
+        if part[digits..].starts_with(['I', 's', 'L']) {
+            out.push('x');
+            out.push_str(&part[digits + 1..]);
+        } else {
+            out.push('%');
+            out.push_str(part);
         }
     }
     out

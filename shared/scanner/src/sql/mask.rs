@@ -30,8 +30,25 @@ pub(super) fn script(text: &str) -> Cow<'_, str> {
 /// Lines for `psql` itself that neither run SQL nor programs.
 fn is_setting(line: &str) -> bool {
     const SETTINGS: &[&str] = &[
-        "\\c", "\\connect", "\\set", "\\unset", "\\echo", "\\qecho", "\\timing", "\\pset", "\\restrict", "\\unrestrict",
-        "\\encoding", "\\x", "\\q", "\\if", "\\else", "\\endif", "\\d", "\\dt", "\\l",
+        "\\c",
+        "\\connect",
+        "\\set",
+        "\\unset",
+        "\\echo",
+        "\\qecho",
+        "\\timing",
+        "\\pset",
+        "\\restrict",
+        "\\unrestrict",
+        "\\encoding",
+        "\\x",
+        "\\q",
+        "\\if",
+        "\\else",
+        "\\endif",
+        "\\d",
+        "\\dt",
+        "\\l",
     ];
     let first = line.split_whitespace().next().unwrap_or_default();
     // A backquote lets `\set` run a program.
@@ -52,7 +69,8 @@ fn names(out: &mut String, line: &str) {
         let found = marks.iter().find_map(|(open, close)| {
             let inner = rest.strip_prefix(open)?;
             let end = inner.find(close)?;
-            let bare = inner[..end].chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ' '));
+            let bare =
+                inner[..end].chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ' '));
             bare.then_some(open.len() + end + close.len())
         });
         let length = found.unwrap_or(1);
@@ -91,7 +109,7 @@ pub(super) fn template(text: &str) -> Cow<'_, str> {
 
 /// Whether a statement without a condition ends in a `${…}` that may be one: `DELETE FROM a ${where}`.
 pub(super) fn may_go_on(text: &str, deed: &Deed) -> bool {
-    if !matches!(deed.act, Act::DeleteAll | Act::UpdateAll(_)) {
+    if !matches!(deed.act, Act::DeleteAll | Act::UpdateAll { .. }) {
         return false;
     }
     let statement = text.get(deed.place.clone()).unwrap_or_default().trim_end();
@@ -129,12 +147,42 @@ pub(super) fn undo(path: &str, text: &str) -> Option<Range<usize>> {
     Some(start?..text.len())
 }
 
+/// Whether a path says that the script is for another database than Postgres.
+pub(super) fn is_foreign_path(path: &str) -> bool {
+    const NAMES: &[&str] = &[
+        "clickhouse",
+        "mysql",
+        "mariadb",
+        "sqlite",
+        "sqlite3",
+        "mssql",
+        "sqlserver",
+        "tsql",
+        "oracle",
+        "snowflake",
+        "bigquery",
+        "duckdb",
+        "d1",
+        "libsql",
+        "turso",
+        "cassandra",
+    ];
+    path.split('/').any(|it| NAMES.contains(&it.to_ascii_lowercase().as_str()))
+}
+
 /// Whether a script is evidently written for another database than Postgres.
 pub(super) fn is_foreign(text: &str, words: &[Word<'_>]) -> bool {
     words.iter().enumerate().any(|(at, word)| {
         let next = words.get(at + 1);
         word.kind == Kind::Quoted && text[word.place.start..].starts_with('`')
-            || word.is_one_of(&["auto_increment", "autoincrement", "pragma", "nvarchar", "clustered", "virtual"])
+            || word.is_one_of(&[
+                "auto_increment",
+                "autoincrement",
+                "pragma",
+                "nvarchar",
+                "clustered",
+                "virtual",
+            ])
             || word.is("engine") && next.is_some_and(|it| it.is("=") || it.is_name())
             || word.is("on") && next.is_some_and(|it| it.is("cluster"))
     })

@@ -10,6 +10,7 @@
 //! Postgres is searched by its keywords, and said to be unreadable.
 
 mod alter;
+mod assigned;
 mod condition;
 mod deed;
 mod history;
@@ -42,7 +43,7 @@ pub(crate) fn look(source: Source<'_>) -> Vec<Sighting> {
         return Vec::new();
     }
     let text = mask::script(source.text);
-    let mut script = Script::default();
+    let mut script = Script { foreign: mask::is_foreign_path(source.path), ..Script::default() };
     script.read(&text, DEPTH_MAX);
     let undo = mask::undo(source.path, source.text);
     let mut sightings: Vec<_> = script::losses(script.steps)
@@ -63,7 +64,6 @@ pub(crate) fn look_at_change(change: &ChangeSet) -> Vec<(&ChangedFile, Sighting)
 /// What SQL in another language's string loses for sure, placed in that string. `${…}` in it stands for a name.
 ///
 /// Rows deleted by a condition are an application's daily work: they are not told.
-#[cfg_attr(not(test), expect(dead_code, reason = "the engine for scripts calls it"))]
 pub(crate) fn look_in_text(sql: &str) -> Vec<Sighting> {
     let text = mask::template(sql);
     let mut script = Script::default();
@@ -85,6 +85,8 @@ fn is_script(path: &str) -> bool {
 #[derive(Default)]
 struct Script {
     steps: Vec<Step>,
+    /// It lies where scripts for other databases lie.
+    foreign: bool,
     /// The first place that could not be read, and what stands there.
     unread: Option<(Range<usize>, String)>,
 }
@@ -93,7 +95,7 @@ impl Script {
     fn read(&mut self, text: &str, depth: usize) {
         let (words, closed) = words::words(text);
         let statements = statements::parsed(text, &words);
-        if !closed || statements.unread.is_some() && !mask::is_foreign(text, &words) {
+        if !closed || statements.unread.is_some() && !self.foreign && !mask::is_foreign(text, &words) {
             let at = statements.unread.map_or(0, |it| it.start);
             let near = words.partition_point(|it| it.place.end < at);
             let near = &words[near.min(words.len())..];
@@ -133,9 +135,9 @@ impl Script {
         let kind = if around == Some(InnerKind::Function) { InnerKind::Function } else { inner.kind };
         part.take(&statements::spoken(&words), Some(kind));
         part.descend(&words, Some(kind), depth);
-        let placed = |place: Range<usize>| match inner.exact {
-            true => place.start + inner.place.start..place.end + inner.place.start,
-            false => inner.place.clone(),
+        let base = inner.place.start;
+        let placed = |place: Range<usize>| {
+            if inner.exact { place.start + base..place.end + base } else { inner.place.clone() }
         };
         for mut step in part.steps {
             step.deed.place = placed(step.deed.place);
@@ -183,9 +185,11 @@ fn unread(place: Range<usize>, identity: String) -> Sighting {
         confidence: Confidence::Low,
         place,
         via: Vec::new(),
-        message: "This part of a database script could not be read, so nobody can say whether it deletes data."
+        message:
+            "This part of a database script could not be read, so nobody can say whether it deletes data."
+                .to_owned(),
+        remedy: "Write it as plain statements of the database, or have somebody who knows them read it."
             .to_owned(),
-        remedy: "Write it as plain statements of the database, or have somebody who knows them read it.".to_owned(),
         identity,
     }
 }

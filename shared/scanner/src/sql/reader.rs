@@ -1,5 +1,6 @@
 //! Reading a statement word by word.
 
+use super::assigned::Assigned;
 use super::deed::{Act, Deed};
 use super::words::{Kind, Word};
 
@@ -125,15 +126,13 @@ impl<'a> Reader<'a> {
         Some(&rest[start..start + length])
     }
 
-    /// The columns that `SET a = 1, (b, c) = …` sets.
-    pub(super) fn assigned(&mut self) -> Vec<String> {
+    /// What `SET a = 1, (b, c) = …` puts where.
+    pub(super) fn assigned(&mut self) -> Vec<Assigned<'a>> {
         self.eat("set");
-        let mut columns = Vec::new();
-        for item in self.items() {
-            let until = top_level(item).find(|(_, word)| word.is("=")).map_or(item.len(), |(at, _)| at);
-            columns.extend(item[..until].iter().rev().filter(|it| it.is_name()).map(|it| it.text.to_string()));
-        }
-        columns
+        let rest = self.rest();
+        let end = top_level(rest).find(|(_, word)| word.is_one_of(&["from", "where", "returning"]));
+        let all = Reader::new(end.map_or(rest, |(at, _)| &rest[..at])).items();
+        all.into_iter().map(Assigned::new).collect()
     }
 
     /// What is ahead, split at the commas outside brackets, up to the statement's end.

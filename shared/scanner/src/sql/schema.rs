@@ -121,7 +121,8 @@ impl<'a> Schema<'a> {
         let mut gone = Vec::new();
         for (name, block) in &self.blocks {
             let whole = |part| Gone { block: name, list: block.list, table: block.table, part };
-            let others: Vec<_> = kept.iter().flat_map(|it| it.blocks.values()).filter(|it| it.table == block.table).collect();
+            let others: Vec<_> =
+                kept.iter().flat_map(|it| it.blocks.values()).filter(|it| it.table == block.table).collect();
             if others.is_empty() {
                 if !block.list {
                     gone.push(whole(None));
@@ -131,7 +132,8 @@ impl<'a> Schema<'a> {
             for (field, part) in &block.parts {
                 // A field whose type is a model is no column.
                 let is_relation = self.blocks.get(part.ty).is_some_and(|it| !it.list);
-                let stays = others.iter().any(|it| it.parts.values().any(|other| other.column == part.column));
+                let stays =
+                    others.iter().any(|it| it.parts.values().any(|other| other.column == part.column));
                 if !is_relation && !stays {
                     gone.push(whole(Some((field, part.column))));
                 }
@@ -154,9 +156,13 @@ impl Gone<'_> {
             (Act::DropColumn | Act::RenameColumn { .. }, Some((_, column))) => {
                 table(&deed.on) && deed.part.as_deref() == Some(column)
             }
-            (Act::DropValue | Act::RenameValue { .. } | Act::RenameType { .. } | Act::DropRebuildable("type"), Some(_)) => {
-                self.list && table(&deed.on)
-            }
+            (
+                Act::DropValue
+                | Act::RenameValue { .. }
+                | Act::RenameType { .. }
+                | Act::DropRebuildable("type"),
+                Some(_),
+            ) => self.list && table(&deed.on),
             _ => false,
         }
     }
@@ -167,7 +173,9 @@ impl Gone<'_> {
             Some((value, _)) if self.list => {
                 format!("the value {} of the list {}, which rows may hold", shown(value), shown(self.block))
             }
-            Some((field, _)) => format!("the column {} of {} and every entry in it", shown(field), shown(self.block)),
+            Some((field, _)) => {
+                format!("the column {} of {} and every entry in it", shown(field), shown(self.block))
+            }
         };
         Sighting {
             gate: Gate::Destructive,
@@ -182,7 +190,8 @@ impl Gone<'_> {
                 "The description of the database no longer has {what}, and no script of this change says how it goes. \
                  A tool that brings databases in line with the description would delete it."
             ),
-            remedy: "Add the script that makes the change, so that it can be checked; or put it back.".to_owned(),
+            remedy: "Add the script that makes the change, so that it can be checked; or put it back."
+                .to_owned(),
             identity: format!("{} {}", self.block, self.part.map_or("", |(name, _)| name)),
         }
     }

@@ -69,24 +69,18 @@ impl Whole {
         let mut renamed: Vec<(&str, &str)> = Vec::new();
         for Step { deed, .. } in steps {
             let on = &deed.on;
-            match &deed.act {
-                Act::AddColumn | Act::AddRequired => {
-                    whole.added.entry(on.clone()).or_default().extend(deed.part.clone());
-                }
-                Act::Create if deed.part.is_some() => {
-                    whole.added.entry(on.clone()).or_default().extend(deed.part.clone());
-                }
-                Act::DropColumn => *whole.dropped.entry(on.clone()).or_default() += 1,
-                Act::CreateTable => {
-                    whole.tables.push(on.clone());
-                    whole.created.insert(on.clone());
-                }
-                Act::Create => {
-                    whole.created.insert(on.clone());
-                }
-                Act::RenameType { to } => renamed.push((on, to)),
-                _ => {}
+            if let Act::RenameType { to } = &deed.act {
+                renamed.push((on, to));
+            } else if deed.act == Act::DropColumn {
+                *whole.dropped.entry(on.clone()).or_default() += 1;
+            } else if let (Act::AddColumn | Act::AddRequired | Act::Create, Some(part)) =
+                (&deed.act, &deed.part)
+            {
+                whole.added.entry(on.clone()).or_default().push(part.clone());
+            } else if matches!(deed.act, Act::CreateTable | Act::Create) {
+                whole.created.insert(on.clone());
             }
+            whole.tables.extend((deed.act == Act::CreateTable).then(|| on.clone()));
         }
         for (from, to) in &renamed {
             let successor = renamed.iter().find(|(_, other)| other == from).map(|(new, _)| *new);
@@ -99,24 +93,17 @@ impl Whole {
     }
 
     fn hint(&self, deed: &Deed) -> Option<Hint> {
-        match deed.act {
-            Act::DropColumn => {
-                let part = deed.part.as_ref()?;
-                let added = self.added.get(&deed.on)?;
-                if added.contains(part) {
-                    return Some(Hint::AddedEmpty);
-                }
-                let only = added.len() == 1 && self.dropped.get(&deed.on) == Some(&1);
-                let name = added.iter().find(|it| only || is_like(it, part))?;
-                Some(Hint::LooksLikeRename(name.clone()))
-            }
-            Act::DropTable if self.tables.contains(&deed.on) => Some(Hint::AddedEmpty),
-            Act::DropTable => {
-                let name = self.tables.iter().find(|it| is_like(it, &deed.on))?;
-                Some(Hint::LooksLikeRename(name.clone()))
-            }
-            _ => None,
+        let only_one = self.dropped.get(&deed.on) == Some(&1);
+        let (name, instead, only) = match (&deed.act, &deed.part) {
+            (Act::DropColumn, Some(part)) => (part, self.added.get(&deed.on)?, only_one),
+            (Act::DropTable, _) => (&deed.on, &self.tables, false),
+            _ => return None,
+        };
+        if instead.contains(name) {
+            return Some(Hint::AddedEmpty);
         }
+        let like = instead.iter().find(|it| only && instead.len() == 1 || is_like(it, name))?;
+        Some(Hint::LooksLikeRename(like.clone()))
     }
 }
 
@@ -144,6 +131,8 @@ fn is_like(a: &str, b: &str) -> bool {
 struct Made {
     tables: HashSet<String>,
     columns: HashSet<(String, String)>,
+    /// Columns that were added if they were not there: what is worked out for them from others is a start.
+    perhaps: HashSet<(String, String)>,
     copied: HashSet<String>,
 }
 
@@ -163,8 +152,7 @@ impl Made {
             Some(InnerKind::Function) if harm == Harm::Possible => Harm::Rebuildable,
             _ => harm,
         };
-        let hint =
-            if self.copied.contains(&deed.on) { Some(Hint::Copied) } else { whole.hint(deed) };
+        let hint = if self.copied.contains(&deed.on) { Some(Hint::Copied) } else { whole.hint(deed) };
         let mut step = step;
         if let (Act::DropRebuildable(_), Some(name)) = (&step.deed.act, whole.replaced.get(&step.deed.on)) {
             step.deed.on.clone_from(name);
@@ -180,10 +168,14 @@ impl Made {
             return true;
         }
         match (&deed.act, &deed.part) {
-            (Act::UpdateAll(columns), _) => !columns.is_empty() && columns.iter().all(column),
-            (Act::DropColumn | Act::Require | Act::ChangeType { .. } | Act::RenameColumn { .. }, Some(part)) => {
-                column(part)
+            (Act::UpdateAll { columns, same }, _) => {
+                let maybe = |name: &String| !same && self.perhaps.contains(&(deed.on.clone(), name.clone()));
+                !columns.is_empty() && columns.iter().all(|it| column(it) || maybe(it))
             }
+            (
+                Act::DropColumn | Act::Require | Act::ChangeType { .. } | Act::RenameColumn { .. },
+                Some(part),
+            ) => column(part),
             _ => false,
         }
     }
@@ -219,6 +211,9 @@ impl Made {
             (Act::AddColumn | Act::AddRequired, Some(part)) => {
                 self.columns.insert((deed.on.clone(), part.clone()));
             }
+            (Act::Create, Some(part)) => {
+                self.perhaps.insert((deed.on.clone(), part.clone()));
+            }
             (Act::CopyTo { to }, _) if self.tables.contains(to) => {
                 self.copied.insert(deed.on.clone());
             }
@@ -238,8 +233,10 @@ impl Made {
             | Act::DropValue
             | Act::Truncate
             | Act::DeleteAll
-            | Act::UpdateAll(_) => Some(Harm::Sure),
-            Act::ChangeType { to, .. } if whole.replacing.iter().any(|it| to.starts_with(it.as_str())) => None,
+            | Act::UpdateAll { .. } => Some(Harm::Sure),
+            Act::ChangeType { to, .. } if whole.replacing.iter().any(|it| to.starts_with(it.as_str())) => {
+                None
+            }
             Act::ChangeType { to, converts: false } if is_wide(to) => Some(Harm::Rebuildable),
             Act::DropUnique if deed.part.as_ref().is_some_and(|it| whole.created.contains(it)) => None,
             Act::DeleteSome
@@ -259,7 +256,9 @@ impl Made {
             Act::DropRebuildable("type") if whole.replaced.contains_key(&deed.on) => Some(Harm::Sure),
             Act::DropRebuildable(_) if whole.created.contains(&deed.on) => None,
             Act::DropRebuildable(_) | Act::AddRequired => Some(Harm::Rebuildable),
-            Act::AddColumn | Act::CreateTable | Act::Create | Act::RenameType { .. } | Act::CopyTo { .. } => None,
+            Act::AddColumn | Act::CreateTable | Act::Create | Act::RenameType { .. } | Act::CopyTo { .. } => {
+                None
+            }
         }
     }
 }
@@ -267,8 +266,20 @@ impl Made {
 /// Types that hold what nearly every other type holds.
 fn is_wide(to: &str) -> bool {
     const WIDE: &[&str] = &[
-        "text", "citext", "varchar", "character varying", "bigint", "int8", "numeric", "decimal", "double precision",
-        "float8", "jsonb", "timestamptz", "timestamp with time zone", "longtext",
+        "text",
+        "citext",
+        "varchar",
+        "character varying",
+        "bigint",
+        "int8",
+        "numeric",
+        "decimal",
+        "double precision",
+        "float8",
+        "jsonb",
+        "timestamptz",
+        "timestamp with time zone",
+        "longtext",
     ];
     WIDE.contains(&to)
         || to.strip_suffix("[]").is_some_and(|it| WIDE.contains(&it))

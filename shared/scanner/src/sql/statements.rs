@@ -100,7 +100,11 @@ fn ends(words: &[Word<'_>]) -> HashMap<usize, usize> {
     let mut waiting: Vec<Vec<usize>> = vec![Vec::new()];
     for (at, word) in words.iter().enumerate() {
         if word.is(";") || word.is(")") {
-            let level = if word.is(")") && waiting.len() > 1 { waiting.pop() } else { waiting.last_mut().map(std::mem::take) };
+            let level = if word.is(")") && waiting.len() > 1 {
+                waiting.pop()
+            } else {
+                waiting.last_mut().map(std::mem::take)
+            };
             ends.extend(level.unwrap_or_default().into_iter().map(|it| (it, at)));
         }
         if word.is("(") {
@@ -115,11 +119,28 @@ fn ends(words: &[Word<'_>]) -> HashMap<usize, usize> {
 
 fn begins(words: &[Word<'_>], at: usize) -> bool {
     /// After these a statement can begin.
-    const BEFORE: &[&str] =
-        &[";", "(", "begin", "then", "else", "loop", "as", "instead", "also", "analyze", "analyse", "verbose", "atomic", "do", "execute", "perform", "return", "query", "go"];
+    const BEFORE: &[&str] = &[
+        ";", "(", "begin", "then", "else", "loop", "as", "instead", "also", "analyze", "analyse", "verbose",
+        "atomic", "do", "execute", "perform", "return", "query", "go",
+    ];
     const DROPPED: &[&str] = &[
-        "table", "foreign", "schema", "database", "owned", "sequence", "materialized", "view", "index", "type", "domain",
-        "extension", "function", "procedure", "routine", "aggregate", "trigger",
+        "table",
+        "foreign",
+        "schema",
+        "database",
+        "owned",
+        "sequence",
+        "materialized",
+        "view",
+        "index",
+        "type",
+        "domain",
+        "extension",
+        "function",
+        "procedure",
+        "routine",
+        "aggregate",
+        "trigger",
     ];
     let before = at.checked_sub(1).and_then(|it| words.get(it));
     if before.is_some_and(|it| !it.is_one_of(BEFORE) && !it.is(")")) {
@@ -134,7 +155,9 @@ fn begins(words: &[Word<'_>], at: usize) -> bool {
         "drop" => second_is(DROPPED),
         "truncate" => second.is_some_and(Word::is_name) && !second_is(&["on", "or"]),
         "delete" => second_is(&["from"]),
-        "update" => second.is_some_and(Word::is_name) && !second_is(&["set", "of", "or", "on", "skip", "nowait"]),
+        "update" => {
+            second.is_some_and(Word::is_name) && !second_is(&["set", "of", "or", "on", "skip", "nowait"])
+        }
         "merge" => second_is(&["into"]),
         "alter" => second_is(&["table", "foreign", "type", "schema", "database"]) && third_name,
         "create" | "insert" => second.is_some_and(Word::is_name),

@@ -47,6 +47,8 @@ fn what_loses_data_for_sure_blocks() {
         ("UPDATE \"Customer\" SET phone = NULL;", "update-all"),
         ("UPDATE a SET x = (SELECT y FROM b WHERE b.id = a.id);", "update-all"),
         ("UPDATE a SET x = 1 WHERE 'a' LIKE '%';", "update-all"),
+        ("UPDATE a SET x = COALESCE(y, x), z = COALESCE(z, 1);", "update-all"),
+        ("ALTER TABLE a ADD COLUMN IF NOT EXISTS b text; UPDATE a SET b = NULL;", "update-all"),
         ("ALTER TYPE addr DROP ATTRIBUTE zip;", "drop-attribute"),
         ("EXPLAIN ANALYZE DELETE FROM a;", "delete-all"),
     ] {
@@ -131,6 +133,8 @@ fn what_only_looks_like_a_loss_is_silent() {
         "CREATE TEMP TABLE t (a int); INSERT INTO t SELECT 1; TRUNCATE t; DELETE FROM t; DROP TABLE t;",
         "ALTER TABLE a ADD COLUMN b int; UPDATE a SET b = 0; ALTER TABLE a ALTER COLUMN b SET NOT NULL;",
         "UPDATE a SET b = 1 WHERE c IS NULL;",
+        "UPDATE a SET b = COALESCE(b, 0), c = CASE WHEN c = 'x' THEN 'y' ELSE c END;",
+        "ALTER TABLE a ADD COLUMN IF NOT EXISTS b tsvector; UPDATE a SET b = to_tsvector('english', c);",
         "INSERT INTO a (id, b) VALUES (1, 2) ON CONFLICT (id) DO UPDATE SET b = 2;",
         "SELECT * FROM a FOR UPDATE; SELECT truncate(1.5);",
         "CREATE POLICY p ON a FOR DELETE USING (owner = current_user);",
@@ -158,12 +162,18 @@ fn each_action_is_told_once_in_its_place() {
 #[test]
 fn the_words_are_plain() {
     for (sql, expected) in [
-        ("ALTER TABLE \"Customer\" DROP COLUMN phone;", "delete the column `phone` of `Customer` and every phone number in it."),
+        (
+            "ALTER TABLE \"Customer\" DROP COLUMN phone;",
+            "delete the column `phone` of `Customer` and every phone number in it.",
+        ),
         (
             "ALTER TABLE c DROP COLUMN phone; ALTER TABLE c ADD COLUMN \"phoneNumber\" text;",
             "It looks like a rename to `phoneNumber`, but the new one starts empty",
         ),
-        ("DROP TABLE a; CREATE TABLE a (id int);", "One of the same name is made in its place, and starts empty."),
+        (
+            "DROP TABLE a; CREATE TABLE a (id int);",
+            "One of the same name is made in its place, and starts empty.",
+        ),
         ("UPDATE a SET b = 1, c = 2;", "overwrite `b`, `c` in every row of `a`"),
         ("DROP TABLE \"a`b\u{1b}\";", "delete the table `ab` and every row in it."),
     ] {
@@ -177,7 +187,9 @@ fn any_edit_of_a_statement_changes_what_it_is_known_by_and_layout_does_not() {
     let identity = |sql: &str| scan(sql)[0].identity.clone();
     let base = identity("DELETE FROM a WHERE id = 1;");
     assert_eq!(base, identity("delete\n  from a -- it\n where id=1"));
-    for other in ["DELETE FROM a WHERE id = 2;", "DELETE FROM \"A\" WHERE id = 1;", "DELETE FROM a WHERE id = '1';"] {
+    for other in
+        ["DELETE FROM a WHERE id = 2;", "DELETE FROM \"A\" WHERE id = 1;", "DELETE FROM a WHERE id = '1';"]
+    {
         assert_ne!(base, identity(other), "{other}");
     }
     assert_ne!(identity("ALTER TABLE a DROP b;"), identity("ALTER TABLE c DROP b;"));
@@ -209,7 +221,10 @@ fn what_cannot_be_read_is_said_and_still_searched() {
     check("SELECT 'open", &["unreadable Review"]);
     check(&format!("SELECT {}1{};", "(".repeat(5000), ")".repeat(5000)), &["unreadable Review"]);
     // MySQL is read by its keywords.
-    check("CREATE TABLE `a` (`id` int AUTO_INCREMENT) ENGINE=InnoDB; ALTER TABLE `a` DROP COLUMN `b`, DROP INDEX `c`;", &[]);
+    check(
+        "CREATE TABLE `a` (`id` int AUTO_INCREMENT) ENGINE=InnoDB; ALTER TABLE `a` DROP COLUMN `b`, DROP INDEX `c`;",
+        &[],
+    );
     check("ALTER TABLE `a` DROP COLUMN `b`, DROP INDEX `c`;", &["drop-column Block"]);
     check("\\connect shop\nCOPY a (b) FROM stdin;\nDROP TABLE a;\n\\.\nSELECT 1;", &[]);
 }
@@ -218,7 +233,10 @@ fn what_cannot_be_read_is_said_and_still_searched() {
 fn what_takes_a_change_back_asks_for_a_look() {
     let down = look(Source { path: "migrations/1_a.down.sql", text: "DROP TABLE a;" });
     assert_eq!(said(&down), ["drop-table Review"]);
-    check("-- migrate:up\nCREATE TABLE a (b int);\n-- migrate:down\nDROP VIEW v CASCADE; DROP TABLE c;", &["drop-table Review"]);
+    check(
+        "-- migrate:up\nCREATE TABLE a (b int);\n-- migrate:down\nDROP VIEW v CASCADE; DROP TABLE c;",
+        &["drop-table Review"],
+    );
 }
 
 #[test]
@@ -240,7 +258,12 @@ fn sql_in_other_languages_is_read_with_its_gaps() {
 
 fn file(path: &str, before: Option<&str>, after: Option<&str>) -> ChangedFile {
     let content = |text: &str| Content { mode: 0o100_644, bytes: text.as_bytes().to_vec() };
-    ChangedFile { path: path.to_owned(), moved_from: None, before: before.map(content), after: after.map(content) }
+    ChangedFile {
+        path: path.to_owned(),
+        moved_from: None,
+        before: before.map(content),
+        after: after.map(content),
+    }
 }
 
 #[track_caller]
@@ -271,7 +294,10 @@ fn a_schema_that_shrinks_needs_a_script() {
     check_change(vec![schema(&no_phone), script("SELECT 1;")], &["schema-without-migration Review"]);
     check_change(vec![schema(&before.replace("  ADMIN\n", ""))], &["schema-without-migration Review"]);
     check_change(vec![schema(&before.replace("  orders Order[]\n", ""))], &[]);
-    check_change(vec![schema(&before[..before.find("model Order").unwrap()])], &["schema-without-migration Review"]);
+    check_change(
+        vec![schema(&before[..before.find("model Order").unwrap()])],
+        &["schema-without-migration Review"],
+    );
     check_change(vec![schema(&format!("{before}\n// more\n"))], &[]);
 }
 
@@ -295,7 +321,24 @@ fn no_truncation_makes_it_fail() {
 
 #[test]
 fn no_depth_makes_it_fail() {
-    for piece in ["(", "[", "not ", "- ", "1 + ", "case when ", "begin ", "select ", "a and ", "with a as (", "'a' || ", "if a then ", "union select ", "a.", "a::b", "begin a; "] {
+    for piece in [
+        "(",
+        "[",
+        "not ",
+        "- ",
+        "1 + ",
+        "case when ",
+        "begin ",
+        "select ",
+        "a and ",
+        "with a as (",
+        "'a' || ",
+        "if a then ",
+        "union select ",
+        "a.",
+        "a::b",
+        "begin a; ",
+    ] {
         places_are_sound(&piece.repeat(20_000));
         places_are_sound(&format!("DO $a$ {} $a$", piece.repeat(20_000)));
         places_are_sound(&format!("SELECT {} 1", piece.repeat(200)));

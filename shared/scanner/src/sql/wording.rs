@@ -21,7 +21,7 @@ pub(super) fn rule(act: &Act) -> &'static str {
         Act::DropValue => "destructive.drop-value",
         Act::Truncate => "destructive.truncate",
         Act::DeleteAll => "destructive.delete-all",
-        Act::UpdateAll(_) => "destructive.update-all",
+        Act::UpdateAll { .. } => "destructive.update-all",
         Act::DeleteSome => "destructive.delete",
         Act::MergeDelete => "destructive.merge-delete",
         Act::ChangeType { .. } => "destructive.change-type",
@@ -44,12 +44,14 @@ pub(super) fn rule(act: &Act) -> &'static str {
 }
 
 pub(super) fn severity(loss: &Loss) -> Severity {
-    match (loss.harm, &loss.step.deed.act) {
-        (Harm::Sure, Act::DropValue | Act::DropAttribute) => Severity::High,
-        (Harm::Sure, _) => Severity::Critical,
-        (Harm::Possible, Act::Unguard | Act::DropCascade(_) | Act::MergeDelete | Act::DeleteSome) => Severity::High,
-        (Harm::Possible, _) => Severity::Medium,
-        (Harm::Rebuildable, _) => Severity::Low,
+    let part = matches!(loss.step.deed.act, Act::DropValue | Act::DropAttribute);
+    let rows =
+        matches!(loss.step.deed.act, Act::Unguard | Act::DropCascade(_) | Act::MergeDelete | Act::DeleteSome);
+    match loss.harm {
+        Harm::Sure if !part => Severity::Critical,
+        Harm::Possible if !rows => Severity::Medium,
+        Harm::Sure | Harm::Possible => Severity::High,
+        Harm::Rebuildable => Severity::Low,
     }
 }
 
@@ -60,7 +62,9 @@ pub(super) fn message(loss: &Loss) -> String {
     let start = match loss.step.inside {
         None | Some(InnerKind::Block) => "This would",
         Some(InnerKind::Function) => "Each time this function runs, it would",
-        Some(InnerKind::Made) => "This statement is put together while it runs; as far as it can be read, it would",
+        Some(InnerKind::Made) => {
+            "This statement is put together while it runs; as far as it can be read, it would"
+        }
     };
     let hint = match &loss.hint {
         None => String::new(),
@@ -69,7 +73,8 @@ pub(super) fn message(loss: &Loss) -> String {
             shown(name)
         ),
         Some(Hint::Copied) => {
-            " Its rows are copied to another table first; what that table has no column for is lost.".to_owned()
+            " Its rows are copied to another table first; what that table has no column for is lost."
+                .to_owned()
         }
         Some(Hint::AddedEmpty) => " One of the same name is made in its place, and starts empty.".to_owned(),
     };
@@ -85,23 +90,25 @@ fn what(act: &Act, on: &str, part: Option<&str>) -> String {
         }
         Act::DropSchema => format!("delete {on} with every table in it and all their rows."),
         Act::DropDatabase => format!("delete the whole database {on} with everything in it."),
-        Act::DropOwned => format!("delete everything that belongs to the database user {on}, tables and rows included."),
-        Act::DropAttribute => format!("delete the part {column} of {on}, and its value wherever {on} is stored."),
+        Act::DropOwned => {
+            format!("delete everything that belongs to the database user {on}, tables and rows included.")
+        }
+        Act::DropAttribute => {
+            format!("delete the part {column} of {on}, and its value wherever {on} is stored.")
+        }
         Act::DropValue => match part {
-            Some(_) => format!("remove the value {column} from the list {on}; rows that hold it cannot keep it."),
+            Some(_) => {
+                format!("remove the value {column} from the list {on}; rows that hold it cannot keep it.")
+            }
             None => format!(
                 "replace the list of allowed values of {on}; rows that hold a value that is no longer on it cannot keep it."
             ),
         },
         Act::Truncate => format!("empty {on}: every row in it would be deleted."),
-        Act::DeleteAll => format!("delete every row of {on}, because no condition says which rows are meant."),
-        Act::UpdateAll(columns) => {
-            let columns: Vec<_> = columns.iter().take(5).map(|it| shown(it)).collect();
-            format!(
-                "overwrite {} in every row of {on}, because no condition says which rows are meant; the old values would be gone.",
-                if columns.is_empty() { "values".to_owned() } else { columns.join(", ") }
-            )
+        Act::DeleteAll => {
+            format!("delete every row of {on}, because no condition says which rows are meant.")
         }
+        Act::UpdateAll { columns, .. } => overwritten(columns, on),
         Act::DeleteSome => format!("delete the rows of {on} that meet a condition."),
         Act::MergeDelete => format!("delete the rows of {on} that the comparison with other data picks out."),
         Act::ChangeType { to, .. } => format!(
@@ -112,35 +119,53 @@ fn what(act: &Act, on: &str, part: Option<&str>) -> String {
             format!("make {column} of {on} required; the release fails if a single row has no value there.")
         }
         Act::DropCascade(kind) => {
-            format!("delete the {kind} {on} and, unseen, everything that depends on it; that can be columns with data.")
+            format!(
+                "delete the {kind} {on} and, unseen, everything that depends on it; that can be columns with data."
+            )
         }
-        Act::DropCounter => format!("delete the counter {on}; numbers that it gave out could be given out again."),
-        Act::Rename { to } => format!(
-            "rename {on} to {}; whatever still uses the old name, such as the version that runs now, would fail.",
-            shown(to)
-        ),
-        Act::RenameColumn { to } => format!(
-            "rename {column} of {on} to {}; whatever still uses the old name, such as the version that runs now, would fail.",
-            shown(to)
-        ),
+        Act::DropCounter => {
+            format!("delete the counter {on}; numbers that it gave out could be given out again.")
+        }
+        Act::Rename { to } => renamed(on, to),
+        Act::RenameColumn { to } | Act::RenameValue { to } => renamed(&format!("{column} of {on}"), to),
         Act::RenameSchema => format!("rename {on}; whatever still uses the old name would fail."),
-        Act::RenameValue { to } => {
-            format!("rename {column} of {on} to {}; whatever still uses the old name would fail.", shown(to))
-        }
         Act::Detach => format!("take {column} out of {on}; its rows would no longer be found there."),
-        Act::Unlog => format!("store {on} without protection; after a crash of the database it would be empty."),
+        Act::Unlog => {
+            format!("store {on} without protection; after a crash of the database it would be empty.")
+        }
         Act::DropUnique => {
-            format!("no longer keep entries of {on} apart; duplicates could come in, and be hard to get out again.")
+            format!(
+                "no longer keep entries of {on} apart; duplicates could come in, and be hard to get out again."
+            )
         }
         Act::Unguard => format!("switch off the rules that say who may see which rows of {on}."),
-        Act::DropRebuildable(kind) => format!("delete the {kind} {on}. No data is lost; it can be made again."),
+        Act::DropRebuildable(kind) => {
+            format!("delete the {kind} {on}. No data is lost; it can be made again.")
+        }
         Act::AddRequired => {
-            format!("add the required column {column} to {on} with no value to start from; the release fails if {on} has any row.")
+            format!(
+                "add the required column {column} to {on} with no value to start from; the release fails if {on} has any row."
+            )
         }
         Act::AddColumn | Act::CreateTable | Act::Create | Act::RenameType { .. } | Act::CopyTo { .. } => {
             format!("change {on}.")
         }
     }
+}
+
+fn overwritten(columns: &[String], on: &str) -> String {
+    let columns: Vec<_> = columns.iter().take(5).map(|it| shown(it)).collect();
+    format!(
+        "overwrite {} in every row of {on}, because no condition says which rows are meant; the old values would be gone.",
+        if columns.is_empty() { "values".to_owned() } else { columns.join(", ") }
+    )
+}
+
+fn renamed(what: &str, to: &str) -> String {
+    format!(
+        "rename {what} to {}; whatever still uses the old name, such as the version that runs now, would fail.",
+        shown(to)
+    )
 }
 
 /// What a person can do.
@@ -152,7 +177,7 @@ pub(super) fn remedy(loss: &Loss) -> &'static str {
         (Act::Rename { .. } | Act::RenameColumn { .. } | Act::RenameSchema | Act::RenameValue { .. }, _) => {
             "Add the new name beside the old one, and remove the old one in a later release; or confirm it, if nothing uses the old name."
         }
-        (Act::DeleteAll | Act::UpdateAll(_), _) => {
+        (Act::DeleteAll | Act::UpdateAll { .. }, _) => {
             "Add a condition that says which rows are meant. If all rows are meant, a person has to confirm the loss."
         }
         (Act::Require | Act::AddRequired, _) => "Give every row a value first.",

@@ -95,17 +95,18 @@ impl<'a> Lexer<'a> {
         Some(word)
     }
 
-    /// Blanks and comments; those of MySQL that run (`/*!`) are no comments.
+    /// Blanks and comments; `/*!` is none, for neighbours of Postgres run what follows it.
     fn skip_blanks(&mut self) {
         loop {
             let rest = self.rest();
-            let blank = rest.len() - rest.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}').len();
+            let blank =
+                rest.len() - rest.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}').len();
             self.at += blank;
             let rest = self.rest();
             if rest.starts_with("--") {
                 self.at += rest.find('\n').unwrap_or(rest.len());
-            } else if rest.starts_with("/*!") {
-                self.at += 3 + rest[3..].bytes().take_while(u8::is_ascii_digit).count();
+            } else if let Some(rest) = rest.strip_prefix("/*!") {
+                self.at += 3 + rest.bytes().take_while(u8::is_ascii_digit).count();
             } else if rest.starts_with("*/") {
                 self.at += 2;
             } else if rest.starts_with("/*") {
@@ -293,11 +294,63 @@ pub(super) fn nesting(words: &[Word<'_>]) -> usize {
 
 /// Keywords after which an expression, a query or a join can nest.
 const DEEPENS: &[&str] = &[
-    "not", "and", "or", "is", "in", "like", "ilike", "similar", "between", "any", "all", "some", "array",
-    "select", "values", "union", "except", "intersect", "join", "with", "from", "explain", "analyze", "prepare",
-    "create", "schema", "grant", "table", "set", "collate", "at", "interval", "row", "over", "filter", "as",
-    "then", "else", "when", "on", "using", "if", "return", "do", "declare", "execute", "exists", "operator",
-    "isnull", "notnull", "of", "setof", "default", "check", "escape", "copy", "where",
+    "not",
+    "and",
+    "or",
+    "is",
+    "in",
+    "like",
+    "ilike",
+    "similar",
+    "between",
+    "any",
+    "all",
+    "some",
+    "array",
+    "select",
+    "values",
+    "union",
+    "except",
+    "intersect",
+    "join",
+    "with",
+    "from",
+    "explain",
+    "analyze",
+    "prepare",
+    "create",
+    "schema",
+    "grant",
+    "table",
+    "set",
+    "collate",
+    "at",
+    "interval",
+    "row",
+    "over",
+    "filter",
+    "as",
+    "then",
+    "else",
+    "when",
+    "on",
+    "using",
+    "if",
+    "return",
+    "do",
+    "declare",
+    "execute",
+    "exists",
+    "operator",
+    "isnull",
+    "notnull",
+    "of",
+    "setof",
+    "default",
+    "check",
+    "escape",
+    "copy",
+    "where",
 ];
 
 #[cfg(test)]
@@ -320,13 +373,10 @@ mod tests {
 
     #[test]
     fn strings_are_read_as_postgres_reads_them() {
-        check("'it''s' E'a\\'b\\x41' $x$ '$$' $x$ U&\"d\\0061t\\+000061\" `odd`", &[
-            "it's",
-            "a'bA",
-            " '$$' ",
-            "data",
-            "odd",
-        ]);
+        check(
+            "'it''s' E'a\\'b\\x41' $x$ '$$' $x$ U&\"d\\0061t\\+000061\" `odd`",
+            &["it's", "a'bA", " '$$' ", "data", "odd"],
+        );
         check("a.b $1 || x::int", &["a", ".", "b", "$1", "||", "x", "::", "int"]);
     }
 

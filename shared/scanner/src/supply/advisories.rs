@@ -32,7 +32,11 @@ impl Advisories {
         let version = version.to_owned();
         self.0.iter().filter(move |it| concerns(it, &name, &version)).map(|it| {
             let id = it["id"].as_str().unwrap_or("an advisory");
-            Advisory { id, summary: it["summary"].as_str().unwrap_or_default(), malicious: id.starts_with("MAL-") }
+            Advisory {
+                id,
+                summary: it["summary"].as_str().unwrap_or_default(),
+                malicious: id.starts_with("MAL-"),
+            }
         })
     }
 }
@@ -50,7 +54,9 @@ fn concerns(record: &Value, name: &str, version: &str) -> bool {
 /// Whether a version lies between an `introduced` and the `fixed` or `last_affected` after it.
 fn in_range(events: &[Value], version: &str) -> bool {
     let Ok(version) = Version::parse(version) else { return false };
-    let parsed = |value: &Value| value.as_str().and_then(|it| Version::parse(if it == "0" { "0.0.0-0" } else { it }).ok());
+    let parsed = |value: &Value| {
+        value.as_str().and_then(|it| Version::parse(if it == "0" { "0.0.0-0" } else { it }).ok())
+    };
     let mut inside = false;
     for event in events {
         if let Some(from) = parsed(&event["introduced"]) {

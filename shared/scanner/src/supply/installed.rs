@@ -18,13 +18,16 @@ type Package<'a> = (&'a (String, String), &'a Locked);
 pub(super) fn look(about: &About<'_>, path: &str) -> Vec<Sighting> {
     let Some(after) = Lock::read(path, about.after) else { return vec![unreadable()] };
     let before = about.before.and_then(|it| Lock::read(path, it)).unwrap_or_default();
-    let new: Vec<Package<'_>> = after.packages.iter().filter(|(key, _)| !before.packages.contains_key(*key)).collect();
+    let new: Vec<Package<'_>> =
+        after.packages.iter().filter(|(key, _)| !before.packages.contains_key(*key)).collect();
     let mut found = Vec::new();
     found.extend(newcomers(about, &new));
     found.extend(new.iter().flat_map(|it| package(about, *it)));
     found.extend(hosts(about, &after, &before));
     found.extend(unsummed(about, &new));
-    found.extend(after.packages.iter().filter_map(|(key, now)| tampered((key, now), before.packages.get(key)?)));
+    found.extend(
+        after.packages.iter().filter_map(|(key, now)| tampered((key, now), before.packages.get(key)?)),
+    );
     found.extend(weaknesses(about, &new));
     found.extend(mismatch(about, path, &after));
     found
@@ -93,14 +96,20 @@ fn package(about: &About<'_>, package: Package<'_>) -> Vec<Sighting> {
             ..sighting(
                 "dependency.deprecated",
                 place(),
-                format!("Its makers advise against the package {} in version {}.", quoted(name), quoted(version)),
+                format!(
+                    "Its makers advise against the package {} in version {}.",
+                    quoted(name),
+                    quoted(version)
+                ),
                 "Use what they recommend instead.",
                 named.clone(),
             )
         });
     }
     found.extend(licensed(about, name, &named, locked, &place));
-    if let Some(age) = about.change.facts.ages_minutes.get(&named).filter(|it| **it < about.policy.age_min_minutes) {
+    if let Some(age) =
+        about.change.facts.ages_minutes.get(&named).filter(|it| **it < about.policy.age_min_minutes)
+    {
         found.push(sighting(
             "dependency.young",
             place(),
@@ -142,7 +151,11 @@ fn licensed(
         ..sighting(
             "dependency.licence",
             place(),
-            format!("The package {} comes under the licence {}, which your policy {means}.", quoted(name), quoted(licence)),
+            format!(
+                "The package {} comes under the licence {}, which your policy {means}.",
+                quoted(name),
+                quoted(licence)
+            ),
             "Use another package, or have the licence agreed.",
             format!("{named} {licence}"),
         )
@@ -168,7 +181,9 @@ fn hosts(about: &About<'_>, after: &Lock, before: &Lock) -> Vec<Sighting> {
             continue;
         }
         let host = host(from).unwrap_or(from);
-        let fine = about.policy.registries.iter().any(|it| it == host) && !from.starts_with("http://") && !from.starts_with("git");
+        let fine = about.policy.registries.iter().any(|it| it == host)
+            && !from.starts_with("http://")
+            && !from.starts_with("git");
         if fine || !told.insert((host, old.is_some())) {
             continue;
         }
@@ -195,11 +210,15 @@ fn hosts(about: &About<'_>, after: &Lock, before: &Lock) -> Vec<Sighting> {
 
 /// Packages whose content nothing vouches for.
 fn unsummed(about: &About<'_>, new: &[Package<'_>]) -> Option<Sighting> {
-    let local = |it: &Locked| it.from.as_deref().is_some_and(|from| from.starts_with("file:") || from.starts_with('.'));
+    let local = |it: &Locked| {
+        it.from.as_deref().is_some_and(|from| from.starts_with("file:") || from.starts_with('.'))
+    };
     let missing: Vec<&Package<'_>> = new
         .iter()
         .filter(|(key, locked)| locked.sum.is_none() && !local(locked) && !key.1.is_empty())
-        .filter(|(key, _)| !key.1.starts_with("file:") && !key.1.starts_with("link:") && !key.1.starts_with("workspace:"))
+        .filter(|(key, _)| {
+            !key.1.starts_with("file:") && !key.1.starts_with("link:") && !key.1.starts_with("workspace:")
+        })
         .collect();
     let first = missing.first()?;
     let names: Vec<String> = missing.iter().take(8).map(|(key, _)| quoted(&key.0)).collect();
@@ -277,16 +296,23 @@ fn weaknesses(about: &About<'_>, new: &[Package<'_>]) -> Vec<Sighting> {
 /// Manifests of the change that ask for something else than the lock file was made for.
 fn mismatch(about: &About<'_>, path: &str, after: &Lock) -> Vec<Sighting> {
     let root = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let inside = |it: &str| root.is_empty() || it.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'));
+    let inside =
+        |it: &str| root.is_empty() || it.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'));
     let manifests = about.change.files.iter().filter(|it| is_manifest(&it.path) && inside(&it.path));
     let mut wrong = BTreeMap::new();
     for file in manifests {
-        let Some(manifest) = text(file.after.as_ref()).map(Manifest::read).filter(|it| it.readable) else { continue };
+        let Some(manifest) = text(file.after.as_ref()).map(Manifest::read).filter(|it| it.readable) else {
+            continue;
+        };
         let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
         let folder = folder.strip_prefix(root).unwrap_or(folder).trim_start_matches('/');
         for (name, asked) in &manifest.wanted {
             let fixed = matches!(Request::of(asked), Request::Version(_) | Request::Alias(_));
-            if fixed && !manifest.bent.contains_key(name) && !holds(after, folder, name, asked) {
+            if fixed
+                && !manifest.bent.contains_key(name)
+                && !after.bent.contains(name)
+                && !holds(after, folder, name, asked)
+            {
                 wrong.insert(name.clone(), asked.clone());
             }
         }

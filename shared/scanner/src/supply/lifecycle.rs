@@ -2,7 +2,14 @@
 
 /// Their names.
 pub(super) const NAMES: &[&str] = &[
-    "preinstall", "install", "postinstall", "prepare", "preprepare", "postprepare", "prepublish", "prepack",
+    "preinstall",
+    "install",
+    "postinstall",
+    "prepare",
+    "preprepare",
+    "postprepare",
+    "prepublish",
+    "prepack",
     "dependencies",
 ];
 
@@ -19,30 +26,102 @@ pub(super) enum Danger {
     RunsRemote,
 }
 
+/// Marks of commands: what fetches, what runs, what hides, and what everybody runs.
+const FETCH: &[&str] = &[
+    "curl ",
+    "wget ",
+    "http://",
+    "https://",
+    "nc ",
+    "ncat ",
+    "invoke-webrequest",
+    "iwr ",
+    "ftp ",
+    "scp ",
+    "/dev/tcp/",
+    "fetch(",
+    "http.get",
+    "https.get",
+    "nslookup ",
+    "dig ",
+];
+const RUN: &[&str] = &[
+    "| sh",
+    "|sh",
+    "| bash",
+    "|bash",
+    "| node",
+    "|node",
+    "| python",
+    "|python",
+    "| zsh",
+    "| sudo",
+    "$(curl",
+    "$(wget",
+    "`curl",
+    "`wget",
+    "<(curl",
+    "<(wget",
+    "eval ",
+    "eval(",
+    "bash -c",
+    "sh -c",
+    "chmod +x",
+    "/dev/tcp/",
+    "nc ",
+    "iex",
+    "; sh ",
+    "&& sh ",
+    "&& bash ",
+    "; bash ",
+    "&& node ",
+    "child_process",
+];
+const HIDE: &[&str] = &[
+    "base64 -d",
+    "base64 --decode",
+    "base64 -D",
+    "atob(",
+    "'base64'",
+    "\"base64\"",
+    "fromcharcode",
+    "\\x",
+    "xxd -r",
+    "-enc ",
+    "-encodedcommand",
+];
+const USUAL: &[&str] = &[
+    "husky",
+    "husky install",
+    "lefthook install",
+    "simple-git-hooks",
+    "prisma generate",
+    "patch-package",
+    "is-ci || husky",
+    "is-ci || husky install",
+    "husky || true",
+    "nuxt prepare",
+    "nuxi prepare",
+    "svelte-kit sync",
+    "electron-builder install-app-deps",
+    "fumadocs-mdx",
+    "ts-patch install -s",
+    "npm run build",
+    "pnpm build",
+    "pnpm run build",
+    "yarn build",
+    "tsc",
+];
+
 /// Judges a command.
 pub(super) fn danger(command: &str) -> Danger {
-    const FETCH: &[&str] = &[
-        "curl ", "wget ", "http://", "https://", "nc ", "ncat ", "invoke-webrequest", "iwr ", "ftp ", "scp ", "/dev/tcp/",
-        "fetch(", "http.get", "https.get", "nslookup ", "dig ",
-    ];
-    const RUN: &[&str] = &[
-        "| sh", "|sh", "| bash", "|bash", "| node", "|node", "| python", "|python", "| zsh", "| sudo", "$(curl", "$(wget", "`curl",
-        "`wget", "<(curl", "<(wget", "eval ", "eval(", "bash -c", "sh -c", "chmod +x", "/dev/tcp/", "nc ", "iex", "; sh ",
-        "&& sh ", "&& bash ", "; bash ", "&& node ", "child_process",
-    ];
-    const HIDE: &[&str] = &[
-        "base64 -d", "base64 --decode", "base64 -D", "atob(", "'base64'", "\"base64\"", "fromcharcode", "\\x", "xxd -r",
-        "-enc ", "-encodedcommand",
-    ];
-    const USUAL: &[&str] = &[
-        "husky", "husky install", "lefthook install", "simple-git-hooks", "prisma generate", "patch-package", "is-ci || husky",
-        "is-ci || husky install", "husky || true", "nuxt prepare", "nuxi prepare", "svelte-kit sync", "electron-builder install-app-deps",
-        "fumadocs-mdx", "ts-patch install -s", "npm run build", "pnpm build", "pnpm run build", "yarn build", "tsc",
-    ];
     let lower = command.to_lowercase();
     let has = |list: &[&str]| list.iter().any(|it| lower.contains(&it.to_lowercase()));
-    let inline = ["node -e", "node --eval", "node -p", "python -c", "python3 -c", "perl -e"].iter().any(|it| lower.contains(it));
-    let remote = ["npx http", "npm i http", "npm install http", "npx git+"].iter().any(|it| lower.contains(it));
+    let inline = ["node -e", "node --eval", "node -p", "python -c", "python3 -c", "perl -e"]
+        .iter()
+        .any(|it| lower.contains(it));
+    let remote =
+        ["npx http", "npm i http", "npm install http", "npx git+"].iter().any(|it| lower.contains(it));
     match (has(FETCH), has(RUN) || inline) {
         (true, true) => Danger::RunsRemote,
         _ if has(HIDE) && (inline || has(RUN)) || remote => Danger::RunsRemote,

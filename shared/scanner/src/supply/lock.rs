@@ -29,6 +29,8 @@ pub(super) struct Lock {
     pub(super) packages: BTreeMap<(String, String), Locked>,
     /// What the manifests asked for when it was written: by folder and name. Empty if it does not say.
     pub(super) wanted: BTreeMap<(String, String), String>,
+    /// Packages that are bent for the whole tree: what a manifest asks of them does not count.
+    pub(super) bent: BTreeSet<String>,
     /// `name@range`, as Yarn keeps what was asked for.
     pub(super) ranges: BTreeSet<String>,
 }
@@ -60,6 +62,11 @@ fn pnpm(text: &str) -> Lock {
             (["importers", folder, kind, name], "specifier") if kind.ends_with("ependencies") => {
                 let folder = if *folder == "." { "" } else { folder };
                 lock.wanted.insert((folder.to_owned(), (*name).to_owned()), (*value).to_owned());
+            }
+            (["overrides"], name) => {
+                let name = name.rsplit('>').next().unwrap_or(name);
+                let end = name.get(1..).and_then(|it| it.find('@')).map_or(name.len(), |at| at + 1);
+                lock.bent.insert(name[..end].to_owned());
             }
             (["specifiers"], name) => {
                 lock.wanted.insert((String::new(), name.to_owned()), (*value).to_owned());
@@ -111,16 +118,19 @@ fn yarn(text: &str) -> Lock {
         if parents.is_empty() {
             done.extend(current.take().map(|(name, locked)| ((name, std::mem::take(&mut version)), locked)));
             let mut ranges = key.split(", ").map(|it| it.trim().to_owned());
-            let Some(first) = ranges.next().filter(|it| it.len() > 1 && it[1..].contains('@')) else { return };
+            let Some(first) = ranges.next().filter(|it| it.len() > 1 && it[1..].contains('@')) else {
+                return;
+            };
             let at = first[1..].find('@').map_or(first.len(), |it| it + 1);
             // A package of the tree itself is no package from outside.
             if !first.contains("@workspace:") {
-                current = Some((first[..at].to_owned(), Locked { place: place.clone(), ..Locked::default() }));
+                current =
+                    Some((first[..at].to_owned(), Locked { place: place.clone(), ..Locked::default() }));
             }
             lock.ranges.extend(ranges.chain([first]).map(|it| it.replace("@npm:", "@")));
         } else if let (Some((name, locked)), [_]) = (&mut current, *parents) {
             match *key {
-                "version" => version = (*value).to_owned(),
+                "version" => (*value).clone_into(&mut version),
                 "integrity" | "checksum" => locked.sum = Some((*value).to_owned()),
                 "resolved" => {
                     if locked.sum.is_none() {
@@ -128,9 +138,11 @@ fn yarn(text: &str) -> Lock {
                     }
                     locked.from = Some(value.split('#').next().unwrap_or(value).to_owned());
                 }
-                "resolution" => locked.from = value.strip_prefix(&format!("{name}@")).and_then(|it| {
-                    (!it.starts_with("npm:") && !it.starts_with("patch:")).then(|| it.to_owned())
-                }),
+                "resolution" => {
+                    let from = value.strip_prefix(&format!("{name}@"));
+                    let elsewhere = from.filter(|it| !it.starts_with("npm:") && !it.starts_with("patch:"));
+                    locked.from = elsewhere.map(str::to_owned);
+                }
                 _ => {}
             }
         }

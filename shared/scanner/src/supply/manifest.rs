@@ -101,7 +101,8 @@ pub(super) enum Request<'a> {
 impl<'a> Request<'a> {
     pub(super) fn of(value: &'a str) -> Self {
         const LOCAL: &[&str] = &["workspace:", "link:", "portal:", "catalog:", "patch:", "file:"];
-        const ADDRESS: &[&str] = &["git", "http:", "https:", "ssh:", "github:", "gitlab:", "bitbucket:", "gist:"];
+        const ADDRESS: &[&str] =
+            &["git", "http:", "https:", "ssh:", "github:", "gitlab:", "bitbucket:", "gist:"];
         if let Some(alias) = value.strip_prefix("npm:") {
             // Berry writes `npm:^1.2.3` for the package of the same name.
             return if alias.starts_with(|c: char| c.is_ascii_digit() || "^~><=*".contains(c)) {
@@ -110,7 +111,7 @@ impl<'a> Request<'a> {
                 Request::Alias(alias)
             };
         }
-        let is_packed = value.starts_with("file:") && (value.ends_with(".tgz") || value.ends_with(".tar.gz"));
+        let is_packed = value.starts_with("file:") && matches!(value.rsplit('.').next(), Some("tgz" | "gz"));
         if is_packed || ADDRESS.iter().any(|it| value.starts_with(it)) {
             return Request::Address(value);
         }
@@ -133,7 +134,8 @@ pub(super) fn lowest(range: &str) -> Option<semver::Version> {
     let first = range.split("||").next()?.trim().trim_start_matches(['^', '~', '>', '=', 'v', ' ']);
     let first = first.split([' ', ',']).next()?;
     let (core, rest) = first.split_at(first.find(['-', '+']).unwrap_or(first.len()));
-    let mut parts: Vec<&str> = core.split('.').map(|it| if matches!(it, "x" | "X" | "*") { "0" } else { it }).collect();
+    let mut parts: Vec<&str> =
+        core.split('.').map(|it| if matches!(it, "x" | "X" | "*") { "0" } else { it }).collect();
     parts.resize(3, "0");
     semver::Version::parse(&format!("{}{rest}", parts.join("."))).ok()
 }

@@ -29,7 +29,13 @@ pub(crate) fn look<'a>(change: &'a ChangeSet, policy: &Policy) -> Vec<(&'a Chang
     let mut found = Vec::new();
     for file in &change.files {
         let Some(after) = text(file.after.as_ref()) else { continue };
-        let about = About { before: text(file.before.as_ref()), after, policy: &policy.supply, known: &known, change };
+        let about = About {
+            before: text(file.before.as_ref()),
+            after,
+            policy: &policy.supply,
+            known: &known,
+            change,
+        };
         let sightings = if is_manifest(&file.path) {
             requested::look(&about, &file.path)
         } else if lock::is_lock(&file.path) {
@@ -76,7 +82,9 @@ impl Known {
             if is_manifest(path) {
                 names.extend(Manifest::read(text).wanted.into_keys());
             } else if lock::is_lock(path) {
-                names.extend(Lock::read(path, text).into_iter().flat_map(|it| it.packages.into_keys()).map(|it| it.0));
+                names.extend(
+                    Lock::read(path, text).into_iter().flat_map(|it| it.packages.into_keys()).map(|it| it.0),
+                );
             }
         }
         let compared = !change.base_paths.is_empty() || change.files.iter().any(|it| it.before.is_some());
@@ -94,7 +102,13 @@ fn quoted(name: &str) -> String {
     format!("`{clean}`")
 }
 
-fn sighting(rule: &'static str, place: Range<usize>, message: String, remedy: &str, identity: String) -> Sighting {
+fn sighting(
+    rule: &'static str,
+    place: Range<usize>,
+    message: String,
+    remedy: &str,
+    identity: String,
+) -> Sighting {
     Sighting {
         gate: Gate::Dependencies,
         rule,
@@ -118,6 +132,8 @@ fn look_alike(about: &About<'_>, name: &str, place: Range<usize>) -> Option<Sigh
     let used = about.known.names.iter().chain(&about.policy.known).map(String::as_str);
     let other = names::mistaken(name, used)?;
     Some(Sighting {
+        // Without a tree to compare with, it may have been there for years.
+        verdict: if about.known.compared { Verdict::Review } else { Verdict::Note },
         severity: Severity::High,
         confidence: Confidence::Medium,
         ..sighting(

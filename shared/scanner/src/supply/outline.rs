@@ -32,7 +32,12 @@ pub(super) fn walk(text: &str, mut visit: impl FnMut(&Line<'_>)) {
             parents.pop();
         }
         let (key, value) = split(content);
-        visit(&Line { parents: &parents, key: &key, value, place: start + indent..start + line.trim_end().len() });
+        visit(&Line {
+            parents: &parents,
+            key: &key,
+            value,
+            place: start + indent..start + line.trim_end().len(),
+        });
         if value.is_empty() && parents.len() < DEPTH_MAX {
             indents.push(indent);
             parents.push(key);

@@ -15,14 +15,16 @@ pub(super) fn look(about: &About<'_>, path: &str) -> Vec<Sighting> {
     if !after.readable && (about.before.is_none() || before.readable) {
         found.push(unreadable());
     }
-    for (name, asked) in after.wanted.iter().filter(|(name, asked)| before.wanted.get(*name) != Some(*asked)) {
+    for (name, asked) in after.wanted.iter().filter(|(name, asked)| before.wanted.get(*name) != Some(*asked))
+    {
         found.extend(wanted(about, name, before.wanted.get(name).map(String::as_str), asked));
     }
     for (name, asked) in after.bent.iter().filter(|(name, asked)| before.bent.get(*name) != Some(*asked)) {
         let bends = about.known.compared || Request::of(asked).is_foreign();
         found.extend(bends.then(|| bent(about, name, asked)));
     }
-    for (name, command) in after.scripts.iter().filter(|(name, _)| lifecycle::NAMES.contains(&name.as_str())) {
+    for (name, command) in after.scripts.iter().filter(|(name, _)| lifecycle::NAMES.contains(&name.as_str()))
+    {
         if before.scripts.get(name) != Some(command) {
             found.extend(runs_by_itself(about, name, command));
         }
@@ -78,8 +80,13 @@ fn wanted(about: &About<'_>, name: &str, before: Option<&str>, asked: &str) -> V
 
 fn foreign(about: &About<'_>, name: &str, asked: &str) -> Sighting {
     let plain = asked.starts_with("http:") || asked.starts_with("git:");
+    let old = !about.known.compared && matches!(Request::of(asked), Request::Alias(_));
     Sighting {
-        verdict: if plain { Verdict::Block } else { Verdict::Review },
+        verdict: match (plain, old) {
+            (true, _) => Verdict::Block,
+            (false, true) => Verdict::Note,
+            (false, false) => Verdict::Review,
+        },
         severity: Severity::High,
         ..sighting(
             "dependency.source",
@@ -106,7 +113,8 @@ fn without_secret(address: &str) -> &str {
 
 /// A range that any later version meets.
 fn is_open(range: &str) -> bool {
-    matches!(range.trim(), "" | "*" | "x" | "latest" | "next") || range.starts_with('>') && !range.contains('<')
+    matches!(range.trim(), "" | "*" | "x" | "latest" | "next")
+        || range.starts_with('>') && !range.contains('<')
 }
 
 fn open(name: &str, at: std::ops::Range<usize>) -> Sighting {
@@ -214,7 +222,10 @@ fn runs_by_itself(about: &About<'_>, name: &str, command: &str) -> Option<Sighti
         ..sighting(
             "dependency.install-script",
             at,
-            format!("The command {} is new or changed, and runs by itself wherever the project is installed.", quoted(name)),
+            format!(
+                "The command {} is new or changed, and runs by itself wherever the project is installed.",
+                quoted(name)
+            ),
             "Have somebody look at what it does.",
             identity,
         )
@@ -226,7 +237,10 @@ fn builder(about: &About<'_>, name: &str) -> Sighting {
     sighting(
         "dependency.build-allowed",
         at,
-        format!("The package {} would be allowed to run commands of its own when it is installed.", quoted(name)),
+        format!(
+            "The package {} would be allowed to run commands of its own when it is installed.",
+            quoted(name)
+        ),
         "Have somebody confirm that it needs this.",
         name.to_owned(),
     )
@@ -237,7 +251,9 @@ fn unlocked(about: &About<'_>, path: &str, before: &Manifest, after: &Manifest) 
     let changed: Vec<&str> = after
         .wanted
         .iter()
-        .filter(|(name, asked)| before.wanted.get(*name) != Some(*asked) && Request::of(asked) != Request::Local)
+        .filter(|(name, asked)| {
+            before.wanted.get(*name) != Some(*asked) && Request::of(asked) != Request::Local
+        })
         .map(|(name, _)| name.as_str())
         .collect();
     let first = changed.first()?;
@@ -245,9 +261,11 @@ fn unlocked(about: &About<'_>, path: &str, before: &Manifest, after: &Manifest) 
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let above = |lock: &str| {
         let place = lock.rsplit_once('/').map_or("", |(place, _)| place);
-        super::lock::is_lock(lock) && (place.is_empty() || folder == place || folder.starts_with(&format!("{place}/")))
+        super::lock::is_lock(lock)
+            && (place.is_empty() || folder == place || folder.starts_with(&format!("{place}/")))
     };
-    let has_lock = about.change.base_paths.iter().any(|it| above(it)) || about.change.context.keys().any(|it| above(it));
+    let has_lock =
+        about.change.base_paths.iter().any(|it| above(it)) || about.change.context.keys().any(|it| above(it));
     let moves = about.change.files.iter().any(|it| above(&it.path));
     (has_lock && !moves).then(|| {
         sighting(
