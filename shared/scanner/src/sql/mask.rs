@@ -68,10 +68,9 @@ fn names(out: &mut String, line: &str) {
         let marks = [("${", "}"), ("{{", "}}")];
         let found = marks.iter().find_map(|(open, close)| {
             let inner = rest.strip_prefix(open)?;
-            let end = inner.find(close)?;
-            let bare =
-                inner[..end].chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ' '));
-            bare.then_some(open.len() + end + close.len())
+            let is_bare = |it: &u8| it.is_ascii_alphanumeric() || matches!(it, b'_' | b'.' | b' ');
+            let end = inner.bytes().take_while(is_bare).count();
+            inner[end..].starts_with(close).then_some(open.len() + end + close.len())
         });
         let length = found.unwrap_or(1);
         if found.is_some() {

@@ -1,6 +1,6 @@
 //! `schema.prisma`: models, fields and values that go, with no script of the same change that says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::change::{ChangeSet, ChangedFile, Content};
@@ -13,23 +13,25 @@ use super::wording::shown;
 use super::{DEPTH_MAX, Script, is_script, mask};
 
 /// What each changed schema loses without a script.
-pub(super) fn look(change: &ChangeSet) -> Vec<(&ChangedFile, Sighting)> {
+pub(super) fn look<'a>(change: &'a ChangeSet) -> Vec<(&'a ChangedFile, Sighting)> {
     let schemas: Vec<_> = change.files.iter().filter(|it| it.path.ends_with(".prisma")).collect();
     if schemas.is_empty() {
         return Vec::new();
     }
     // A model may move from one file to another: what is anywhere afterwards is not lost.
     let kept: Vec<_> = schemas.iter().filter_map(|it| text(it.after.as_ref())).map(Schema::read).collect();
-    let steps = steps(change);
-    let mut found = Vec::new();
+    let mut gone = Vec::new();
     for file in schemas {
-        let Some(before) = text(file.before.as_ref()).map(Schema::read) else { continue };
-        let after = text(file.after.as_ref()).map(Schema::read).unwrap_or_default();
-        let gone = before.less(&kept);
-        let silent = gone.into_iter().filter(|it| !steps.iter().any(|step| it.is_in(step)));
-        found.extend(silent.map(|it| (file, it.sighting(&after))));
+        let before = text(file.before.as_ref()).map(Schema::read).unwrap_or_default();
+        gone.extend(before.less(&kept).into_iter().map(|it| (file, it)));
     }
-    found
+    if gone.is_empty() {
+        return Vec::new();
+    }
+    let steps = steps(change);
+    let silent = gone.into_iter().filter(|(_, gone)| !steps.iter().any(|step| gone.is_in(step)));
+    let after = |file: &'a ChangedFile| text(file.after.as_ref()).map(Schema::read).unwrap_or_default();
+    silent.map(|(file, gone)| (file, gone.sighting(&after(file)))).collect()
 }
 
 fn text(content: Option<&Content>) -> Option<&str> {
@@ -119,21 +121,22 @@ impl<'a> Schema<'a> {
     /// What is here and in none of the others.
     fn less(&self, kept: &[Schema<'_>]) -> Vec<Gone<'a>> {
         let mut gone = Vec::new();
+        let mut left: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for block in kept.iter().flat_map(|it| it.blocks.values()) {
+            left.entry(block.table).or_default().extend(block.parts.values().map(|it| it.column));
+        }
         for (name, block) in &self.blocks {
             let whole = |part| Gone { block: name, list: block.list, table: block.table, part };
-            let others: Vec<_> =
-                kept.iter().flat_map(|it| it.blocks.values()).filter(|it| it.table == block.table).collect();
-            if others.is_empty() {
+            let Some(columns) = left.get(block.table) else {
                 if !block.list {
                     gone.push(whole(None));
                 }
                 continue;
-            }
+            };
             for (field, part) in &block.parts {
                 // A field whose type is a model is no column.
                 let is_relation = self.blocks.get(part.ty).is_some_and(|it| !it.list);
-                let stays =
-                    others.iter().any(|it| it.parts.values().any(|other| other.column == part.column));
+                let stays = columns.contains(part.column);
                 if !is_relation && !stays {
                     gone.push(whole(Some((field, part.column))));
                 }

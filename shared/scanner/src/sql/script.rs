@@ -5,6 +5,9 @@ use std::collections::{HashMap, HashSet};
 use super::deed::{Act, Deed};
 use super::inner::InnerKind;
 
+/// Scripts that make more than this many things are not searched for what looks like a rename.
+const COMPARED_MAX: usize = 200;
+
 /// How sure a loss is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Harm {
@@ -82,6 +85,7 @@ impl Whole {
             }
             whole.tables.extend((deed.act == Act::CreateTable).then(|| on.clone()));
         }
+        renamed.truncate(COMPARED_MAX);
         for (from, to) in &renamed {
             let successor = renamed.iter().find(|(_, other)| other == from).map(|(new, _)| *new);
             if successor.is_some() || whole.created.contains(*from) {
@@ -99,6 +103,9 @@ impl Whole {
             (Act::DropTable, _) => (&deed.on, &self.tables, false),
             _ => return None,
         };
+        if instead.len() > COMPARED_MAX {
+            return None;
+        }
         if instead.contains(name) {
             return Some(Hint::AddedEmpty);
         }

@@ -13,6 +13,9 @@ const NESTING_MAX: usize = 256;
 /// The longest statement that is found by its keywords, in words; what stands behind that is not its head.
 const SPOKEN_MAX: usize = 4096;
 
+/// What is always read of a statement, in words: enough for what it is and what it is about.
+const SPOKEN_MIN: usize = 32;
+
 /// The statements of a text.
 #[derive(Debug, Default)]
 pub(super) struct Statements<'a> {
@@ -85,13 +88,16 @@ fn owned<'a>(ranges: &[Range<usize>], words: &'a [Word<'a>]) -> Vec<Vec<&'a Word
 /// in what is no Postgres.
 pub(super) fn spoken<'a>(words: &'a [Word<'a>]) -> Vec<Vec<&'a Word<'a>>> {
     let ends = ends(words);
-    (0..words.len())
-        .filter(|at| begins(words, *at))
-        .map(|at| {
-            let end = ends.get(&at).copied().unwrap_or(words.len());
-            words[at..end.min(at + SPOKEN_MAX)].iter().collect()
-        })
-        .collect()
+    // Statements that never end lie in each other: what all of them together take stays in proportion to the text.
+    let mut budget = words.len() * 4;
+    let mut all = Vec::new();
+    for at in (0..words.len()).filter(|at| begins(words, *at)) {
+        let end = ends.get(&at).copied().unwrap_or(words.len());
+        let length = (end - at).min(SPOKEN_MAX.min(budget).max(SPOKEN_MIN));
+        budget = budget.saturating_sub(length);
+        all.push(words[at..at + length].iter().collect());
+    }
+    all
 }
 
 /// Where the statement that begins at a word ends: at the next `;`, or where the bracket around it closes.

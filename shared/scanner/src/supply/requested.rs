@@ -7,8 +7,14 @@ use super::lifecycle::{self, Danger};
 use super::manifest::{Manifest, Request, lowest, place};
 use super::{About, look_alike, quoted, sighting};
 
+/// The largest manifest that is read, in bytes; people write them by hand.
+const SIZE_MAX: usize = 256 * 1024;
+
 /// What is new in a manifest.
 pub(super) fn look(about: &About<'_>, path: &str) -> Vec<Sighting> {
+    if about.after.len() > SIZE_MAX {
+        return vec![unreadable()];
+    }
     let before = about.before.map(Manifest::read).unwrap_or_default();
     let after = Manifest::read(about.after);
     let mut found = Vec::new();
