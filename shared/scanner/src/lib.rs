@@ -97,6 +97,7 @@ fn across(change: &ChangeSet, policy: &Policy) -> Vec<Finding> {
     let look = || {
         let mut seen = layout::look(change, policy);
         seen.extend(supply::look(change, policy));
+        seen.extend(sql::look_at_change(change));
         seen
     };
     let Ok(seen) = catch_unwind(AssertUnwindSafe(look)) else {
