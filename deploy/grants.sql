@@ -47,9 +47,10 @@ grant insert, update on backups to slipway_worker;
 grant insert, update (title) on builds to slipway_scheduler;
 grant insert (id, change_type, risk, requested_by), update (closed_at) on change_requests to slipway_scheduler;
 grant insert (id, build, installation, change_request, sandbox, baseline) on promotions to slipway_scheduler;
--- To send back what was approved and has changed since, and to follow openings, which the approved plan names.
+-- To follow openings, which the approved plan names; to send back what was approved and has changed since.
 grant insert on plans to slipway_scheduler;
-grant update (approved_by, approved_at, approved_plan, approval_ends_at) on promotions to slipway_scheduler;
+grant update (approved_plan) on promotions to slipway_scheduler;
+grant execute on function withdraw_approval(text, text) to slipway_scheduler, slipway_console;
 grant insert on inbox to slipway_scheduler;
 grant update (id) on profiles to slipway_scheduler;
 grant insert, update on products to slipway_scheduler;

@@ -24,6 +24,7 @@ mod literals;
 mod lower;
 mod names;
 mod origin;
+mod queries;
 mod report;
 mod rules;
 mod sinks;
@@ -98,6 +99,7 @@ fn look_at(tree: &Tree<'_>, path: &str, text: &str, offset: usize, policy: &Poli
     for id in tree.ids() {
         leave::address(&facts, policy, id, &mut report);
         intrusion::expression(&facts, id, &mut report);
+        queries::look(&facts, id, &mut report);
     }
     sinks::texts(&facts, &mut report);
     literals::named(&facts, &mut report);

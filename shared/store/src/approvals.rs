@@ -205,14 +205,8 @@ pub async fn rebind(tx: &mut Tx, id: &PromotionId, plan: &str) -> Result<()> {
 
 /// The approval no longer holds: the promotion waits for another one, for this reason.
 pub async fn withdraw(tx: &mut Tx, id: &PromotionId, reason: &str) -> Result<()> {
-    sqlx::query!(
-        "update promotions set status = 'pending', reason = $2, ready_at = null, opens_at = null, approved_by = null,
-                approved_at = null, approved_plan = null, approval_ends_at = null
-         where id = $1",
-        id.as_str(),
-        reason,
-    )
-    .execute(&mut *tx.0)
-    .await?;
+    sqlx::query_scalar!("select withdraw_approval($1, $2)", id.as_str(), reason)
+        .fetch_one(&mut *tx.0)
+        .await?;
     Ok(())
 }

@@ -227,7 +227,7 @@ async fn a_no_ends_what_has_not_begun_and_nothing_else() {
         assert_eq!(no(&running).await, Wish::NotFrom(Status::Deploying));
         let trail = engine.store.audit_after(0).await.unwrap();
         let said: Vec<_> = trail.iter().map(|entry| entry.said().unwrap()).collect();
-        let no = said.iter().find(|it| it.subject.as_deref() == Some("CP-00000001")).unwrap();
+        let no = said.iter().rfind(|it| it.subject.as_deref() == Some("CP-00000001")).unwrap();
         assert_eq!(
             (no.who.as_str(), no.after.as_ref().unwrap()["status"].as_str()),
             ("Ines", Some("rejected"))

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::rules::RULES;
 use crate::change::Source;
-use crate::finding::Verdict;
+use crate::finding::{Category, Verdict};
 use crate::policy::Policy;
 use crate::sighting::Sighting;
 
@@ -163,5 +163,29 @@ proptest! {
             look("a.tsx", &text[..from]);
             look("a.tsx", &format!("{}{add}{}", &text[..from], &text[to..]));
         }
+    }
+}
+
+#[test]
+fn statements_in_programs_are_read_like_those_in_scripts() {
+    let found = |path: &str, text: &str| -> Vec<_> {
+        let seen = look(path, text).into_iter().filter(|it| it.category == Category::Destructive);
+        seen.map(|it| (it.verdict, text[it.place].to_owned())).collect()
+    };
+    let cases = [
+        ("await prisma.$executeRawUnsafe('DROP TABLE \"Customer\"');", 1),
+        ("await prisma.$executeRaw`TRUNCATE orders`;", 1),
+        ("await pool.query(`DELETE FROM customers`);", 1),
+        ("await pool.query(`DELETE FROM sessions WHERE ends < now()`);", 0),
+        ("await prisma.$executeRaw`DELETE FROM a ${where}`;", 0),
+        ("await pool.query('SELECT 1');", 0),
+        ("say.query(\"please drop table 4 by the window\");", 0),
+        ("child.exec('rm -rf x');", 0),
+    ];
+    for (text, count) in cases {
+        let seen = found("src/a.ts", text);
+        assert_eq!(seen.len(), count, "{text}: {seen:?}");
+        assert!(seen.iter().all(|(verdict, _)| *verdict == Verdict::Block), "{text}: {seen:?}");
+        assert!(found("src/a.test.ts", text).iter().all(|(verdict, _)| *verdict == Verdict::Note), "{text}");
     }
 }

@@ -41,13 +41,13 @@ fn a_fingerprint_survives_moved_lines_and_tells_equal_findings_apart() {
 
 #[test]
 fn a_comment_silences_only_a_check_that_asks_and_never_for_its_own_change() {
-    let weak = "const password = 'zebra77x';\n";
-    let comment = "// slipway-allow hardcoded-password: the demo's own account\n";
+    let weak = "password: 'zebra77x'\n";
+    let comment = "# slipway-allow hardcoded-password: the demo's own account\n";
     let allowed = format!("{comment}{weak}");
-    let old = report(vec![file("src/a.ts", Some(comment), Some(&allowed))]);
+    let old = report(vec![file("src/a.yaml", Some(comment), Some(&allowed))]);
     assert_eq!(open(&old), [], "the comment stood there before");
     assert!(old.findings.iter().any(|it| it.accepted.as_deref() == Some("the demo's own account")));
-    let new = report(vec![file("src/a.ts", None, Some(&allowed))]);
+    let new = report(vec![file("src/a.yaml", None, Some(&allowed))]);
     assert_eq!(open(&new), [("change.suppression", 1), ("hardcoded-password", 2)]);
     let strong = token("a");
     let comment = "// slipway-allow github-pat: because we want it so\n";
@@ -79,7 +79,8 @@ fn what_cannot_be_read_is_never_passed_over() {
     large.after = Some(Content { mode: 0o100_644, bytes: vec![b'a'; 5 * 1024 * 1024] });
     let report = report(vec![nul, latin, large]);
     let rules: Vec<_> = open(&report).into_iter().map(|(rule, _)| rule).collect();
-    assert_eq!(rules, ["change.binary", "github-pat", "change.encoding", "change.oversized"]);
+    let expected = ["change.binary", "unread.script", "github-pat", "change.encoding", "change.oversized"];
+    assert_eq!(rules, expected);
 }
 
 #[test]
