@@ -1,13 +1,16 @@
 //! What a range of commits brings, asked of git by its plumbing: names and modes are never read from text.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use scanner::change::{ChangeSet, ChangedFile, Content, Origin};
+use scanner::change::{ChangeSet, ChangedFile, Content, Origin, describes_tree};
 
 use crate::failure::Failure;
+
+/// The mode of a submodule, whose content lies in another repository.
+const SUBMODULE: u32 = 0o160_000;
 
 /// Two commits of a repository.
 pub(super) struct Range {
@@ -47,9 +50,27 @@ impl Range {
         Ok(Self { repository: repository.to_owned(), base, head })
     }
 
-    /// What the head has and the base has not.
+    /// What the head has and the base has not, and what the scanner has to know of the base.
     pub(super) fn change(&self) -> Result<ChangeSet, Failure> {
-        change(&self.repository, &[&self.base, &self.head])
+        let change = change(&self.repository, &[&self.base, &self.head])?;
+        let touched: HashSet<_> =
+            change.files.iter().flat_map(|it| [Some(&it.path), it.moved_from.as_ref()]).flatten().collect();
+        let tree = git(&self.repository, &["ls-tree", "-r", "-z", "--full-tree", &self.base], &[])?;
+        let (mut base_paths, mut describing) = (Vec::new(), Vec::new());
+        for entry in pieces(&tree).map(String::from_utf8_lossy) {
+            let Some((head, path)) = entry.split_once('\t') else { return Err(foreign()) };
+            if describes_tree(path) && !touched.contains(&path.to_owned()) {
+                let blob = head.rsplit(' ').next().unwrap_or_default();
+                describing.push((path.to_owned(), blob.to_owned()));
+            }
+            base_paths.push(path.to_owned());
+        }
+        let texts = blobs(&self.repository, describing.iter().map(|(_, blob)| blob))?;
+        let text = |blob: &String| texts.get(blob).map(|it| String::from_utf8_lossy(it).into_owned());
+        let context =
+            describing.iter().filter_map(|(path, blob)| Some((path.clone(), text(blob)?))).collect();
+        drop(touched);
+        Ok(ChangeSet { base_paths, context, ..change })
     }
 
     /// The commits that would become public, newest first; one alone is the change itself.
@@ -80,7 +101,9 @@ pub(super) fn kept(root: &Path) -> Result<Vec<String>, Failure> {
 fn change(repository: &Path, trees: &[&str]) -> Result<ChangeSet, Failure> {
     let raw = ["diff-tree", "-r", "-z", "-M", "--raw", "--no-abbrev", "--no-commit-id"];
     let entries = entries(&git(repository, &[&raw, trees].concat(), &[])?)?;
-    let blobs = blobs(repository, &entries)?;
+    let sides = entries.iter().flat_map(|it| [(it.modes.0, &it.blobs.0), (it.modes.1, &it.blobs.1)]);
+    let files = sides.filter(|(mode, _)| *mode != 0 && *mode != SUBMODULE).map(|(_, blob)| blob);
+    let blobs = blobs(repository, files)?;
     let content = |mode: u32, blob: &str| {
         let bytes = blobs.get(blob).cloned().unwrap_or_default();
         (mode != 0).then_some(Content { mode, bytes })
@@ -98,8 +121,6 @@ fn change(repository: &Path, trees: &[&str]) -> Result<ChangeSet, Failure> {
 fn entries(raw: &[u8]) -> Result<Vec<Entry>, Failure> {
     let mut entries = Vec::new();
     let mut parts = pieces(raw).map(|it| String::from_utf8_lossy(it).into_owned());
-    let foreign =
-        || Failure::Usage("git answered with something that it does not say; is it git?".to_owned());
     while let Some(head) = parts.next() {
         let words: Vec<_> = head.trim_start_matches(':').split(' ').collect();
         let [before, after, old, new, status] = words[..] else { return Err(foreign()) };
@@ -113,12 +134,12 @@ fn entries(raw: &[u8]) -> Result<Vec<Entry>, Failure> {
     Ok(entries)
 }
 
-/// The contents of all files, each read once.
-fn blobs(repository: &Path, entries: &[Entry]) -> Result<HashMap<String, Vec<u8>>, Failure> {
-    const SUBMODULE: u32 = 0o160_000;
-    let sides = entries.iter().flat_map(|it| [(it.modes.0, &it.blobs.0), (it.modes.1, &it.blobs.1)]);
-    let mut names: Vec<_> =
-        sides.filter(|(mode, _)| *mode != 0 && *mode != SUBMODULE).map(|(_, it)| it).collect();
+/// The contents of these files, each read once.
+fn blobs<'b>(
+    repository: &Path,
+    names: impl Iterator<Item = &'b String>,
+) -> Result<HashMap<String, Vec<u8>>, Failure> {
+    let mut names: Vec<_> = names.collect();
     names.sort();
     names.dedup();
     let asked: Vec<u8> = names.iter().flat_map(|it| [it.as_bytes(), b"\n"].concat()).collect();
@@ -136,6 +157,10 @@ fn blobs(repository: &Path, entries: &[Entry]) -> Result<HashMap<String, Vec<u8>
         rest = rest.get(end + 2 + length..).unwrap_or_default();
     }
     Ok(blobs)
+}
+
+fn foreign() -> Failure {
+    Failure::Usage("git answered with something that it does not say; is it git?".to_owned())
 }
 
 fn pieces(raw: &[u8]) -> impl Iterator<Item = &[u8]> {

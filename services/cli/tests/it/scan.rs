@@ -65,7 +65,7 @@ async fn a_folder_is_looked_at_whole() {
 #[tokio::test]
 async fn the_exit_code_tells_whether_anything_blocks() {
     let folder = TempDir::new().unwrap();
-    write(folder.path(), "a.ts", "const password = 'zebra77x';\n");
+    write(folder.path(), "a.yaml", "password: 'zebra77x'\n");
     let path = folder.path().to_str().unwrap();
     assert_eq!(scan(&[path]).await.exit, Exit::Done, "a person must look, nothing blocks");
     assert_eq!(scan(&[path, "--fail-on", "review"]).await.exit, Exit::Failed);
@@ -106,6 +106,28 @@ async fn a_range_is_what_its_commits_bring_and_would_make_public() {
     assert_eq!(ran.exit, Exit::Failed);
     assert_eq!(scan(&[path, "--git", "feature..feature"]).await.exit, Exit::Done);
     assert_eq!(scan(&[path, "--git", "nothing..feature"]).await.exit, Exit::Usage);
+}
+
+#[tokio::test]
+async fn a_range_is_judged_beside_the_rest_of_its_tree() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().to_str().unwrap();
+    git(folder.path(), &["init", "--quiet", "--initial-branch", "main"]);
+    write(folder.path(), "apps/web/package.json", r#"{ "name": "web" }"#);
+    write(folder.path(), "apps/admin/package.json", r#"{ "name": "admin" }"#);
+    write(folder.path(), "apps/admin/secrets.ts", "export const a = 1;\n");
+    commit(folder.path());
+    git(folder.path(), &["switch", "--quiet", "--create", "feature"]);
+    write(folder.path(), "apps/web/page.ts", "import { a } from \"../admin/secrets\";\n");
+    write(folder.path(), "elsewhere/x.ts", "export const b = 1;\n");
+    commit(folder.path());
+    let ran = scan(&[path, "--git", "main..feature", "--format", "json"]).await;
+    let rules: Vec<_> = found(&ran).into_iter().map(|(rule, file, _)| format!("{rule} {file}")).collect();
+    assert_eq!(
+        rules,
+        ["architecture.app-imports-app apps/web/page.ts", "architecture.new-place elsewhere/x.ts"]
+    );
+    assert_eq!(ran.exit, Exit::Done, "a look is asked for, and nothing is in the way");
 }
 
 #[tokio::test]
