@@ -20,6 +20,8 @@ const SCRIPT: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 const CONTROL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 /// The packages make this account; a broker has no business running as root.
 const ACCOUNT: &str = "rabbitmq";
+/// How much of each of its logs is shown when it does not start.
+const LAST_LINES: usize = 20;
 /// Far more than the kernel needs to close the sockets of a killed node.
 const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -123,7 +125,22 @@ impl RabbitMq {
     /// Waits until it takes connections.
     pub fn wait_until_ready(&mut self, interrupt: &Interrupt) -> Result<()> {
         let port = self.port;
-        self.node.wait_until_ready(interrupt, || port::is_open(port))
+        let ready = self.node.wait_until_ready(interrupt, || port::is_open(port));
+        ready.with_context(|| format!("RabbitMQ's own log ends with:\n{}", self.last_words()))
+    }
+
+    /// The end of what it wrote into its own logs; what it prints does not say why it hangs.
+    fn last_words(&self) -> String {
+        let logs = fs::read_dir(self.folder.path().join("logs")).into_iter().flatten().flatten();
+        let mut words = String::new();
+        for log in logs {
+            let text = fs::read(log.path()).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text);
+            let lines: Vec<_> = text.lines().collect();
+            words.push_str(&lines[lines.len().saturating_sub(LAST_LINES)..].join("\n"));
+            words.push('\n');
+        }
+        words
     }
 
     /// The address for who may do everything.

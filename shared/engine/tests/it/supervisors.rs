@@ -2,7 +2,8 @@
 
 use domain::Job;
 use domain::run::{Cause, Event, Ignored, Outcome, Phase};
-use engine::{Advanced, Report, Reporter, advance, start};
+use engine::start::{self, Wish};
+use engine::{Advanced, Report, Reporter, advance, approval};
 use scratch::{Database, with_database};
 use serde_json::json;
 use uuid::Uuid;
@@ -59,8 +60,10 @@ async fn a_run_that_somebody_is_at_holds_up_no_other() {
         let mut world = World::idle(database, Workers::default()).await;
         let (_, held) = world.started(1).await;
         world.engine.store.apply_installation("other", &json!({}), &actor("Ines")).await.unwrap();
-        let id = world.approved(2).await;
+        let id = world.created(2).await;
         database.run(&format!("update promotions set installation = 'other' where id = '{id}'")).await;
+        let approved = approval::approve(&world.engine, &id, &actor("Ines"), None).await;
+        assert_eq!(approved.unwrap(), Wish::Granted);
         assert_eq!(start::start_next(&world.engine).await.unwrap().as_ref(), Some(&id));
         let other = world.engine.store.latest_run(&id).await.unwrap().unwrap().id;
         let late = format!(

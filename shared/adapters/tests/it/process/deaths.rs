@@ -134,10 +134,19 @@ async fn a_pid_that_another_process_got_is_left_alone() {
     world.install(&[("version", "one")]).await;
     let orphan = kill_keeper_of_base(&world).await;
     kill(orphan);
-    let mut stranger = Command::new("sleep").arg("600").spawn().unwrap();
-    let pid = stranger.id().unwrap();
     let path = world.root().join("instances/base/state.json");
     let text = std::fs::read_to_string(&path).unwrap();
+    let state: serde_json::Value = serde_json::from_str(&text).unwrap();
+    // One that began in the same tick of the kernel's clock could not be told apart.
+    let (mut stranger, pid) = loop {
+        let mut stranger = Command::new("sleep").arg("600").spawn().unwrap();
+        let pid = stranger.id().unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        if stat.split(' ').nth(21) != Some(state["app"]["started_ticks"].to_string().as_str()) {
+            break (stranger, pid);
+        }
+        stranger.kill().await.unwrap();
+    };
     let forged = text.replace(&format!("\"pid\": {orphan},"), &format!("\"pid\": {pid},"));
     assert_ne!(text, forged);
     std::fs::write(&path, forged).unwrap();
