@@ -10,7 +10,7 @@
 //! What is found never leaves as it is: a sighting tells the kind, the place and the length.
 
 mod decoded;
-pub(crate) mod keyed;
+mod keyed;
 mod link;
 mod name;
 mod rules;

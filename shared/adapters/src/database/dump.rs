@@ -104,7 +104,7 @@ impl Database {
         let mut partial = Partial::create(&path, written, progress).await?;
         let write = async {
             program.run_into(Sink::File(&mut partial)).await?;
-            partial.is_whole();
+            partial.dismiss_reader();
             Ok(())
         };
         let ((), unpacked, fingerprint) = tokio::try_join!(

@@ -58,7 +58,7 @@ impl<'p> Partial<'p> {
     }
 
     /// Lets the reader know that nothing more comes.
-    pub(super) fn is_whole(&mut self) {
+    pub(super) fn dismiss_reader(&mut self) {
         self.reader = None;
     }
 

@@ -37,11 +37,7 @@ const SETTERS: &[&str] = &[
     "putstring",
 ];
 
-/// Whether a literal with this name beside it is a secret, and how sure that is. For engines that know the tree.
-pub(crate) fn is_secret_like(name: &str, literal: &str) -> Option<(Kind, Confidence)> {
-    judge(name, literal, false)
-}
-
+/// Whether a literal with this name beside it is a secret, and how sure that is.
 fn judge(name: &str, literal: &str, is_fixture: bool) -> Option<(Kind, Confidence)> {
     let promise = name::promise(name)?;
     // A name beside its own name: `password: "password"`, `tokenKey = "token_key"`.
@@ -106,8 +102,7 @@ pub(super) fn look(source: Source<'_>) -> Vec<Secret> {
         let Some(place) = value_after(bytes, &name, form) else { continue };
         let Some(literal) = text.get(place.clone()) else { continue };
         let name = &text[name];
-        let judged = if is_fixture { judge(name, literal, true) } else { is_secret_like(name, literal) };
-        if let Some((kind, confidence)) = judged {
+        if let Some((kind, confidence)) = judge(name, literal, is_fixture) {
             found.push(Secret { kind, confidence, place });
         }
     }
