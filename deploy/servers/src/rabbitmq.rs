@@ -21,7 +21,7 @@ const CONTROL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 /// The packages make this account; a broker has no business running as root.
 const ACCOUNT: &str = "rabbitmq";
 /// How much of each of its logs is shown when it does not start.
-const LAST_LINES: usize = 20;
+const LAST_LINES: usize = 100;
 /// Far more than the kernel needs to close the sockets of a killed node.
 const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -126,7 +126,15 @@ impl RabbitMq {
     pub fn wait_until_ready(&mut self, interrupt: &Interrupt) -> Result<()> {
         let port = self.port;
         let ready = self.node.wait_until_ready(interrupt, || port::is_open(port));
-        ready.with_context(|| format!("RabbitMQ's own log ends with:\n{}", self.last_words()))
+        ready.with_context(|| {
+            format!("{}\nRabbitMQ's own log ends with:\n{}", self.what_hangs(), self.last_words())
+        })
+    }
+
+    /// What its processes wait for, as far as it can be asked.
+    fn what_hangs(&self) -> String {
+        let asked = self.control(&["--timeout", "20", "eval", "rabbit_diagnostics:maybe_stuck()."]);
+        asked.unwrap_or_else(|error| format!("{error:#}"))
     }
 
     /// The end of what it wrote into its own logs; what it prints does not say why it hangs.
