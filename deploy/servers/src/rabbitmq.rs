@@ -122,10 +122,28 @@ impl RabbitMq {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// Waits until it takes connections.
+    /// Waits until it takes connections. A node that does not come up is started once more: RabbitMQ 3.10 has been
+    /// seen to stop halfway through a start, without a word.
+    ///
+    /// # Errors
+    /// It did not come up the second time either; what is known of both is part of the error.
     pub fn wait_until_ready(&mut self, interrupt: &Interrupt) -> Result<()> {
+        let Err(first) = self.wait_once(interrupt) else { return Ok(()) };
+        if interrupt.is_raised() {
+            return Err(first);
+        }
+        eprintln!("warning: RabbitMQ is started once more: {first:#}");
+        self.kill()?;
+        self.start_again()?;
+        self.wait_once(interrupt).with_context(|| format!("it did not start before either: {first:#}"))
+    }
+
+    fn wait_once(&mut self, interrupt: &Interrupt) -> Result<()> {
         let port = self.port;
         let ready = self.node.wait_until_ready(interrupt, || port::is_open(port));
+        if interrupt.is_raised() {
+            return ready;
+        }
         ready.with_context(|| {
             format!("{}\nRabbitMQ's own log ends with:\n{}", self.what_hangs(), self.last_words())
         })
