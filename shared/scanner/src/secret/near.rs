@@ -36,10 +36,8 @@ impl Near {
     pub(super) fn of(rule: &str, expression: &str, keyword: &str) -> Self {
         match rule {
             "jwt" => Self::WebToken,
-            // Its token stands anywhere behind the command.
-            "curl-auth-header" | "curl-auth-user" => Self::Anything,
-            // Its token may be of letters alone.
-            "huggingface-access-token" => Self::Anything,
+            // Curl's stand anywhere behind the command, the last one may be of letters alone.
+            "curl-auth-header" | "curl-auth-user" | "huggingface-access-token" => Self::Anything,
             _ if is_beside_name(expression) => Self::Value,
             _ if keyword.len() <= SHORT => Self::Token,
             _ => Self::Anything,

@@ -103,10 +103,10 @@ pub(super) fn look(source: Source<'_>) -> Option<Sighting> {
 }
 
 fn marked(text: &str) -> Option<std::ops::Range<usize>> {
-    let (hints, owners) = &*HINTS;
+    let (words, owners) = &*HINTS;
     let mut counts = [0; MARKS.len()];
-    for hint in hints.find_overlapping_iter(text) {
-        counts[owners[hint.pattern().as_usize()]] += 1;
+    for word in words.find_overlapping_iter(text) {
+        counts[owners[word.pattern().as_usize()]] += 1;
     }
     let likely = MARKS.iter().zip(counts).filter(|(mark, count)| *count >= mark.least);
     likely.map(|(mark, _)| mark).find_map(|mark| {
