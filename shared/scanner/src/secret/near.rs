@@ -76,7 +76,7 @@ fn is_assigned(rest: &[u8]) -> bool {
 }
 
 fn is_in_token(text: &[u8], keyword: Range<usize>) -> bool {
-    let is_part = |it: &&u8| it.is_ascii_alphanumeric() || b"_-.+/=~".contains(it);
+    let is_part = |it: &&u8| it.is_ascii_alphanumeric() || b"_-.+/=~:".contains(it);
     let before = text[..keyword.start].iter().rev().take(TOKEN_SEEN).take_while(is_part);
     let after = text[keyword.start..].iter().take(TOKEN_SEEN).take_while(is_part);
     let (length, digits) = before
