@@ -123,7 +123,9 @@ fn marked_section(name: &str, marks: &[Mark], answers: &[(&str, Answer)]) -> Str
     ]);
     let mut rows = Vec::new();
     for (program, answer) in answers {
-        rows.extend(scores(marks, &answer.findings).iter().map(|(category, score)| {
+        let scores = scores(marks, &answer.findings);
+        let looked_for = scores.iter().filter(|(category, _)| answer.only.is_none_or(|it| it == *category));
+        rows.extend(looked_for.map(|(category, score)| {
             let bad = score.found + score.missed;
             let good = score.wrong + score.silent;
             vec![

@@ -22,12 +22,14 @@ pub(crate) struct Finding {
 pub(crate) struct Answer {
     pub(crate) findings: Vec<Finding>,
     pub(crate) took: Duration,
+    /// The only category that it looks for, if it is one.
+    pub(crate) only: Option<&'static str>,
 }
 
 /// What `slipway scan` says.
 pub(crate) fn slipway(program: &Path, corpus: &Path) -> Result<Answer> {
     let (answer, took) = ask(program, &["scan", "--format", "json"], corpus)?;
-    Ok(Answer { findings: of_slipway(&answer)?, took })
+    Ok(Answer { findings: of_slipway(&answer)?, took, only: None })
 }
 
 /// What semgrep says with the rules of a folder; findings of other categories than ours do not count.
@@ -37,13 +39,13 @@ pub(crate) fn semgrep(program: &Path, rules: &Path, corpus: &Path) -> Result<Ans
     let mut arguments = vec!["scan", "--jobs=1", "--config", rules];
     arguments.extend(quiet);
     let (answer, took) = ask(program, &arguments, corpus)?;
-    Ok(Answer { findings: of_semgrep(&answer, corpus)?, took })
+    Ok(Answer { findings: of_semgrep(&answer, corpus)?, took, only: None })
 }
 
 /// What detect-secrets says.
 pub(crate) fn detect_secrets(program: &Path, corpus: &Path) -> Result<Answer> {
     let (answer, took) = ask(program, &["scan", "--all-files"], corpus)?;
-    Ok(Answer { findings: of_detect_secrets(&answer, corpus)?, took })
+    Ok(Answer { findings: of_detect_secrets(&answer, corpus)?, took, only: Some("secret") })
 }
 
 /// Runs a program on one core, so that the times may be compared.
