@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::report;
+use crate::{machine, report};
 use scanners::{Answer, Finding};
 
 /// The programs that are compared.
@@ -57,12 +57,14 @@ struct Score {
 /// A program cannot be started, or does not answer as it should.
 pub(crate) fn run(corpus: &Path, programs: &Programs) -> Result<String> {
     let marks = marks(corpus)?;
+    let load = machine::load();
     let answers = answers(corpus, programs)?;
+    let times = times(&load, &answers);
     let name = corpus.file_name().map_or_else(|| "corpus".into(), |it| it.to_string_lossy().into_owned());
     if marks.is_empty() {
-        return Ok(plain_section(&name, semgrep::count_of_files(corpus)?, &answers));
+        return Ok(plain_section(&name, semgrep::count_of_files(corpus)?, &times, &answers));
     }
-    Ok(marked_section(&name, &marks, &answers))
+    Ok(marked_section(&name, &marks, &times, &answers))
 }
 
 fn marks(corpus: &Path) -> Result<Vec<Mark>> {
@@ -111,7 +113,7 @@ fn scores(marks: &[Mark], findings: &[Finding]) -> BTreeMap<String, Score> {
     scores
 }
 
-fn marked_section(name: &str, marks: &[Mark], answers: &[(&str, Answer)]) -> String {
+fn marked_section(name: &str, marks: &[Mark], times: &str, answers: &[(&str, Answer)]) -> String {
     let head = report::cells([
         "program",
         "category",
@@ -139,16 +141,11 @@ fn marked_section(name: &str, marks: &[Mark], answers: &[(&str, Answer)]) -> Str
             ]
         }));
     }
-    format!(
-        "## {name}\n\n{} marked lines. {}\n\n{}",
-        marks.len(),
-        times(answers),
-        report::table(&head, &rows)
-    )
+    format!("## {name}\n\n{} marked lines. {times}\n\n{}", marks.len(), report::table(&head, &rows))
 }
 
 /// What is said of a folder in which nobody has marked anything.
-fn plain_section(name: &str, files: usize, answers: &[(&str, Answer)]) -> String {
+fn plain_section(name: &str, files: usize, times: &str, answers: &[(&str, Answer)]) -> String {
     let head = report::cells(["program", "findings that ask somebody to look", "per 1,000 files"]);
     let rows: Vec<_> = answers
         .iter()
@@ -157,12 +154,13 @@ fn plain_section(name: &str, files: usize, answers: &[(&str, Answer)]) -> String
             vec![(*program).to_owned(), count.to_string(), share(count * 1_000, files)]
         })
         .collect();
-    format!("## {name}\n\n{files} files. {}\n\n{}", times(answers), report::table(&head, &rows))
+    format!("## {name}\n\n{files} files. {times}\n\n{}", report::table(&head, &rows))
 }
 
-fn times(answers: &[(&str, Answer)]) -> String {
+fn times(load: &str, answers: &[(&str, Answer)]) -> String {
     let times = answers.iter().map(|(program, answer)| format!("{program} {} ms", answer.took.as_millis()));
-    format!("On one core, start of the program included: {}.", times.collect::<Vec<_>>().join(", "))
+    let times = times.collect::<Vec<_>>().join(", ");
+    format!("Commit {}, on one core, start of the program included, with {load}: {times}.", machine::commit())
 }
 
 /// In hundredths, rounded; a dash when there is nothing to count.
