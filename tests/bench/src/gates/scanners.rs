@@ -28,31 +28,35 @@ pub(crate) struct Answer {
 
 /// What `slipway scan` says.
 pub(crate) fn slipway(program: &Path, corpus: &Path) -> Result<Answer> {
-    let (answer, took) = ask(program, &["scan", "--format", "json"], corpus)?;
+    let (answer, took) = ask(program, &["scan", "--format", "json", written(corpus)?])?;
     Ok(Answer { findings: of_slipway(&answer)?, took, only: None })
 }
 
 /// What semgrep says with the rules of a folder; findings of other categories than ours do not count.
 pub(crate) fn semgrep(program: &Path, rules: &Path, corpus: &Path) -> Result<Answer> {
-    let rules = rules.to_str().context("the folder of rules has no readable name")?;
     let quiet = ["--json", "--quiet", "--metrics=off", "--disable-version-check", "--no-git-ignore"];
-    let mut arguments = vec!["scan", "--jobs=1", "--config", rules];
+    let mut arguments = vec!["scan", "--jobs=1", "--config", written(rules)?, written(corpus)?];
     arguments.extend(quiet);
-    let (answer, took) = ask(program, &arguments, corpus)?;
+    let (answer, took) = ask(program, &arguments)?;
     Ok(Answer { findings: of_semgrep(&answer, corpus)?, took, only: None })
 }
 
 /// What detect-secrets says.
 pub(crate) fn detect_secrets(program: &Path, corpus: &Path) -> Result<Answer> {
-    let (answer, took) = ask(program, &["scan", "--all-files"], corpus)?;
+    // It passes over files outside of the folder that it runs in.
+    let (answer, took) = ask(program, &["-C", written(corpus)?, "scan", "--all-files", "."])?;
     Ok(Answer { findings: of_detect_secrets(&answer, corpus)?, took, only: Some("secret") })
 }
 
+fn written(folder: &Path) -> Result<&str> {
+    folder.to_str().with_context(|| format!("{} has no readable name", folder.display()))
+}
+
 /// Runs a program on one core, so that the times may be compared.
-fn ask(program: &Path, arguments: &[&str], corpus: &Path) -> Result<(Value, Duration)> {
+fn ask(program: &Path, arguments: &[&str]) -> Result<(Value, Duration)> {
     let started = Instant::now();
     let mut command = Command::new("taskset");
-    command.args(["--cpu-list", "0"]).arg(program).args(arguments).arg(corpus);
+    command.args(["--cpu-list", "0"]).arg(program).args(arguments);
     let answer =
         command.output().with_context(|| format!("start {}; is it installed?", program.display()))?;
     let took = started.elapsed();
