@@ -57,14 +57,14 @@ impl Workspace {
 /// The file among those for different circumstances that a program gets.
 fn chosen(target: &Value) -> Option<&str> {
     const CIRCUMSTANCES: [&str; 4] = ["import", "node", "require", "default"];
-    match target {
-        Value::String(path) => Some(path),
-        Value::Object(all) => CIRCUMSTANCES.iter().find_map(|it| match all.get(*it)? {
-            Value::String(path) => Some(path.as_str()),
-            inner => CIRCUMSTANCES.iter().find_map(|it| inner.get(*it)?.as_str()),
-        }),
-        _ => None,
+    let mut target = target;
+    for _ in 0..CIRCUMSTANCES.len() {
+        if let Some(path) = target.as_str() {
+            return Some(path);
+        }
+        target = CIRCUMSTANCES.iter().find_map(|it| target.get(*it))?;
     }
+    target.as_str()
 }
 
 fn without_ending(path: &str) -> &str {
