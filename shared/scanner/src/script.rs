@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! text ─▶ depth (can it be read?) ─▶ lower (the parser's tree made ours) ─▶ facts, names, origin (what is known)
-//!      ─▶ sinks, code, leave, intrusion, literals (what the rules in rules.toml name) ─▶ Sighting
+//!      ─▶ sinks, texts, code, switches, leave, intrusion, literals (what the rules in rules.toml name),
+//!         queries, migrations (statements for the database) ─▶ Sighting
+//! templates, which are no programs ─▶ Sighting
 //! ```
 //!
 //! A file that cannot be read is a sighting itself. Questions that would take too long are answered "unknown".
@@ -22,6 +24,7 @@ mod intrusion;
 mod leave;
 mod literals;
 mod lower;
+mod migrations;
 mod names;
 mod origin;
 mod queries;
@@ -29,8 +32,11 @@ mod report;
 mod rules;
 mod sinks;
 mod sources;
+mod switches;
+mod templates;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod tree;
 mod value;
 mod words;
@@ -51,7 +57,7 @@ use crate::sighting::Sighting;
 pub(crate) fn look(source: Source<'_>, policy: &Policy) -> Vec<Sighting> {
     let mut sightings = Vec::new();
     sightings.extend(
-        embedded::raw_markup(source.path, source.text).into_iter().filter_map(|it| raw_markup(source, it)),
+        templates::raw_markup(source.path, source.text).into_iter().filter_map(|it| raw_markup(source, it)),
     );
     for part in embedded::parts(source.path, source.text) {
         let text = &source.text[part.place.clone()];
@@ -100,8 +106,10 @@ fn look_at(tree: &Tree<'_>, path: &str, text: &str, offset: usize, policy: &Poli
         leave::address(&facts, policy, id, &mut report);
         intrusion::expression(&facts, id, &mut report);
         queries::look(&facts, id, &mut report);
+        migrations::look(&facts, id, &mut report);
+        switches::look(&facts, id, &mut report);
     }
-    sinks::texts(&facts, &mut report);
+    texts::look(&facts, &mut report);
     literals::named(&facts, &mut report);
     report.sightings
 }

@@ -13,6 +13,7 @@ mod decoded;
 mod keyed;
 mod link;
 mod name;
+mod near;
 mod rules;
 mod value;
 
@@ -67,6 +68,21 @@ fn secrets(source: Source<'_>) -> Vec<Secret> {
     found.extend(keyed::look(source));
     found.extend(link::look(source));
     found
+}
+
+/// Whether a name promises that what stands beside it must not be known, as `dbPassword` and `API_KEY` do.
+pub(crate) fn is_secret_name(name: &str) -> bool {
+    name::promise(name).is_some()
+}
+
+/// How sure it is that a literal with this name beside it is a secret.
+pub(crate) fn of_name(name: &str, literal: &str) -> Option<Confidence> {
+    keyed::judge(name, literal, false).map(|(_, confidence)| confidence)
+}
+
+/// The words of a name, in small letters.
+pub(crate) fn words(name: &str) -> Vec<String> {
+    name::words(name)
 }
 
 /// What is said of a secret; its value is only for recognising it.

@@ -1,19 +1,36 @@
 //! How well the gates find what they look for: `slipway scan` over a folder of annotated samples, counted per
-//! category. The samples stay outside of this repository.
+//! category; over a folder without annotations, what it has to say at all, and how long it takes. Other scanners that
+//! are installed here stand beside it. The samples stay outside of this repository.
 
 mod index;
+mod scanners;
 mod semgrep;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use anyhow::{Context, Result};
 
-use crate::report;
+use crate::{machine, report};
+use scanners::{Answer, Finding};
+
+/// The programs that are compared.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Programs {
+    /// The program under test; it must understand `scan --format json FOLDER`.
+    #[arg(long, default_value = "target/release/slipway")]
+    program: PathBuf,
+    /// semgrep, to stand beside it.
+    #[arg(long, requires = "semgrep_rules")]
+    semgrep: Option<PathBuf>,
+    /// The folder of rules that semgrep takes; none that were written for the samples.
+    #[arg(long)]
+    semgrep_rules: Option<PathBuf>,
+    /// detect-secrets, to stand beside it.
+    #[arg(long)]
+    detect_secrets: Option<PathBuf>,
+}
 
 /// A line of a sample, and whether something is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,14 +42,6 @@ pub(crate) struct Mark {
     pub(crate) is_bad: bool,
 }
 
-/// What the program under test says about a place.
-#[derive(Debug)]
-struct Finding {
-    file: String,
-    lines: (u64, u64),
-    category: String,
-}
-
 /// How often each answer was given.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Score {
@@ -42,25 +51,20 @@ struct Score {
     silent: usize,
 }
 
-/// Scans the corpus once and counts; gives a section of the report.
+/// Has each program look at the corpus once, and counts; gives a section of the report.
 ///
 /// # Errors
-/// The corpus holds no marks, or the program does not answer as `slipway scan --format json` does.
-pub(crate) fn run(corpus: &Path, program: Option<&Path>) -> Result<String> {
+/// A program cannot be started, or does not answer as it should.
+pub(crate) fn run(corpus: &Path, programs: &Programs) -> Result<String> {
     let marks = marks(corpus)?;
-    if marks.is_empty() {
-        bail!(
-            "{} holds neither `ruleid:` comments nor an index of positions (index.jsonl)",
-            corpus.display()
-        );
-    }
-    let slipway = PathBuf::from("target/release/slipway");
-    let program = program.unwrap_or(&slipway);
-    let started = Instant::now();
-    let findings = scan(program, corpus)?;
-    let took = started.elapsed();
+    let load = machine::load();
+    let answers = answers(corpus, programs)?;
+    let times = times(&load, &answers);
     let name = corpus.file_name().map_or_else(|| "corpus".into(), |it| it.to_string_lossy().into_owned());
-    Ok(section(&name, &scores(&marks, &findings), marks.len(), took.as_millis()))
+    if marks.is_empty() {
+        return Ok(plain_section(&name, semgrep::count_of_files(corpus)?, &times, &answers));
+    }
+    Ok(marked_section(&name, &marks, &times, &answers))
 }
 
 fn marks(corpus: &Path) -> Result<Vec<Mark>> {
@@ -73,32 +77,15 @@ fn marks(corpus: &Path) -> Result<Vec<Mark>> {
     semgrep::marks(corpus)
 }
 
-fn scan(program: &Path, corpus: &Path) -> Result<Vec<Finding>> {
-    let answer =
-        Command::new(program).args(["scan", "--format", "json"]).arg(corpus).output().with_context(|| {
-            format!("start {}; build it first (cargo build --release)", program.display())
-        })?;
-    if !matches!(answer.status.code(), Some(0 | 1)) {
-        bail!("{} says: {}", program.display(), String::from_utf8_lossy(&answer.stderr));
+fn answers(corpus: &Path, programs: &Programs) -> Result<Vec<(&'static str, Answer)>> {
+    let mut answers = vec![("slipway", scanners::slipway(&programs.program, corpus)?)];
+    if let (Some(program), Some(rules)) = (&programs.semgrep, &programs.semgrep_rules) {
+        answers.push(("semgrep", scanners::semgrep(program, rules, corpus)?));
     }
-    findings(&serde_json::from_slice(&answer.stdout).context("read the findings")?)
-}
-
-fn findings(answer: &Value) -> Result<Vec<Finding>> {
-    let list = answer.as_array().context("the findings are no list")?;
-    // A note asks nobody to do anything.
-    let counts = |it: &&Value| it["verdict"].as_str() != Some("note");
-    list.iter()
-        .filter(counts)
-        .map(|it| {
-            let line = it["line"].as_u64().context("a finding without a line")?;
-            Ok(Finding {
-                file: it["file"].as_str().context("a finding without a file")?.to_owned(),
-                lines: (line, it["end_line"].as_u64().unwrap_or(line)),
-                category: it["category"].as_str().context("a finding without a category")?.to_owned(),
-            })
-        })
-        .collect()
+    if let Some(program) = &programs.detect_secrets {
+        answers.push(("detect-secrets", scanners::detect_secrets(program, corpus)?));
+    }
+    Ok(answers)
 }
 
 fn scores(marks: &[Mark], findings: &[Finding]) -> BTreeMap<String, Score> {
@@ -126,15 +113,25 @@ fn scores(marks: &[Mark], findings: &[Finding]) -> BTreeMap<String, Score> {
     scores
 }
 
-fn section(name: &str, scores: &BTreeMap<String, Score>, marks: usize, milliseconds: u128) -> String {
-    let head =
-        report::cells(["category", "found", "recall", "wrongly found", "false-positive rate", "precision"]);
-    let rows: Vec<Vec<String>> = scores
-        .iter()
-        .map(|(category, score)| {
+fn marked_section(name: &str, marks: &[Mark], times: &str, answers: &[(&str, Answer)]) -> String {
+    let head = report::cells([
+        "program",
+        "category",
+        "found",
+        "recall",
+        "wrongly found",
+        "false-positive rate",
+        "precision",
+    ]);
+    let mut rows = Vec::new();
+    for (program, answer) in answers {
+        let scores = scores(marks, &answer.findings);
+        let looked_for = scores.iter().filter(|(category, _)| answer.only.is_none_or(|it| it == *category));
+        rows.extend(looked_for.map(|(category, score)| {
             let bad = score.found + score.missed;
             let good = score.wrong + score.silent;
             vec![
+                (*program).to_owned(),
                 category.clone(),
                 format!("{} of {bad}", score.found),
                 share(score.found, bad),
@@ -142,12 +139,28 @@ fn section(name: &str, scores: &BTreeMap<String, Score>, marks: usize, milliseco
                 share(score.wrong, good),
                 share(score.found, score.found + score.wrong),
             ]
+        }));
+    }
+    format!("## {name}\n\n{} marked lines. {times}\n\n{}", marks.len(), report::table(&head, &rows))
+}
+
+/// What is said of a folder in which nobody has marked anything.
+fn plain_section(name: &str, files: usize, times: &str, answers: &[(&str, Answer)]) -> String {
+    let head = report::cells(["program", "findings that ask somebody to look", "per 1,000 files"]);
+    let rows: Vec<_> = answers
+        .iter()
+        .map(|(program, answer)| {
+            let count = answer.findings.len();
+            vec![(*program).to_owned(), count.to_string(), share(count * 1_000, files)]
         })
         .collect();
-    format!(
-        "## {name}\n\n{marks} marked lines, scanned in {milliseconds} ms.\n\n{}",
-        report::table(&head, &rows)
-    )
+    format!("## {name}\n\n{files} files. {times}\n\n{}", report::table(&head, &rows))
+}
+
+fn times(load: &str, answers: &[(&str, Answer)]) -> String {
+    let times = answers.iter().map(|(program, answer)| format!("{program} {} ms", answer.took.as_millis()));
+    let times = times.collect::<Vec<_>>().join(", ");
+    format!("Commit {}, on one core, start of the program included, with {load}: {times}.", machine::commit())
 }
 
 /// In hundredths, rounded; a dash when there is nothing to count.
@@ -173,7 +186,7 @@ mod tests {
             { "file": "a.js", "line": 11, "end_line": 11, "category": "sqli" },
         ]);
         let marks = [mark(3, true), mark(9, true), mark(4, false), mark(11, false)];
-        let scores = scores(&marks, &findings(&answer).unwrap());
+        let scores = scores(&marks, &scanners::of_slipway(&answer).unwrap());
         assert_eq!(scores["xss"], Score { found: 1, missed: 1, wrong: 1, silent: 1 });
         assert_eq!(share(1, 3), "0.33");
         assert_eq!(share(0, 0), "–");

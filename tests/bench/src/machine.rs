@@ -20,8 +20,15 @@ pub(crate) fn description() -> String {
     )
 }
 
+/// How busy the machine is: how many programs wanted a processor at a time in the last minute.
+pub(crate) fn load() -> String {
+    let processors = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    let loads = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    format!("a load of {} on {processors} processors", loads.split(' ').next().unwrap_or("unknown"))
+}
+
 /// The commit that was checked out.
-fn commit() -> String {
+pub(crate) fn commit() -> String {
     let output =
         Command::new("git").args(["rev-parse", "--short", "HEAD"]).current_dir(crate::FOLDER).output();
     let text = output

@@ -65,12 +65,12 @@ enum What {
     },
     /// How much of what annotated samples hold the gates find, and how much else.
     Gates {
-        /// A folder with `ruleid:` and `ok:` comments, or with an index of positions (`index.jsonl`).
+        /// A folder with `ruleid:` and `ok:` comments, or with an index of positions (`index.jsonl`); of any other, what
+        /// is said about it at all.
         #[arg(long)]
         corpus: PathBuf,
-        /// The program under test; it must understand `scan --format json FOLDER`.
-        #[arg(long)]
-        program: Option<PathBuf>,
+        #[command(flatten)]
+        programs: gates::Programs,
     },
 }
 
@@ -107,7 +107,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
         What::Backup { rounds, megabytes } => backup::run(*rounds, *megabytes, &interrupt).await?,
         What::Calendar { .. } if arguments.quick => calendar::run(50)?,
         What::Calendar { rounds } => calendar::run(*rounds)?,
-        What::Gates { corpus, program } => gates::run(corpus, program.as_deref())?,
+        What::Gates { corpus, programs } => gates::run(corpus, programs)?,
     };
     println!("{section}");
     if let Some(path) = arguments.report_path() {

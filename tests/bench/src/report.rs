@@ -21,6 +21,9 @@ pub(crate) fn write(path: &Path, section: &str) -> Result<()> {
         read => read,
     };
     let report = report.with_context(|| format!("read {}", path.display()))?;
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+    }
     fs::write(path, with_section(&report, section)).with_context(|| format!("write {}", path.display()))
 }
 

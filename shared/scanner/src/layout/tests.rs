@@ -149,3 +149,28 @@ fn no_text_makes_it_fail() {
         check("apps/web/a.ts", &piece.repeat(50_000), &[]);
     }
 }
+
+#[test]
+fn a_package_is_entered_through_what_it_exports() {
+    let manifest = r#"{"name": "@acme/kit", "exports": {
+        ".": {"types": "./d.ts", "import": {"node": "./src/main.ts", "default": "./src/web.ts"}},
+        "./parts/*": "./src/inner/*.tsx",
+        "./odd": 1
+    }}"#;
+    let mut policy = Policy::default();
+    let edge = |to: &str| Edge { from: "**".to_owned(), to: to.to_owned(), reason: String::new() };
+    for (import, path, is_there) in [
+        ("@acme/kit", "packages/kit/src/main", true),
+        ("@acme/kit/parts/list", "packages/kit/src/inner/list", true),
+        ("@acme/kit/parts/list", "packages/kit/parts/**", false),
+        ("@acme/kit/odd", "packages/kit/odd", true),
+        ("@acme/kit/other", "packages/kit/other", true),
+    ] {
+        policy.layout.forbidden = vec![edge(path)];
+        let text = format!("import a from '{import}'");
+        let mut change = tree(vec![file("apps/web/lib/a.ts", None, Some(&text))]);
+        change.context.insert("packages/kit/package.json".to_owned(), manifest.to_owned());
+        let found = rules(&change, &policy);
+        assert_eq!(found.contains(&"forbidden-import".to_owned()), is_there, "{import}: {found:?}");
+    }
+}

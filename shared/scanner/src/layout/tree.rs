@@ -21,10 +21,55 @@ pub(super) enum Target {
 /// What a tree says of itself.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
-    /// Folders of workspaces and the names of their packages.
-    workspaces: BTreeMap<String, String>,
+    /// Workspaces by their folders.
+    workspaces: BTreeMap<String, Workspace>,
     /// Names that stand for paths, by the folder whose files may use them.
     aliases: BTreeMap<String, Vec<Alias>>,
+}
+
+/// A package of the tree.
+#[derive(Debug)]
+struct Workspace {
+    name: String,
+    /// What it hands out, by the names that others call it: the `exports` of its manifest.
+    exports: Value,
+}
+
+impl Workspace {
+    /// The file that others get when they ask for such a part of the package, from its folder.
+    fn exported(&self, part: &str) -> Option<String> {
+        let asked = format!(".{part}");
+        let Some(all) = self.exports.as_object().filter(|it| it.keys().any(|key| key.starts_with('.')))
+        else {
+            return chosen(&self.exports).filter(|_| part.is_empty()).map(str::to_owned);
+        };
+        if let Some(exact) = all.get(&asked) {
+            return chosen(exact).map(str::to_owned);
+        }
+        all.iter().find_map(|(name, target)| {
+            let (start, end) = name.split_once('*')?;
+            let star = asked.strip_prefix(start)?.strip_suffix(end)?;
+            Some(chosen(target)?.replacen('*', star, 1))
+        })
+    }
+}
+
+/// The file among those for different circumstances that a program gets.
+fn chosen(target: &Value) -> Option<&str> {
+    const CIRCUMSTANCES: [&str; 4] = ["import", "node", "require", "default"];
+    let mut target = target;
+    for _ in 0..CIRCUMSTANCES.len() {
+        if let Some(path) = target.as_str() {
+            return Some(path);
+        }
+        target = CIRCUMSTANCES.iter().find_map(|it| target.get(*it))?;
+    }
+    target.as_str()
+}
+
+fn without_ending(path: &str) -> &str {
+    let (rest, ending) = path.rsplit_once('.').unwrap_or((path, ""));
+    if matches!(ending, "ts" | "tsx" | "mts" | "cts" | "js" | "jsx" | "mjs" | "cjs") { rest } else { path }
 }
 
 /// `@/*` → `apps/web/src/*`.
@@ -50,8 +95,9 @@ impl Tree {
             let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
             if name == "package.json" && !folder.is_empty() {
                 let package: Value = serde_json::from_str(text).unwrap_or_default();
-                let name = package["name"].as_str().unwrap_or_default();
-                tree.workspaces.insert(folder.to_owned(), name.to_owned());
+                let name = package["name"].as_str().unwrap_or_default().to_owned();
+                let exports = package["exports"].clone();
+                tree.workspaces.insert(folder.to_owned(), Workspace { name, exports });
             } else if name == "tsconfig.json" || name == "jsconfig.json" {
                 tree.aliases.insert(folder.to_owned(), aliases(path, &texts));
             }
@@ -73,7 +119,7 @@ impl Tree {
 
     /// The name of the package in a workspace's folder.
     pub(super) fn name(&self, folder: &str) -> Option<&str> {
-        self.workspaces.get(folder).map(String::as_str).filter(|it| !it.is_empty())
+        self.workspaces.get(folder).map(|it| it.name.as_str()).filter(|it| !it.is_empty())
     }
 
     /// Where an import in a file leads.
@@ -86,8 +132,14 @@ impl Tree {
             return Target::Path(path);
         }
         let package = package(import);
-        match self.workspaces.iter().find(|(_, name)| *name == package) {
-            Some((folder, _)) => Target::Path(format!("{folder}{}", &import[package.len()..])),
+        match self.workspaces.iter().find(|(_, it)| it.name == package) {
+            Some((folder, workspace)) => {
+                let inner = &import[package.len()..];
+                Target::Path(match workspace.exported(inner) {
+                    Some(path) => without_ending(&joined(folder, &path)).to_owned(),
+                    None => format!("{folder}{inner}"),
+                })
+            }
             None => Target::Package(import.to_owned()),
         }
     }

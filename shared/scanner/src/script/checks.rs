@@ -22,7 +22,8 @@ pub(super) fn checked(
         Argument::At(index) => index,
         Argument::All => call.arguments.len() - 1,
     })?;
-    if value.level <= Level::Safe && !value.has(DECODED | REMOTE) && rule.check != Check::Program {
+    let asks_itself = matches!(rule.check, Check::Program | Check::Option);
+    if value.level <= Level::Safe && !value.has(DECODED | REMOTE) && !asks_itself {
         return None;
     }
     match rule.check {
@@ -33,7 +34,17 @@ pub(super) fn checked(
         Check::Address => None,
         Check::Program => program_value(facts, call),
         Check::Code => is_code(facts, call, at, value).then_some(value),
-        Check::Load => (value.level == Level::Tainted && !begins_fixed(facts, at)).then_some(value),
+        Check::Load => is_load(facts, call, at, value).then_some(value),
+        Check::View => {
+            let shows = receiver_name(facts, call).is_some_and(|it| ANSWERS.contains(&it.as_str()));
+            (value.level == Level::Tainted && shows).then_some(value)
+        }
+        Check::Document => {
+            let receiver = receiver_name(facts, call)?.to_ascii_lowercase();
+            (receiver != "document" && receiver.contains("document")).then_some(value)
+        }
+        Check::Filter => is_filter(facts, call, at, value).then_some(value),
+        Check::Option => option_value(facts, call, at),
     }
 }
 
@@ -73,7 +84,9 @@ fn is_statement(facts: &Facts<'_, '_>, call: &Call<'_>, at: Id, value: Value) ->
     if by_name || RAW.contains(&call.method) {
         let name = call.name.unwrap_or_default();
         // `String.raw` and the like only look like it.
-        return !name.starts_with("String.") && (!outline.trim().is_empty() || value.level == Level::Tainted);
+        let is_chosen = value.level == Level::Tainted || call.method.ends_with("RawUnsafe");
+        let is_written = !outline.trim().is_empty() && (is_chosen || compares(&outline));
+        return !name.starts_with("String.") && (is_written || value.level == Level::Tainted);
     }
     if matches!(call.method, "where" | "andWhere" | "orWhere") {
         let is_text = matches!(facts.tree.kind(at), Kind::Join(_));
@@ -86,6 +99,12 @@ fn is_statement(facts: &Facts<'_, '_>, call: &Call<'_>, at: Id, value: Value) ->
         let receiver = call.receiver(facts).and_then(|it| facts.name(it));
         receiver.is_some_and(|it| is_database(&it))
     }
+}
+
+/// Whether a part of a statement holds values, and not only names of columns and the like.
+fn compares(outline: &str) -> bool {
+    let small = outline.to_ascii_lowercase();
+    words::is_sql(outline) || ["=", "'", "<", ">", " like ", " in "].iter().any(|it| small.contains(it))
 }
 
 fn is_database(name: &str) -> bool {
@@ -131,14 +150,23 @@ fn is_jquery(facts: &Facts<'_, '_>, call: &Call<'_>, at: Id, value: Value) -> bo
     let is_own = root.starts_with('$')
         || root.to_ascii_lowercase().starts_with("jquery")
         || root.starts_with("angular.element");
-    is_own && (value.level == Level::Tainted || is_markup || matches!(call.method, "html" | "parseHTML"))
+    let takes_markup = matches!(call.method, "html" | "parseHTML" | "wrapAll" | "wrapInner");
+    is_own && (value.level == Level::Tainted || is_markup || takes_markup)
+}
+
+/// What programs call the answer to a request.
+const ANSWERS: [&str; 9] = ["res", "response", "reply", "resp", "_res", "rep", "c", "ctx", "h"];
+
+/// What the object is called whose method is called, without what was asked of it before.
+fn receiver_name(facts: &Facts<'_, '_>, call: &Call<'_>) -> Option<String> {
+    let name = call.receiver(facts).and_then(|it| facts.name(it))?;
+    Some(name.trim_start_matches('~').split(['.', '(']).next()?.to_owned())
 }
 
 fn is_page(facts: &Facts<'_, '_>, call: &Call<'_>, at: Id, value: Value) -> bool {
     let receiver = call.receiver(facts).and_then(|it| facts.name(it)).unwrap_or_default();
-    let root = receiver.trim_start_matches('~').split(['.', '(']).next().unwrap_or_default();
-    let is_answer =
-        matches!(root, "res" | "response" | "reply" | "resp" | "_res" | "rep" | "c" | "ctx" | "h");
+    let root = receiver_name(facts, call).unwrap_or_default();
+    let is_answer = ANSWERS.contains(&root.as_str()) && !is_plain_answer(facts, call);
     if !is_answer || value.level != Level::Tainted || receiver.contains("json") || receiver.contains("type()")
     {
         return false;
@@ -148,7 +176,72 @@ fn is_page(facts: &Facts<'_, '_>, call: &Call<'_>, at: Id, value: Value) -> bool
         Kind::Call { callee, .. } => facts.name(*callee).as_deref() != Some("JSON.stringify"),
         _ => true,
     };
-    is_text && (call.method != "html" || matches!(root, "c" | "ctx" | "reply" | "res"))
+    is_text && (call.method != "html" || matches!(root.as_str(), "c" | "ctx" | "reply" | "res"))
+}
+
+/// Whether the same function says that its answer is no page, as `res.set("Content-Type", "text/plain")`.
+fn is_plain_answer(facts: &Facts<'_, '_>, answer: &Call<'_>) -> bool {
+    let within = facts.tree.node(answer.id).within;
+    facts.tree.ids().filter(|it| facts.tree.node(*it).within == within).any(|it| {
+        let Kind::Call { callee, arguments, .. } = facts.tree.kind(it) else { return false };
+        let names = ["type", "contentType", "set", "header", "setHeader", "writeHead"];
+        let kind = match (facts.member_name(*callee), &arguments[..]) {
+            (Some(name), [kind]) if names[..2].contains(&name.as_str()) => facts.text(*kind),
+            (Some(name), [header, kind]) if names[2..].contains(&name.as_str()) => {
+                let is_kind = facts.text(*header).is_some_and(|it| it.eq_ignore_ascii_case("content-type"));
+                is_kind.then(|| facts.text(*kind)).flatten()
+            }
+            _ => None,
+        };
+        kind.is_some_and(|it| !["html", "svg", "xml"].iter().any(|shown| it.contains(shown)))
+    })
+}
+
+/// Whether the whole filter of a search is chosen, not only a value in it.
+fn is_filter(facts: &Facts<'_, '_>, call: &Call<'_>, at: Id, value: Value) -> bool {
+    let is_made = matches!(
+        facts.tree.kind(at),
+        Kind::Object(_) | Kind::Text(_) | Kind::Join(_) | Kind::Measure(_) | Kind::Function(_)
+    );
+    if value.level != Level::Tainted || is_made || facts.object_of(at).is_some() {
+        return false;
+    }
+    let receiver = call.receiver(facts).and_then(|it| facts.name(it)).unwrap_or_default();
+    let receiver = receiver.to_ascii_lowercase();
+    match call.method {
+        // Lists, pages and SQL have methods of these names, too.
+        "query" | "scan" => ["documentclient", "dynamo", "ddb"].iter().any(|it| receiver.contains(it)),
+        "find" => {
+            !receiver.trim_start_matches('~').starts_with(['$', '[', '\'']) && !receiver.contains("jquery")
+        }
+        _ => true,
+    }
+}
+
+/// What stands in a list of arguments where a program takes an option that runs another program: `git clone <url>`.
+fn option_value(facts: &Facts<'_, '_>, call: &Call<'_>, list: Id) -> Option<Value> {
+    const FETCHING: [&str; 6] = ["clone", "fetch", "pull", "ls-remote", "archive", "submodule"];
+    let is_git = call.argument(0).and_then(|it| facts.text(it)).is_some_and(|it| it == "git");
+    let Kind::List(parts) = facts.tree.kind(list) else { return None };
+    let text = |it: &Id| facts.text(*it);
+    if !is_git || !parts.iter().filter_map(text).any(|it| FETCHING.contains(&it.as_str())) {
+        return None;
+    }
+    // Behind `--` git takes nothing for an option.
+    let open = parts.iter().take_while(|it| text(it).as_deref() != Some("--"));
+    let open = open.filter(|it| !begins_fixed(facts, **it)).map(|it| facts.value(*it));
+    open.max_by_key(|it| it.level).filter(|it| it.level > Level::Safe)
+}
+
+fn is_load(facts: &Facts<'_, '_>, call: &Call<'_>, at: Id, value: Value) -> bool {
+    let is_path = match facts.tree.kind(at) {
+        Kind::Name { variable, .. } => variable.is_some(),
+        Kind::Join(_) => true,
+        Kind::Call { callee, .. } => facts.name(*callee).is_some_and(|it| it.starts_with("path.")),
+        _ => false,
+    };
+    let is_given = value.has(PARAMETER) && is_path && call.name == Some("require");
+    (value.level == Level::Tainted || is_given) && !begins_fixed(facts, at)
 }
 
 /// A value that reaches the program's name or a shell's command line.
@@ -180,8 +273,9 @@ fn program_value(facts: &Facts<'_, '_>, call: &Call<'_>) -> Option<Value> {
         _ => own,
     };
     let is_command_line = uses_shell || is_shell_program;
-    let is_chosen =
-        value.level == Level::Unknown && (is_command_line || value.has(PARAMETER) && rest.is_empty());
+    let is_declared = !matches!(facts.tree.kind(program), Kind::Name { variable: None, .. });
+    let is_given = value.has(PARAMETER) && rest.is_empty() && is_declared;
+    let is_chosen = value.level == Level::Unknown && (is_command_line || is_given);
     (value.level == Level::Tainted || is_chosen || value.has(REMOTE)).then_some(value)
 }
 

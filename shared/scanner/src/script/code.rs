@@ -31,6 +31,20 @@ pub(crate) fn look(facts: &Facts<'_, '_>, call: &Call<'_>, report: &mut Report<'
     if call.is(&["eval", "Function"]) {
         constant_code(facts, call, report);
     }
+    chosen(facts, call, report);
+}
+
+/// `window[x](…)`: whoever chooses the name chooses the function.
+fn chosen(facts: &Facts<'_, '_>, call: &Call<'_>, report: &mut Report<'_>) {
+    let Kind::Member { object, key: Key::Computed(key) } = *facts.tree.kind(call.callee) else { return };
+    let value = facts.value(key);
+    let is_everything = facts.name(object).as_deref() == Some("");
+    if facts.text(key).is_none()
+        && (value.level == Level::Tainted || is_everything && value.has(PARAMETER))
+        && let Some(rule) = RULES.get("eval.chosen")
+    {
+        report.judge(facts, rule, call.id, value);
+    }
 }
 
 /// `[].constructor.constructor(x)`, `(async () => {}).constructor(x)` and their kin.

@@ -26,7 +26,7 @@ pub(crate) fn parts(path: &str, text: &str) -> Vec<Part> {
 }
 
 /// Everything between `<script …>` and `</script>` that is a program.
-fn elements(text: &str) -> Vec<Part> {
+pub(super) fn elements(text: &str) -> Vec<Part> {
     let lower = text.to_ascii_lowercase();
     let mut parts = Vec::new();
     let mut at = 0;
@@ -57,30 +57,4 @@ fn elements(text: &str) -> Vec<Part> {
         }
     }
     parts
-}
-
-/// Where a template of Vue, Svelte or Angular shows a value as markup, unless it is cleaned there.
-pub(crate) fn raw_markup(path: &str, text: &str) -> Vec<Range<usize>> {
-    let (opens, close) = match path.rsplit_once('.').map(|it| it.1) {
-        Some("vue") => (&["v-html=\"", ":innerHTML=\""][..], '"'),
-        Some("svelte") => (&["{@html "][..], '}'),
-        Some("html" | "htm") => (&["[innerHTML]=\"", "ng-bind-html-unsafe=\"", "v-html=\""][..], '"'),
-        _ => return Vec::new(),
-    };
-    let mut places = Vec::new();
-    for open in opens {
-        for (start, _) in text.match_indices(open) {
-            let value = &text[start + open.len()..];
-            let Some(length) = value.find(close) else { continue };
-            let value = value[..length].trim();
-            let is_clean = super::sources::cleans(value).is_some()
-                || value.starts_with('\'') && !value.contains('+')
-                || value.is_empty()
-                || value.starts_with("$t(");
-            if !is_clean {
-                places.push(start..start + open.len() + length + 1);
-            }
-        }
-    }
-    places
 }

@@ -8,6 +8,7 @@ use super::tree::{Id, Kind};
 use super::value::Level;
 use super::words;
 use crate::finding::Verdict;
+use crate::secret;
 
 /// Looks at one call.
 pub(crate) fn call(facts: &Facts<'_, '_>, call: &Call<'_>, report: &mut Report<'_>) {
@@ -126,8 +127,8 @@ fn is_password_check(facts: &Facts<'_, '_>, text: Id, sent: Id) -> bool {
         return false;
     }
     let Some(name) = facts.member_name(sent) else { return false };
-    let last = words::split(&name).pop().unwrap_or_default();
-    let is_key = words::is_secret_name(&name)
+    let last = secret::words(&name).pop().unwrap_or_default();
+    let is_key = secret::is_secret_name(&name)
         || matches!(last.as_str(), "key" | "token" | "secret" | "auth" | "backdoor");
     is_key && words::is_hard_to_guess(written) && facts.value(sent).level == Level::Tainted
 }

@@ -9,6 +9,7 @@ use super::value::{CONSTANT, DATABASE, ENVIRONMENT, KEYS, MACHINE, Marks, SETTIN
 use super::words;
 use crate::finding::Verdict;
 use crate::policy::Policy;
+use crate::secret;
 
 /// Where a call goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -341,13 +342,13 @@ fn settings_in(facts: &Facts<'_, '_>, id: Id) -> Vec<String> {
         _ => None,
     })
     .filter_map(|it| it.strip_prefix("process.env.").map(str::to_owned))
-    .filter(|it| words::is_secret_name(it))
+    .filter(|it| secret::is_secret_name(it))
     .collect()
 }
 
 /// Whether a setting belongs to a host, as `STRIPE_KEY` to `api.stripe.com`.
 fn shares_word(setting: &str, host: &str) -> bool {
-    words::split(setting).iter().any(|it| {
+    secret::words(setting).iter().any(|it| {
         it.len() > 2
             && !matches!(it.as_str(), "api" | "key" | "secret" | "token" | "url" | "com")
             && host.contains(it.as_str())

@@ -3,9 +3,10 @@
 use super::facts::Facts;
 use super::report::Report;
 use super::sinks::Call;
-use super::tree::{From, Id, Key, Kind};
+use super::tree::{From, Id, Key, Kind, VariableId};
 use super::words;
-use crate::finding::Verdict;
+use crate::finding::{Confidence, Verdict};
+use crate::secret;
 
 /// Looks at everything that has a name.
 pub(crate) fn named(facts: &Facts<'_, '_>, report: &mut Report<'_>) {
@@ -50,7 +51,7 @@ const CONNECTION: [&str; 9] =
     ["host", "hostname", "user", "username", "database", "server", "port", "connectString", "clientId"];
 
 fn pair(facts: &Facts<'_, '_>, name: &str, value: Id, connects: bool, report: &mut Report<'_>) {
-    if !words::is_secret_name(name) {
+    if !secret::is_secret_name(name) {
         return;
     }
     // A default that stands in for a setting counts too.
@@ -66,9 +67,15 @@ fn pair(facts: &Facts<'_, '_>, name: &str, value: Id, connects: bool, report: &m
             && text.len() > 2
             && !text.contains(char::is_whitespace)
             && texts.len() == 1;
-        if !is_own_name && (words::is_hard_to_guess(text) || opens) && !is_label(text) {
-            report.secret(facts, "secret.password", *id, name, Verdict::Block);
-        }
+        let verdict = match secret::of_name(name, text) {
+            _ if is_own_name || is_label(text) => continue,
+            _ if opens => Verdict::Block,
+            Some(Confidence::High) => Verdict::Block,
+            Some(Confidence::Medium) => Verdict::Review,
+            Some(Confidence::Low) => Verdict::Note,
+            None => continue,
+        };
+        report.secret(facts, "secret.password", *id, name, verdict);
     }
 }
 
@@ -139,12 +146,29 @@ fn setting(facts: &Facts<'_, '_>, call: &Call<'_>) -> Option<Id> {
         .find_map(|it| facts.tree.entry(object, it))
 }
 
+/// The only value of a variable, if it stands before the place where it is asked for.
+fn only(facts: &Facts<'_, '_>, variable: VariableId, asked: Id) -> Option<Id> {
+    let [only] = &facts.tree.variable(variable).definitions[..] else { return None };
+    match only.from {
+        From::Value(value) if only.path.is_empty() && value < asked => Some(value),
+        _ => None,
+    }
+}
+
 /// A text that is written out, there or as the only value of a variable.
 fn written(facts: &Facts<'_, '_>, id: Id) -> Option<(Id, String)> {
     match facts.tree.kind(id) {
         Kind::List(parts) => written(facts, *parts.first().filter(|it| **it < id)?),
         Kind::Text(text) => Some((id, (*text).to_owned())),
-        Kind::Name { .. } | Kind::Member { .. } => Some((id, facts.text(id)?)),
+        Kind::Name { variable, .. } => {
+            let text = facts.text(id).or_else(|| Some(written(facts, only(facts, (*variable)?, id)?)?.1))?;
+            Some((id, text))
+        }
+        // Settings are told where they are written, not wherever they are handed on.
+        Kind::Member { object, key: Key::Fixed(key) } => {
+            let entry = facts.tree.entry(facts.object_of(*object)?, key).filter(|it| *it < id)?;
+            written(facts, entry)
+        }
         Kind::Choice(parts) => {
             parts.iter().filter(|it| **it < id).find_map(|it| match facts.tree.kind(*it) {
                 Kind::Text(text) => Some((*it, (*text).to_owned())),

@@ -72,9 +72,11 @@ impl Facts<'_, '_> {
             }
             Kind::Tagged { tag, values } => {
                 let value = self.join_of(values, frame, depth);
-                match self.member_name(*tag).as_deref() {
-                    Some("raw") => value,
+                let tag = self.member_name(*tag).unwrap_or_default();
+                match (tag.as_str(), sources::cleans(&tag)) {
+                    ("raw", _) => value,
                     _ if value.level == Level::Constant => CONSTANT,
+                    (_, Some((purpose, _))) => UNKNOWN.cleaned_for(purpose),
                     _ => UNKNOWN,
                 }
             }
@@ -288,8 +290,7 @@ impl Facts<'_, '_> {
                 Some(sources::Treatment::Safe) => return SAFE,
                 Some(sources::Treatment::Passes) => return written_out(given(self), id),
                 Some(sources::Treatment::Cleans(purpose)) => {
-                    let value = given(self);
-                    return Value { cleaned: value.cleaned | purpose, ..value };
+                    return given(self).cleaned_for(purpose);
                 }
                 Some(sources::Treatment::Decodes) => {
                     let value = given(self);
@@ -313,12 +314,7 @@ impl Facts<'_, '_> {
             return UNKNOWN;
         }
         // What a function of another file makes of it cannot be seen.
-        Value {
-            level: Level::Unknown,
-            marks: value.marks & !(REQUEST | PROPS | PARAMETER),
-            cleaned: 0,
-            entry: None,
-        }
+        Value { marks: value.marks & !(REQUEST | PROPS | PARAMETER), ..UNKNOWN }
     }
 
     fn own_call_value(
@@ -368,7 +364,7 @@ impl Facts<'_, '_> {
             }
         };
         if let Some((purpose, _)) = sources::cleans(&key) {
-            value.cleaned |= purpose;
+            value = value.cleaned_for(purpose);
         }
         if value.level == Level::Tainted && value.entry.is_none() {
             value.entry = Some(id);

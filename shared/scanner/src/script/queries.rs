@@ -4,23 +4,11 @@ use std::ops::Range;
 
 use super::facts::Facts;
 use super::report::Report;
+use super::rules::{Check, RULES};
 use super::tree::{Id, Kind};
 use super::words;
 use crate::finding::Verdict;
 use crate::sql;
-
-/// Methods that hand a text to the database.
-const METHODS: [&str; 9] = [
-    "$executeRaw",
-    "$executeRawUnsafe",
-    "$queryRaw",
-    "$queryRawUnsafe",
-    "exec",
-    "execute",
-    "query",
-    "raw",
-    "run",
-];
 
 /// What the expression, a call or a tagged template, would have the database do.
 pub(crate) fn look(facts: &Facts<'_, '_>, id: Id, report: &mut Report<'_>) {
@@ -36,7 +24,8 @@ pub(crate) fn look(facts: &Facts<'_, '_>, id: Id, report: &mut Report<'_>) {
 }
 
 fn asks(facts: &Facts<'_, '_>, callee: Id) -> bool {
-    facts.member_name(callee).is_some_and(|it| METHODS.contains(&&*it))
+    let is_query = |it: &(usize, _)| RULES.all[it.0].check == Check::Sql;
+    facts.member_name(callee).is_some_and(|it| RULES.of_method(&it).iter().any(is_query))
 }
 
 fn read(facts: &Facts<'_, '_>, id: Id, report: &mut Report<'_>) {

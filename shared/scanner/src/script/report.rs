@@ -3,7 +3,7 @@
 use super::facts::Facts;
 use super::rules::{RULES, Rule};
 use super::tree::Id;
-use super::value::{ARGUMENTS, Level, PARAMETER, Value};
+use super::value::{ARGUMENTS, CONSTANT, Level, PARAMETER, Value};
 use super::words;
 use crate::finding::{Category, Confidence, Gate, Verdict};
 use crate::sighting::Sighting;
@@ -35,15 +35,14 @@ impl Report<'_> {
                     self.say(facts, rule, at, value, verdict, "");
                 }
             }
-            Level::Tainted => self.say(facts, rule, at, value, Verdict::Block, ""),
+            Level::Tainted => self.say(facts, rule, at, value, rule.tainted(), ""),
         }
     }
 
     /// Reports a place by the name of its rule.
     pub(crate) fn found(&mut self, facts: &Facts<'_, '_>, id: &str, at: Id, verdict: Verdict, detail: &str) {
         if let Some(rule) = RULES.get(id) {
-            let value = Value { level: Level::Constant, marks: 0, cleaned: 0, entry: None };
-            self.say(facts, rule, at, value, verdict, detail);
+            self.say(facts, rule, at, CONSTANT, verdict, detail);
         }
     }
 

@@ -30,6 +30,9 @@ pub(crate) struct Rule {
     purpose: Purpose,
     #[serde(default)]
     pub(crate) check: Check,
+    /// What follows when a stranger chooses the value.
+    #[serde(default = "VerdictName::block")]
+    tainted: VerdictName,
     /// What follows when the value is a parameter that other files may choose.
     #[serde(default)]
     parameter: VerdictName,
@@ -64,6 +67,10 @@ pub(crate) enum Check {
     Program,
     Code,
     Load,
+    View,
+    Document,
+    Filter,
+    Option,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -95,6 +102,13 @@ enum VerdictName {
     Note,
     #[default]
     Review,
+    Block,
+}
+
+impl VerdictName {
+    fn block() -> Self {
+        Self::Block
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -148,6 +162,16 @@ impl Rule {
             VerdictName::None => None,
             VerdictName::Note => Some(Verdict::Note),
             VerdictName::Review => Some(Verdict::Review),
+            VerdictName::Block => Some(Verdict::Block),
+        }
+    }
+
+    /// What follows from a value that a stranger chooses.
+    pub(crate) fn tainted(&self) -> Verdict {
+        match self.tainted {
+            VerdictName::None | VerdictName::Note => Verdict::Note,
+            VerdictName::Review => Verdict::Review,
+            VerdictName::Block => Verdict::Block,
         }
     }
 }

@@ -1,13 +1,11 @@
 //! Where values do harm: calls, assignments and attributes that the rules name.
 
-use std::collections::HashSet;
-
 use super::checks::{begins_fixed, checked, is_address};
 use super::facts::Facts;
 use super::report::Report;
 use super::rules::{Check, RULES};
-use super::tree::{Entry, Form, Id, Key, Kind};
-use super::value::{DECODED, FOR_MARKUP, FOR_SQL, Level, PARAMETER, REMOTE, Value};
+use super::tree::{Entry, Form, From, Id, Key, Kind};
+use super::value::{DECODED, Level, PARAMETER, REMOTE, Value};
 use super::words;
 use crate::finding::Verdict;
 
@@ -57,6 +55,7 @@ pub(crate) fn look(
             }
             Kind::Assign { target, value, .. } => assign(facts, id, *target, *value, report),
             Kind::Object(entries) => {
+                answer(facts, id, report);
                 for entry in entries {
                     object_entry(facts, entry, report);
                 }
@@ -65,6 +64,7 @@ pub(crate) fn look(
                 raw_markdown(facts, id, attributes, report);
                 for attribute in attributes {
                     react_html(facts, name, attributes, attribute, report);
+                    address(facts, name, attribute, report);
                 }
             }
             _ => {}
@@ -155,6 +155,19 @@ fn assign(facts: &Facts<'_, '_>, id: Id, target: Id, value: Id, report: &mut Rep
     }
 }
 
+/// `{ statusCode: 200, body: … }`, as functions in the cloud answer.
+fn answer(facts: &Facts<'_, '_>, object: Id, report: &mut Report<'_>) {
+    let (Some(_), Some(body)) = (facts.tree.entry(object, "statusCode"), facts.tree.entry(object, "body"))
+    else {
+        return;
+    };
+    if words::is_markup(&facts.outline(body))
+        && let Some(rule) = RULES.get("xss.response")
+    {
+        report.judge(facts, rule, body, facts.value(body));
+    }
+}
+
 fn object_entry(facts: &Facts<'_, '_>, entry: &Entry<'_>, report: &mut Report<'_>) {
     match entry.key {
         Some(Key::Fixed("dangerouslySetInnerHTML")) => {
@@ -196,6 +209,44 @@ fn react_html(
     }
 }
 
+/// `<a href={…}>` and other attributes that lead somewhere.
+fn address(facts: &Facts<'_, '_>, element: &str, attribute: &Entry<'_>, report: &mut Report<'_>) {
+    let Some(Key::Fixed(name)) = attribute.key else { return };
+    let leads = match name {
+        "href" | "xlinkHref" => matches!(element, "a" | "area" | "use"),
+        "src" => matches!(element, "iframe" | "script" | "embed" | "frame"),
+        "action" => element == "form",
+        "formAction" => matches!(element, "button" | "input"),
+        _ => false,
+    };
+    if leads
+        && !begins_fixed(facts, attribute.value)
+        && !is_of_list(facts, attribute.value)
+        && let Some(rule) = RULES.get("xss.address")
+    {
+        let value = facts.value(attribute.value).used_for(rule.purpose());
+        if value.level == Level::Tainted {
+            report.say(facts, rule, attribute.value, value, Verdict::Review, "");
+        }
+    }
+}
+
+/// Whether it is a part of an element of a list, as in `links.map((it) => …)`: addresses in those are put together
+/// elsewhere, mostly behind something fixed.
+fn is_of_list(facts: &Facts<'_, '_>, id: Id) -> bool {
+    let mut id = id;
+    while let Kind::Member { object, .. } = facts.tree.kind(id) {
+        id = *object;
+    }
+    facts.variable_of(id).is_some_and(|it| {
+        facts.tree.variable(it).definitions.iter().any(|it| match it.from {
+            From::Each(_) => true,
+            From::Parameter(function, _) => facts.argument_of.contains_key(&function),
+            _ => false,
+        })
+    })
+}
+
 /// `<ReactMarkdown allowDangerousHtml>` and the like: markup in the text is kept.
 fn raw_markdown(facts: &Facts<'_, '_>, id: Id, attributes: &[Entry<'_>], report: &mut Report<'_>) {
     let is_raw = attributes.iter().any(|it| match it.key {
@@ -218,41 +269,4 @@ fn raw_markdown(facts: &Facts<'_, '_>, id: Id, attributes: &[Entry<'_>], report:
 fn html_value(facts: &Facts<'_, '_>, id: Id) -> Option<Value> {
     let Some(object) = facts.object_of(id) else { return Some(facts.value(id)) };
     Some(facts.value(facts.tree.entry(object, "__html")?))
-}
-
-/// Queries and markup that are put together from what somebody sends, where it is not seen how they are used.
-pub(crate) fn texts(facts: &Facts<'_, '_>, report: &mut Report<'_>) {
-    let purposes = [("sqli.text", "sqli", FOR_SQL), ("xss.text", "xss", FOR_MARKUP)];
-    let known = |report: &Report<'_>, kind: &str| {
-        report.sightings.iter().any(|it| it.rule.starts_with(kind) && it.verdict != Verdict::Note)
-    };
-    let is_known = purposes.map(|it| known(report, it.1));
-    let mut said = HashSet::new();
-    for id in facts.tree.ids() {
-        let Kind::Join(parts) = facts.tree.kind(id) else { continue };
-        let written: String = parts
-            .iter()
-            .map(|it| match facts.tree.kind(*it) {
-                Kind::Text(text) => *text,
-                _ => " ",
-            })
-            .collect();
-        for (index, (name, _, purpose)) in purposes.iter().enumerate() {
-            let fits = if *name == "sqli.text" {
-                words::is_sql(&written) && words::is_strict_sql(&written)
-            } else {
-                words::is_markup(&written)
-            };
-            if fits && !is_known[index] {
-                let value = facts.value(id).used_for(*purpose);
-                // One sentence is enough for all the pieces of one page.
-                if value.level == Level::Tainted
-                    && let Some(rule) = RULES.get(name)
-                    && said.insert((index, facts.tree.node(id).within))
-                {
-                    report.say(facts, rule, id, value, Verdict::Review, "");
-                }
-            }
-        }
-    }
 }

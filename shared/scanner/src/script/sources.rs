@@ -9,7 +9,7 @@ use super::value::{
     ARGUMENTS, CONSTANT, Cleaned, DATABASE, ENVIRONMENT, FOR_ALL, FOR_MARKUP, FOR_SHELL, FOR_SQL, FOR_URL,
     MACHINE, PARAMETER, PROPS, REMOTE, REQUEST, SAFE, SETTING, UNKNOWN, VISITOR, Value,
 };
-use super::words;
+use crate::secret::is_secret_name;
 
 /// A name of the environment that stands alone.
 pub(crate) fn global(name: &str, id: Id) -> Option<Value> {
@@ -17,14 +17,41 @@ pub(crate) fn global(name: &str, id: Id) -> Option<Value> {
         "undefined" | "NaN" | "Infinity" => Some(CONSTANT),
         "__dirname" | "__filename" => Some(SAFE),
         "import.meta" | "name" | "self" | "window" | "globalThis" => None,
-        other => named(other, id),
+        other => named(other, id).or_else(|| is_strange(other).then(|| UNKNOWN.marked(PARAMETER))),
     }
+}
+
+/// Whether a name that the file does not declare is none of the environment's: somebody else puts something into it.
+fn is_strange(name: &str) -> bool {
+    const OF_ENVIRONMENT: [&str; 20] = [
+        "arguments",
+        "chrome",
+        "browser",
+        "console",
+        "crypto",
+        "document",
+        "event",
+        "exports",
+        "history",
+        "indexedDB",
+        "jest",
+        "jQuery",
+        "localStorage",
+        "module",
+        "navigator",
+        "performance",
+        "process",
+        "require",
+        "screen",
+        "sessionStorage",
+    ];
+    name.starts_with(|it: char| it.is_ascii_lowercase()) && !OF_ENVIRONMENT.contains(&name)
 }
 
 /// A member with a well-known name.
 pub(crate) fn named(name: &str, id: Id) -> Option<Value> {
     if let Some(setting) = name.strip_prefix("process.env.").or(name.strip_prefix("import.meta.env.")) {
-        let is_secret = words::is_secret_name(setting) || setting.ends_with("_URL");
+        let is_secret = is_secret_name(setting) || setting.ends_with("_URL");
         return Some(if is_secret { SAFE.marked(SETTING) } else { SAFE });
     }
     if name.starts_with("process.argv") {
@@ -203,8 +230,10 @@ const SAFE_CALLS: [&str; 21] = [
 ];
 
 /// Functions that give back what they are given, in another shape.
-const PASSES: [&str; 51] = [
+const PASSES: [&str; 53] = [
     "String",
+    "vm.createContext",
+    "format",
     "Object",
     "Array",
     "JSON.parse",

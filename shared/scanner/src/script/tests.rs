@@ -68,6 +68,15 @@ fn templates_that_show_markup_are_a_review() {
         ("a.vue", "<p v-html=\"post.text\"></p>", "<p v-html=\"sanitize(post.text)\"></p>"),
         ("a.svelte", "<p>{@html text}</p>", "<p>{@html DOMPurify.sanitize(text)}</p>"),
         ("a.html", "<p [innerHTML]=\"text\"></p>", "<p>{{ text }}</p>"),
+        ("a.ejs", "<p><%- text %></p>", "<p><%= text %></p><%- include('head') %>"),
+        (
+            "a.ejs",
+            "<script>var a = '<%= text %>';</script>",
+            "<script>var a = <%= JSON.stringify(text) %>;</script>",
+        ),
+        ("a.hbs", "<p>{{{text}}}</p>", "<p>{{text}}</p>{{{body}}}"),
+        ("a.pug", "script(type='module')= text", "script(src='/a.js')\nscript.\n  a = 1"),
+        ("a.pug", "p!= text", "p= text\nif a != b\n  p x"),
     ] {
         assert_eq!(look(name, bad).iter().map(|it| it.rule).collect::<Vec<_>>(), ["xss.template"], "{name}");
         assert!(look(name, good).is_empty(), "{name}");
@@ -188,4 +197,48 @@ fn statements_in_programs_are_read_like_those_in_scripts() {
         assert!(seen.iter().all(|(verdict, _)| *verdict == Verdict::Block), "{text}: {seen:?}");
         assert!(found("src/a.test.ts", text).iter().all(|(verdict, _)| *verdict == Verdict::Note), "{text}");
     }
+}
+
+#[test]
+fn migrations_in_programs_are_judged_like_statements() {
+    let found = |text: &str| -> Vec<_> {
+        let seen = look("src/migrations/1.ts", text).into_iter();
+        let seen = seen.filter(|it| it.category == Category::Destructive);
+        seen.map(|it| (it.rule, it.verdict, text[it.place].to_owned())).collect()
+    };
+    let drop_column = "table.dropColumn('phone')";
+    let knex =
+        format!("exports.up = (knex) => knex.schema.alterTable('c', (table) => {{ {drop_column}; }});");
+    assert_eq!(found(&knex), [("destructive.drop-column", Verdict::Block, drop_column.to_owned())]);
+    let cases = [
+        ("export class A { async up(q) { await q.dropTable('c'); } }", Some("destructive.drop-table")),
+        ("export class A { async up(q) { await q.dropColumn('c', 'd'); } }", Some("destructive.drop-column")),
+        ("module.exports = { up: (q) => q.removeColumn('c', 'd') };", Some("destructive.drop-column")),
+        ("module.exports = { up: (q) => q.clearTable(name) };", Some("destructive.truncate")),
+        ("exports.down = (knex) => knex.schema.dropTable('c');", None),
+        ("exports.up = (knex) => knex.schema.createTable('c', (table) => table.string('d'));", None),
+        ("list.dropTable('c');", None),
+    ];
+    for (text, rule) in cases {
+        assert_eq!(found(text).first().map(|it| it.0), rule, "{text}");
+    }
+}
+
+#[test]
+fn what_is_made_harmless_for_one_purpose_stays_so_beside_what_cannot_be_seen() {
+    let text = |use_of: &str| format!("app.get('/x', (req, res) => {{ {use_of} }});");
+    let clean = "res.send(`<a href=\"${base()}/x?y=${escapeHtml(req.query.y)}\">`)";
+    assert!(found(&text(clean)).is_empty());
+    let dirty = "res.send(`<a href=\"${base()}/x?y=${req.query.y}\">`)";
+    assert_eq!(found(&text(dirty)), [("xss.response", Verdict::Block)]);
+    let plain = "res.type('text/plain'); res.send('Hello ' + req.query.y)";
+    assert!(found(&text(plain)).is_empty());
+}
+
+#[test]
+fn a_text_is_told_where_it_is_put_together() {
+    let split = "app.get('/x', (req, res) => {\n const q = 'SELECT a FROM b WHERE c = ' + req.query.c;\n db.query(q);\n});";
+    assert_eq!(found(split), [("sqli.query", Verdict::Block), ("sqli.text", Verdict::Review)]);
+    let logged = "app.get('/x', (req, res) => { console.log('SELECT a FROM b WHERE c = ' + req.query.c); });";
+    assert!(found(logged).is_empty());
 }

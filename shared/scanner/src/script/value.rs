@@ -60,17 +60,21 @@ pub(crate) struct Value {
     pub(crate) level: Level,
     pub(crate) marks: Marks,
     pub(crate) cleaned: Cleaned,
+    /// What the parts of a tainted value were made harmless for that cannot be seen.
+    pub(crate) rest: Cleaned,
     /// Where it enters, if a stranger chooses it.
     pub(crate) entry: Option<Id>,
 }
 
-pub(crate) const CONSTANT: Value = Value { level: Level::Constant, marks: 0, cleaned: FOR_ALL, entry: None };
+pub(crate) const CONSTANT: Value =
+    Value { level: Level::Constant, marks: 0, cleaned: FOR_ALL, rest: FOR_ALL, entry: None };
 pub(crate) const SAFE: Value = Value { level: Level::Safe, ..CONSTANT };
-pub(crate) const UNKNOWN: Value = Value { level: Level::Unknown, marks: 0, cleaned: 0, entry: None };
+pub(crate) const UNKNOWN: Value =
+    Value { level: Level::Unknown, marks: 0, cleaned: 0, rest: FOR_ALL, entry: None };
 
 impl Value {
     pub(crate) fn tainted(entry: Id) -> Self {
-        Value { level: Level::Tainted, marks: 0, cleaned: 0, entry: Some(entry) }
+        Value { level: Level::Tainted, entry: Some(entry), ..UNKNOWN }
     }
 
     pub(crate) fn marked(self, marks: Marks) -> Self {
@@ -83,16 +87,26 @@ impl Value {
 
     /// The same value for a purpose that it may have been made harmless for.
     pub(crate) fn used_for(self, purpose: Cleaned) -> Self {
-        if self.level > Level::Safe && self.cleaned & purpose != 0 {
-            Value { level: Level::Safe, ..self }
-        } else {
-            self
+        if self.level <= Level::Safe || self.cleaned & purpose == 0 {
+            return self;
         }
+        let is_whole = self.level == Level::Unknown || self.rest & purpose != 0;
+        Value { level: if is_whole { Level::Safe } else { Level::Unknown }, ..self }
+    }
+
+    /// The same value, made harmless for a purpose.
+    pub(crate) fn cleaned_for(self, purpose: Cleaned) -> Self {
+        Value { cleaned: self.cleaned | purpose, rest: self.rest | purpose, ..self }
     }
 
     pub(super) fn join(self, other: Value) -> Value {
         let (most, least) = if other.level > self.level { (other, self) } else { (self, other) };
-        let cleaned = if least.level <= Level::Safe { most.cleaned } else { most.cleaned & least.cleaned };
-        Value { cleaned, marks: most.marks | least.marks, ..most }
+        let marks = most.marks | least.marks;
+        let (cleaned, rest) = match (most.level, least.level) {
+            (Level::Tainted, Level::Unknown) => (most.cleaned, most.rest & least.cleaned),
+            (_, Level::Constant | Level::Safe) => (most.cleaned, most.rest),
+            _ => (most.cleaned & least.cleaned, most.rest & least.rest),
+        };
+        Value { marks, cleaned, rest, ..most }
     }
 }

@@ -1,77 +1,5 @@
 //! What names and texts say to people: that something is a password, a query, markup.
 
-/// Whether a name says that its value is a secret, as `dbPassword` or `API_KEY`; not `passwordField`.
-pub(crate) fn is_secret_name(name: &str) -> bool {
-    let words = split(name);
-    let Some(last) = words.last() else { return false };
-    let before =
-        |index: usize| words.len().checked_sub(index + 1).and_then(|it| words.get(it)).map(String::as_str);
-    match last.as_str() {
-        "password" | "passwd" | "pwd" | "passphrase" | "passcode" | "secret" | "secrets" | "credential"
-        | "credentials" | "apikey" | "secretkey" | "authtoken" | "accesstoken" | "privatekey" | "pass" => {
-            true
-        }
-        "token" => matches!(
-            before(1),
-            Some(
-                "auth"
-                    | "access"
-                    | "api"
-                    | "bearer"
-                    | "refresh"
-                    | "secret"
-                    | "bot"
-                    | "admin"
-                    | "service"
-                    | "npm"
-                    | "github"
-                    | "session"
-            )
-        ),
-        "key" => matches!(
-            before(1),
-            Some(
-                "api"
-                    | "secret"
-                    | "private"
-                    | "access"
-                    | "encryption"
-                    | "signing"
-                    | "auth"
-                    | "master"
-                    | "jwt"
-                    | "crypto"
-                    | "hmac"
-                    | "aes"
-            )
-        ),
-        _ => false,
-    }
-}
-
-/// The words of a name in lower case: `dbPassword`, `DB_PASSWORD` and `db-password` are `db`, `password`.
-pub(crate) fn split(name: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut was_lower = false;
-    let mut is_open = false;
-    for it in name.chars().take(80) {
-        if !it.is_alphanumeric() {
-            is_open = false;
-            was_lower = false;
-            continue;
-        }
-        if !is_open || (was_lower && it.is_uppercase()) {
-            words.push(String::new());
-        }
-        is_open = true;
-        was_lower = it.is_lowercase() || it.is_ascii_digit();
-        if let Some(word) = words.last_mut() {
-            word.extend(it.to_lowercase());
-        }
-    }
-    words
-}
-
 /// Whether a text reads like a database statement.
 pub(crate) fn is_sql(text: &str) -> bool {
     let text =
@@ -325,7 +253,7 @@ pub(crate) fn is_hard_to_guess(text: &str) -> bool {
         text.chars().filter(|it| !it.is_alphanumeric() && !matches!(it, '-' | '_' | '.' | ':' | '/')).count();
     let uppers = text.chars().filter(|it| it.is_uppercase()).count();
     let lowers = text.chars().filter(|it| it.is_lowercase()).count();
-    let words = split(text);
+    let words = crate::secret::words(text);
     let reads = words.len() > 1 && digits == 0 && signs == 0;
     (digits > 0 && (lowers > 0 || uppers > 0) && !reads)
         || signs > 0 && digits + uppers > 0
@@ -347,8 +275,10 @@ pub(crate) fn is_strict_sql(text: &str) -> bool {
         && ["=", "(", "*", "where", ";", "`", "\"", " in "].iter().any(|it| text.contains(it))
 }
 
-/// Whether a file is a test by its own name.
+/// Whether a file is a test, by its own name or its folder's: `a.test.ts`, `a.clienttest.ts`, `__tests__/a.ts`.
 pub(crate) fn is_test_file(path: &str) -> bool {
-    let file = path.rsplit('/').next().unwrap_or(path);
-    file.contains(".test.") || file.contains(".spec.")
+    let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
+    let kind = file.rsplit('.').nth(1).unwrap_or_default();
+    let is_named = kind.ends_with("test") || kind.ends_with("spec");
+    is_named && file.matches('.').count() > 1 || folder.split('/').any(|it| it == "__tests__")
 }

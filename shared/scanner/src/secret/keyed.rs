@@ -38,7 +38,7 @@ const SETTERS: &[&str] = &[
 ];
 
 /// Whether a literal with this name beside it is a secret, and how sure that is.
-fn judge(name: &str, literal: &str, is_fixture: bool) -> Option<(Kind, Confidence)> {
+pub(super) fn judge(name: &str, literal: &str, is_fixture: bool) -> Option<(Kind, Confidence)> {
     let promise = name::promise(name)?;
     // A name beside its own name: `password: "password"`, `tokenKey = "token_key"`.
     if name::words(literal).concat() == name::words(name).concat() {
@@ -95,14 +95,11 @@ pub(super) fn look(source: Source<'_>) -> Vec<Secret> {
         }
         let name = name_around(bytes, hint.range());
         seen_until = name.end;
-        // Names are plain letters, so these are whole characters.
-        if name::promise(&text[name.clone()]).is_none() {
-            continue;
-        }
+        // Few names have a literal beside them; only those are taken apart into words.
         let Some(place) = value_after(bytes, &name, form) else { continue };
         let Some(literal) = text.get(place.clone()) else { continue };
-        let name = &text[name];
-        if let Some((kind, confidence)) = judge(name, literal, is_fixture) {
+        // Names are plain letters, so these are whole characters.
+        if let Some((kind, confidence)) = judge(&text[name], literal, is_fixture) {
             found.push(Secret { kind, confidence, place });
         }
     }

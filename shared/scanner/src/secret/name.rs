@@ -64,6 +64,7 @@ const PASSWORD_ENDS: &[&str] = &["password", "passwd", "passphrase", "passwort",
 
 const KEY_ENDS: &[&str] = &[
     "secret",
+    "secrets",
     "token",
     "apikey",
     "secretkey",

@@ -2,14 +2,15 @@
 //!
 //! A rule is tried only near one of its keywords, and its expression is compiled when that happens first.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::{LazyLock, OnceLock};
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::bytes::{Regex, RegexBuilder};
 use serde::Deserialize;
 
+use super::near::{self, Near};
 use super::{Kind, Secret, value};
 use crate::change::Source;
 use crate::finding::Confidence;
@@ -135,8 +136,8 @@ struct Rules {
     passed_over: Option<Allowlist>,
     all: Vec<Rule>,
     keywords: AhoCorasick,
-    /// Which rules a keyword belongs to.
-    owners: Vec<Vec<usize>>,
+    /// Which rules a keyword belongs to, and what must stand beside it.
+    owners: Vec<Vec<(usize, Near)>>,
 }
 
 static RULES: LazyLock<Rules> = LazyLock::new(|| {
@@ -146,7 +147,7 @@ static RULES: LazyLock<Rules> = LazyLock::new(|| {
     rules.retain(|rule| !DONE_ELSEWHERE.contains(&rule.id.as_str()));
     rules.extend(own.rules);
     let mut numbers: HashMap<String, usize> = HashMap::new();
-    let mut owners: Vec<Vec<usize>> = Vec::new();
+    let mut owners: Vec<Vec<(usize, Near)>> = Vec::new();
     let mut words = Vec::new();
     for (at, rule) in rules.iter().enumerate() {
         for word in &rule.keywords {
@@ -155,10 +156,12 @@ static RULES: LazyLock<Rules> = LazyLock::new(|| {
                 words.push(word.clone());
                 words.len() - 1
             });
-            owners[number].push(at);
+            owners[number].push((at, Near::of(&rule.id, rule.written(), word)));
         }
     }
-    let keywords = AhoCorasick::builder().ascii_case_insensitive(true).build(&words);
+    // Every byte of every file goes through it; its size does not matter.
+    let kind = Some(AhoCorasickKind::DFA);
+    let keywords = AhoCorasick::builder().ascii_case_insensitive(true).kind(kind).build(&words);
     Rules { passed_over: known.allowlist, all: rules, keywords: keywords.expect("a test builds it"), owners }
 });
 
@@ -203,31 +206,28 @@ pub(super) fn look(source: Source<'_>) -> Vec<Secret> {
 fn windows(text: &str) -> Vec<(usize, Vec<Range<usize>>)> {
     let rules = &*RULES;
     let bytes = text.as_bytes();
-    let mut windows: HashMap<usize, Vec<Range<usize>>> = HashMap::new();
+    let mut windows: BTreeMap<usize, Vec<Range<usize>>> = BTreeMap::new();
     let mut line = 0..0;
     for hit in rules.keywords.find_overlapping_iter(text) {
-        let owners = &rules.owners[hit.pattern().as_usize()];
-        if !line.contains(&hit.start()) {
-            line = around(bytes, hit.start());
-        }
-        for &at in owners {
-            let rule = &rules.all[at];
-            if rule.id == "jwt" && !is_run(&bytes[hit.start()..]) {
+        for (at, near) in &rules.owners[hit.pattern().as_usize()] {
+            if !near.holds(bytes, hit.range()) {
                 continue;
             }
+            if !line.contains(&hit.start()) {
+                line = around(bytes, hit.start());
+            }
+            let rule = &rules.all[*at];
             let from = line.start.max(hit.start().saturating_sub(BEFORE));
             let reach = rule.regex.as_ref().is_some_and(Pattern::goes_over_lines);
             let to = if reach { (hit.end() + AFTER_LINES).min(bytes.len()) } else { line.end };
-            let own = windows.entry(at).or_default();
+            let own = windows.entry(*at).or_default();
             match own.last_mut() {
                 Some(last) if from <= last.end => last.end = last.end.max(to),
                 _ => own.push(from..to),
             }
         }
     }
-    let mut windows: Vec<_> = windows.into_iter().collect();
-    windows.sort_by_key(|(at, _)| *at);
-    windows
+    windows.into_iter().collect()
 }
 
 /// The line of a place and the next one, where values often stand; of a long line a part.
@@ -239,11 +239,6 @@ fn around(bytes: &[u8], at: usize) -> Range<usize> {
         bytes[at..most].iter().enumerate().filter(|(_, it)| **it == b'\n').map(|(end, _)| at + end + 1);
     let end = ends.next().map_or(most, |first| ends.next().unwrap_or(first));
     start..end
-}
-
-/// Whether it begins with as many letters and digits as the head of a web token has.
-fn is_run(bytes: &[u8]) -> bool {
-    bytes.iter().take(19).take_while(|it| it.is_ascii_alphanumeric()).count() == 19
 }
 
 impl Rule {
@@ -289,11 +284,13 @@ impl Rule {
         }
     }
 
+    fn written(&self) -> &str {
+        self.regex.as_ref().map_or("", |it| it.text.as_str())
+    }
+
     /// A form that nothing else has is sure; one that only stands beside a provider's name is not.
     fn confidence(&self, is_fixture: bool) -> Confidence {
-        let regex = self.regex.as_ref().map_or("", |it| it.text.as_str());
-        let is_beside_name = regex.starts_with(r"(?i)[\w.-]{0,50}?") || regex.starts_with(r"[\w.-]{0,50}?");
-        let is_unsure = is_beside_name || UNSURE.contains(&self.id.as_str());
+        let is_unsure = near::is_beside_name(self.written()) || UNSURE.contains(&self.id.as_str());
         match (is_unsure, is_fixture) {
             (false, false) => Confidence::High,
             (false, true) | (true, false) => Confidence::Medium,

@@ -33,6 +33,9 @@ enum Unseen {
 }
 
 fn unseen(letter: char) -> Option<Unseen> {
+    if letter.is_ascii() {
+        return None;
+    }
     Some(match letter {
         '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => Unseen::Turn,
         '\u{200e}' | '\u{200f}' | '\u{061c}' => Unseen::Mark,

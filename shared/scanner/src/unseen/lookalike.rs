@@ -34,10 +34,15 @@ const OF_FORMULAS: &str = "αβγδεζηθικλμνξπρστφχψωΓΔΘΛ�
 const NAMES_MAX: usize = 10_000;
 
 pub(super) fn look(source: Source<'_>, regions: &Regions) -> Vec<Sighting> {
-    let names: Vec<_> = names(source.text).filter(|(at, _)| regions.at(*at) == Region::Code).collect();
-    let plain: HashSet<&str> = names.iter().map(|(_, name)| *name).filter(|it| it.is_ascii()).collect();
-    let foreign = names.iter().filter(|(_, name)| !name.is_ascii()).take(NAMES_MAX);
-    let judged = foreign.filter_map(|(at, name)| {
+    let of_code = |it: &(usize, &str)| regions.at(it.0) == Region::Code;
+    let foreign = names(source.text).filter(|(_, name)| !name.is_ascii()).filter(of_code).take(NAMES_MAX);
+    let foreign: Vec<_> = foreign.collect();
+    if foreign.is_empty() {
+        return Vec::new();
+    }
+    let plain = names(source.text).filter(|(_, name)| name.is_ascii()).filter(of_code);
+    let plain: HashSet<&str> = plain.map(|(_, name)| name).collect();
+    let judged = foreign.iter().filter_map(|(at, name)| {
         let twin: String = skeleton(name).collect();
         let trick = if plain.contains(twin.as_str()) || plain.iter().any(|it| is_twin(it, &twin)) {
             &TWIN

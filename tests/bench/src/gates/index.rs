@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::Mark;
+use super::scanners::kind;
 
 /// Every mark of the index; `end_line` is `line` and `bad` is true unless they are given.
 pub(crate) fn marks(text: &str) -> Result<Vec<Mark>> {
@@ -17,7 +18,7 @@ fn mark(line: &str) -> Result<Mark> {
         Some(Mark {
             file: mark["file"].as_str()?.to_owned(),
             lines: (first, mark["end_line"].as_u64().unwrap_or(first)),
-            category: mark["category"].as_str()?.to_owned(),
+            category: kind(mark["category"].as_str()?),
             is_bad: mark["bad"].as_bool().unwrap_or(true),
         })
     };

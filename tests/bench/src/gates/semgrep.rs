@@ -15,8 +15,25 @@ const CATEGORIES: [(&str, &[&str]); 5] = [
     ("xss", &["79"]),
     ("cmdi", &["77", "78"]),
     ("eval", &["94", "95", "96", "706"]),
-    ("secret", &["259", "321", "522", "798"]),
+    ("secret", &["259", "321", "798"]),
 ];
+
+/// The endings of files that hold samples.
+const SAMPLES: [&str; 12] =
+    ["js", "jsx", "mjs", "cjs", "ts", "tsx", "vue", "html", "svelte", "ejs", "mustache", "pug"];
+
+/// The category of a weakness, as in `CWE-79: …`.
+pub(crate) fn category(weakness: &str) -> Option<&'static str> {
+    let number: String = weakness.strip_prefix("CWE-")?.chars().take_while(char::is_ascii_digit).collect();
+    CATEGORIES.iter().find(|it| it.1.contains(&number.as_str())).map(|it| it.0)
+}
+
+/// How many files lie in a folder, without packages of others.
+pub(crate) fn count_of_files(folder: &Path) -> Result<usize> {
+    let mut files = Vec::new();
+    collect(folder, &mut files)?;
+    Ok(files.len())
+}
 
 /// Every marked line under a folder whose rule has a category of ours.
 pub(crate) fn marks(corpus: &Path) -> Result<Vec<Mark>> {
@@ -28,9 +45,7 @@ pub(crate) fn marks(corpus: &Path) -> Result<Vec<Mark>> {
         kinds.extend(rules(&read(file)?));
     }
     let mut marks = Vec::new();
-    for file in
-        files.iter().filter(|it| has_ending(it, &["js", "jsx", "mjs", "cjs", "ts", "tsx", "vue", "html"]))
-    {
+    for file in files.iter().filter(|it| has_ending(it, &SAMPLES)) {
         let path = file.strip_prefix(corpus)?.to_string_lossy().replace('\\', "/");
         marks.extend(marks_in(&path, &read(file)?, &kinds));
     }
@@ -41,7 +56,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     for entry in fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))? {
         let entry = entry?;
         let kind = entry.file_type()?;
-        if kind.is_dir() {
+        if kind.is_dir() && !matches!(entry.file_name().to_str(), Some(".git" | "node_modules")) {
             collect(&entry.path(), files)?;
         } else if kind.is_file() {
             files.push(entry.path());
@@ -70,9 +85,7 @@ fn rules(text: &str) -> Vec<(String, &'static str)> {
         } else if let Some((_, rest)) = line.split_once("CWE-")
             && let Some(name) = name.take()
         {
-            let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
-            let category = CATEGORIES.iter().find(|it| it.1.contains(&number.as_str()));
-            rules.extend(category.map(|it| (name, it.0)));
+            rules.extend(category(&format!("CWE-{rest}")).map(|it| (name, it)));
         }
     }
     rules
