@@ -1,5 +1,6 @@
 //! The outside world: the engine or processes that run the application, its production
-//! database, the sandbox a feature was built in, and the repository it is proposed to. Nothing here knows of runs, leases or queues.
+//! database, the sandbox a feature was built in, and the repository it is proposed to.
+//! Nothing here knows of runs, leases or queues.
 
 pub mod change_set;
 pub mod database;

@@ -101,13 +101,13 @@ impl Git {
         let there = with_index(&["ls-files", "-z"], b"")?;
         let mut input = String::new();
         for (mode, id, path) in lines {
-            let none = "0".repeat(40);
-            match id {
-                Some(id) => input.push_str(&format!("{mode} {id}\t{path}\0")),
+            let line = match id {
+                Some(id) => format!("{mode} {id}\t{path}\0"),
                 // What is not there cannot be taken away.
                 None if !there.split('\0').any(|it| it == path) => return None,
-                None => input.push_str(&format!("0 {none}\t{path}\0")),
-            }
+                None => format!("0 {}\t{path}\0", "0".repeat(40)),
+            };
+            input.push_str(&line);
         }
         with_index(&["update-index", "-z", "--index-info"], input.as_bytes())?;
         with_index(&["write-tree"], b"")

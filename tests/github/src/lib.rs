@@ -62,6 +62,8 @@ pub enum What {
     LoseAnswer,
     /// Nothing is done, and no answer ever comes.
     Hang,
+    /// All is done and answered, but somebody else is quicker.
+    Meanwhile(fn(&mut State)),
 }
 
 impl Fault {
@@ -88,6 +90,9 @@ const PREFIX: &str = "/api/v3";
 
 impl Server {
     /// Starts it, with the branches of the repository in that folder; `main` is the default branch.
+    ///
+    /// # Panics
+    /// If this machine has no port left, or no git.
     pub async fn start(from: &Path) -> Self {
         let shared = Arc::new(Mutex::new(State::new(from)));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -103,6 +108,9 @@ impl Server {
     }
 
     /// What it holds, to look at and to change; not while it is waited for.
+    ///
+    /// # Panics
+    /// If a question failed it.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.shared.lock().expect("no question fails")
     }
@@ -158,6 +166,10 @@ async fn answer(
         Some(What::LoseAnswer) => {
             act(&shared, &question);
             plain(502, &[], "Bad Gateway")
+        }
+        Some(What::Meanwhile(happens)) => {
+            happens(&mut shared.lock().expect("no question fails"));
+            act(&shared, &question)
         }
         None if !is_let_in(&head.headers) => plain(401, &[], "Bad credentials"),
         None => act(&shared, &question),

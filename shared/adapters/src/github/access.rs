@@ -52,11 +52,10 @@ pub enum Refusal {
 impl Sharing {
     /// Whether a feature may be sent to a repository that these can read.
     pub fn check(self, visibility: Visibility, secret_open: bool) -> Result<(), Refusal> {
-        match (self, visibility) {
-            (_, Visibility::Private) => Ok(()),
-            (Sharing::Private, Visibility::Public) => Err(Refusal::PrivateToPublic),
-            (Sharing::Contributing, Visibility::Public) if secret_open => Err(Refusal::SecretOpen),
-            (Sharing::Contributing, Visibility::Public) => Ok(()),
+        match (visibility, self) {
+            (Visibility::Public, Sharing::Private) => Err(Refusal::PrivateToPublic),
+            (Visibility::Public, Sharing::Contributing) if secret_open => Err(Refusal::SecretOpen),
+            (Visibility::Public, Sharing::Contributing) | (Visibility::Private, _) => Ok(()),
         }
     }
 }

@@ -27,6 +27,15 @@ enum Question<'a, B: ?Sized> {
     Put(&'a str, &'a B),
 }
 
+impl<B: ?Sized> Question<'_, B> {
+    fn is_reading(&self) -> bool {
+        match self {
+            Question::Get(_) => true,
+            Question::Post(..) | Question::Patch(..) | Question::Put(..) => false,
+        }
+    }
+}
+
 impl Client {
     /// Gets ready; connects at the first question.
     pub(super) fn new(address: &Address, token: &Token, patience: Patience) -> Result<Self, GitHubError> {
@@ -155,13 +164,13 @@ impl Client {
             }
         };
         match tokio::time::timeout(self.patience.answer_max, answer).await {
-            Ok(answer) => answer.map_err(|error| self.failure(error)),
+            Ok(answer) => answer.map_err(|error| self.failure(error, question.is_reading())),
             Err(late) => Err(GitHubError::Unavailable(late.into())),
         }
     }
 
     /// Sorts what went wrong into what has to be done about it.
-    fn failure(&self, error: octocrab::Error) -> GitHubError {
+    fn failure(&self, error: octocrab::Error, is_reading: bool) -> GitHubError {
         let octocrab::Error::GitHub { source: refusal, .. } = error else {
             return GitHubError::Unavailable(error.into());
         };
@@ -186,6 +195,8 @@ impl Client {
             301 | 302 | 307 | 308 => GitHubError::Moved { repository },
             401 => GitHubError::Token { repository },
             403 => GitHubError::Rights { repository, said },
+            // GitHub does not tell whoever may not write that there is something to write to.
+            404 if !is_reading => GitHubError::Rights { repository, said },
             status => GitHubError::Rejected { repository, status, said },
         }
     }

@@ -41,7 +41,7 @@ async fn update(client: &Client, pull: &PullRequest, body: &str) -> Result<bool,
         let path = format!("/issues/comments/{}", comment.id);
         match client.patch::<CommentAnswer>(&path, &NewComment { body }).await {
             Ok(_) => return Ok(true),
-            Err(error) if matches!(error.status(), Some(403 | 404)) => {}
+            Err(error) if error.status() == Some(403) => {}
             Err(error) => return Err(error),
         }
     }

@@ -101,9 +101,10 @@ fn over(found: &PullAnswer, head: &str) -> Option<Merging> {
     let is_moved = found.head.sha != head;
     if found.merged_at.is_some() {
         let commit = found.merge_commit_sha.clone().unwrap_or_default();
-        return Some(match is_moved {
-            true => Merging::MergedUnseen { commit, head: found.head.sha.clone() },
-            false => Merging::Merged { commit },
+        return Some(if is_moved {
+            Merging::MergedUnseen { commit, head: found.head.sha.clone() }
+        } else {
+            Merging::Merged { commit }
         });
     }
     if found.state != "open" {

@@ -138,7 +138,7 @@ async fn label(client: &Client, pull: &PullAnswer, labels: &[String]) -> Result<
     let path = format!("/issues/{}/labels", pull.number);
     match client.post::<serde_json::Value>(&path, &NewLabels { labels }).await {
         Ok(_) => Ok(Vec::new()),
-        Err(error) if matches!(error.status(), Some(403 | 404)) => {
+        Err(error) if error.status() == Some(403) => {
             Ok(vec![format!("The pull request has no labels: {error}")])
         }
         Err(error) => Err(error),

@@ -21,14 +21,14 @@ pub struct Patience {
 }
 
 impl Default for Patience {
-    /// Four tries within about a quarter of a minute, and no answer longer than half a minute: GitHub itself gives
-    /// up after ten seconds, the rest is for large contents on slow lines.
+    /// Four tries within about a quarter of a minute, and two minutes for an answer: GitHub itself gives up after ten
+    /// seconds, the rest is for large contents on slow lines.
     fn default() -> Self {
         Self {
             tries_max: 4,
             pause: Duration::from_secs(2),
             pause_max: Duration::from_secs(20),
-            answer_max: Duration::from_secs(30),
+            answer_max: Duration::from_mins(2),
         }
     }
 }
@@ -65,7 +65,7 @@ pub(super) struct Refused<'a> {
 }
 
 /// The pause that GitHub asks for where it says nothing of how long, by its documentation.
-const LIMIT_PAUSE: Duration = Duration::from_secs(60);
+const LIMIT_PAUSE: Duration = Duration::from_mins(1);
 
 impl Refused<'_> {
     /// How long GitHub wants to be left alone; `None` if that is not what it says.

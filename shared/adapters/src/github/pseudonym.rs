@@ -10,8 +10,8 @@ const BYTES: usize = 8;
 /// Who stands as author and committer: the same each time, and nobody who lacks the key can tell who it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pseudonym {
-    pub(super) name: String,
-    pub(super) email: String,
+    name: String,
+    email: String,
 }
 
 impl Pseudonym {
@@ -20,10 +20,7 @@ impl Pseudonym {
     ///
     /// The e-mail address is of the domain `invalid`, which can never be anybody's.
     pub fn of(key: &[u8], installation: &str) -> Self {
-        let mut hash = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
-        hash.update(b"slipway pseudonym\0");
-        hash.update(installation.as_bytes());
-        let id = data_encoding::HEXLOWER.encode(&hash.finalize().into_bytes()[..BYTES]);
+        let id = keyed(key, installation);
         Self { name: format!("contributor-{id}"), email: format!("{id}@contributors.invalid") }
     }
 
@@ -36,6 +33,13 @@ impl Pseudonym {
     pub fn email(&self) -> &str {
         &self.email
     }
+}
+
+fn keyed(key: &[u8], text: &str) -> String {
+    let mut hash = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    hash.update(b"slipway pseudonym\0");
+    hash.update(text.as_bytes());
+    data_encoding::HEXLOWER.encode(&hash.finalize().into_bytes()[..BYTES])
 }
 
 #[cfg(test)]

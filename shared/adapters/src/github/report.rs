@@ -12,7 +12,8 @@ const DESCRIPTION_MAX: usize = 140;
 pub struct Review {
     /// What each gate said.
     pub verdicts: Vec<Verdict>,
-    /// The findings and what follows from them, for people, in Markdown; no comment if absent.
+    /// The findings and what follows from them, for people, in Markdown; if absent, nothing is said and
+    /// what was said stays.
     pub findings: Option<String>,
 }
 

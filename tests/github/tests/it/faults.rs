@@ -6,19 +6,17 @@ use adapters::github::{
 };
 use github::{Fault, REPOSITORY, What};
 
-use crate::world::{World, patience, squash};
+use crate::world::{BRANCH, World, patience, squash};
 
 /// What an empty-handed repeat must have got done: opened, reported, merged.
 async fn all(world: &World, patience: Patience) -> Result<(PullRequest, Merging), GitHubError> {
     let repository = world.repository_of(Sharing::Private, patience);
-    let pull = match repository.open(&world.proposal()).await? {
-        Opening::Open { pull, .. } => pull,
-        Opening::Merged { number, commit } => {
-            let head = world.git(&["rev-parse", crate::world::BRANCH]);
-            return Ok((PullRequest { number, url: String::new(), head }, Merging::Merged { commit }));
-        }
-        other => panic!("{other:?}"),
-    };
+    let opening = repository.open(&world.proposal()).await?;
+    if let Opening::Merged { number, commit } = opening {
+        let head = world.git(&["rev-parse", BRANCH]);
+        return Ok((PullRequest { number, url: String::new(), head }, Merging::Merged { commit }));
+    }
+    let Opening::Open { pull, .. } = opening else { panic!("{opening:?}") };
     let review = Review { verdicts: Vec::new(), findings: Some("1 finding".to_owned()) };
     repository.report(&pull, &review).await?;
     Ok((pull.clone(), repository.merge(&pull, &squash()).await?))
@@ -130,6 +128,7 @@ async fn what_does_not_pass_says_why_and_whether_to_try_again() {
         ("repos/get", answer(404, &[], "Not Found"), false, "There is no repository octocat/hello"),
         ("repos/get", answer(301, &[], "Moved Permanently"), false, "has moved"),
         ("git/create-ref", answer(403, &[], "Not accessible"), false, "Not accessible."),
+        ("git/create-tree", answer(404, &[], "Not Found"), false, "may not do this"),
         ("git/create-ref", answer(422, &[], "Invalid"), false, "Invalid."),
         ("pulls/create", answer(422, &[], "Rule violated"), false, "Rule violated."),
         ("git/create-tree", answer(409, &[], "Git Repository is empty"), false, "is empty."),

@@ -1,4 +1,5 @@
 use adapters::github::{Closing, GitHubError, Merging, Opening, PullRequest};
+use github::{Fault, State, What};
 
 use crate::world::{BRANCH, World, author, squash};
 
@@ -39,6 +40,25 @@ async fn what_was_not_examined_is_not_merged() {
     let Merging::Merged { commit } = merge(&world, &seen_by_them).await.unwrap() else { panic!("merged") };
     assert_eq!(merge(&world, &pull).await.unwrap(), Merging::MergedUnseen { commit, head });
     world.check_words();
+}
+
+#[tokio::test]
+async fn who_is_quicker_by_a_moment_is_noticed() {
+    let push: fn(&mut State) = |state| drop(state.push(BRANCH, "unseen.txt", "x"));
+    let conflict: fn(&mut State) = |state| drop(state.push("main", "edited.txt", "x"));
+    let close: fn(&mut State) = |state| state.pulls[0].is_open = false;
+    for (happens, expected) in
+        [(push, None), (conflict, Some(Merging::Conflict)), (close, Some(Merging::Closed))]
+    {
+        let world = World::new().await;
+        let pull = world.opened().await;
+        world.server.state().faults = vec![Fault::once("pulls/merge", What::Meanwhile(happens))];
+        let found = merge(&world, &pull).await.unwrap();
+        let head = world.git(&["rev-parse", BRANCH]);
+        assert_eq!(found, expected.unwrap_or(Merging::HeadMoved { head }));
+        assert!(world.server.state().pulls[0].merged.is_none());
+        world.check_words();
+    }
 }
 
 #[tokio::test]

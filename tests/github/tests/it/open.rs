@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use adapters::github::{GitHubError, Opening, Refusal, Sharing};
+use github::{Fault, Pull, State, What};
 
 use crate::world::{BRANCH, World, author, patience, write};
 
@@ -105,6 +106,26 @@ async fn commits_on_top_of_the_feature_are_noticed() {
     world.opened().await;
     world.server.state().push(BRANCH, "more.txt", "unseen");
     assert_eq!(world.open().await.unwrap(), Opening::BranchTaken { branch: BRANCH.to_owned() });
+    world.check_words();
+}
+
+#[tokio::test]
+async fn who_is_quicker_by_a_moment_is_noticed() {
+    let branch: fn(&mut State) = |state| drop(state.push(BRANCH, "other.txt", "x"));
+    let pull: fn(&mut State) = |state| {
+        let (title, body) = ("By hand".to_owned(), String::new());
+        let (head, base) = (BRANCH.to_owned(), "main".to_owned());
+        let labels = std::collections::BTreeSet::new();
+        state.pulls.push(Pull { title, body, head, base, is_open: true, labels, merged: None });
+    };
+    let world = World::new().await;
+    world.server.state().faults = vec![Fault::once("git/create-ref", What::Meanwhile(branch))];
+    assert_eq!(world.open().await.unwrap(), Opening::BranchTaken { branch: BRANCH.to_owned() });
+    world.check_words();
+    let world = World::new().await;
+    world.server.state().faults = vec![Fault::once("pulls/create", What::Meanwhile(pull))];
+    world.check_proposed(&world.opened().await);
+    assert_eq!(world.server.state().pulls[0].title, "By hand");
     world.check_words();
 }
 

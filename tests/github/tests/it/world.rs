@@ -92,10 +92,9 @@ impl World {
 
     /// Opens a pull request that nothing keeps from being opened.
     pub(crate) async fn opened(&self) -> PullRequest {
-        match self.open().await.unwrap() {
-            Opening::Open { pull, .. } => pull,
-            other => panic!("{other:?}"),
-        }
+        let opening = self.open().await.unwrap();
+        let Opening::Open { pull, .. } = opening else { panic!("{opening:?}") };
+        pull
     }
 
     /// What git says in the server's repository.
@@ -147,7 +146,7 @@ pub(crate) fn patience() -> Patience {
         tries_max: 3,
         pause: Duration::from_millis(1),
         pause_max: Duration::from_secs(1),
-        answer_max: Duration::from_secs(60),
+        answer_max: Duration::from_mins(1),
     }
 }
 
