@@ -50,7 +50,7 @@ static EMAIL: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 static HOME: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r#"(/home/|/Users/|\b[A-Za-z]:\\Users\\)[^\s/\\:"'<>`\[]+"#));
+    LazyLock::new(|| pattern(r#"(/(?:home|Users)/|\b[A-Za-z]:\\Users\\)[^\s/\\:"'<>`\[]+"#));
 
 /// What the common systems call machines that nobody named.
 static MACHINE: LazyLock<Regex> = LazyLock::new(|| {

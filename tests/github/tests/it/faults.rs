@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use adapters::github::{
     Address, GitHubError, Merging, Opening, Patience, PullRequest, Redaction, Repository, Review, Sharing,
-    Token, Tokens,
+    Token, Tokens, Verdict, VerdictState,
 };
 use github::{Fault, REPOSITORY, What};
 
@@ -17,7 +17,12 @@ async fn all(world: &World, patience: Patience) -> Result<(PullRequest, Merging)
         return Ok((PullRequest { number, url: String::new(), head }, Merging::Merged { commit }));
     }
     let Opening::Open { pull, .. } = opening else { panic!("{opening:?}") };
-    let review = Review { verdicts: Vec::new(), findings: Some("1 finding".to_owned()) };
+    let verdict = Verdict {
+        gate: "slipway/security".to_owned(),
+        state: VerdictState::Open,
+        summary: "1 finding".to_owned(),
+    };
+    let review = Review { verdicts: vec![verdict], findings: Some("1 finding".to_owned()) };
     repository.report(&pull, &review).await?;
     Ok((pull.clone(), repository.merge(&pull, &squash()).await?))
 }
@@ -29,6 +34,9 @@ fn check_done(world: &World, merging: &Merging, context: &str) {
     world.check_tree("main");
     let state = world.server.state();
     assert_eq!((state.pulls.len(), state.comments.len()), (1, 1), "{context}");
+    // One that was said twice says the same.
+    assert!(state.statuses.iter().all(|it| *it == state.statuses[0]), "{context}: {:?}", state.statuses);
+    assert!(!state.statuses.is_empty(), "{context}");
     drop(state);
     world.check_words();
 }
