@@ -53,13 +53,15 @@ pub(super) async fn find(client: &Client, branch: &str) -> Result<Option<String>
 }
 
 /// Whether the commit is the base branch, as it is or once was, with the change set and nothing else.
-async fn is_ours(
+pub(super) async fn is_ours(
     client: &Client,
     proposal: &Proposal<'_>,
     base: &str,
     head: &str,
 ) -> Result<bool, GitHubError> {
-    let commit = read(client, head).await?;
+    let Some(commit) = client.find::<CommitAnswer>(&format!("/git/commits/{head}")).await? else {
+        return Ok(false);
+    };
     let [Id { sha: parent }] = commit.parents.as_slice() else {
         return Ok(false);
     };

@@ -18,12 +18,21 @@ pub enum Opening {
         /// Sentences for people about what is not as it was wanted, and does no harm.
         notes: Vec<String>,
     },
-    /// It was merged before.
+    /// It was merged before, with exactly the sealed change set.
     Merged {
         /// The pull request's number.
         number: u64,
         /// The commit of the base branch.
         commit: String,
+    },
+    /// It was merged before, by somebody else and with something else in it.
+    MergedUnseen {
+        /// The pull request's number.
+        number: u64,
+        /// The commit of the base branch.
+        commit: String,
+        /// The last commit of its branch, as it was merged.
+        head: String,
     },
     /// Somebody closed its pull request; none is opened in its place.
     Closed {
@@ -64,7 +73,9 @@ pub(super) async fn open(
     }
     let base = proposal.base.clone().unwrap_or(repository.default_branch);
     let found = find(client, &proposal.branch, &base).await?;
-    if let Some(over) = found.as_ref().and_then(over) {
+    if let Some(pull) = &found
+        && let Some(over) = over(client, proposal, &base, pull).await?
+    {
         return Ok(over);
     }
     let text = Text::of(proposal, redaction);
@@ -78,7 +89,7 @@ pub(super) async fn open(
         Some(pull) => pull,
         None => create(client, proposal, &base, &text).await?,
     };
-    if let Some(over) = over(&pull) {
+    if let Some(over) = over(client, proposal, &base, &pull).await? {
         return Ok(over);
     }
     let notes = label(client, &pull, &proposal.labels).await?;
@@ -101,13 +112,23 @@ async fn find(client: &Client, branch: &str, base: &str) -> Result<Option<PullAn
 }
 
 /// What there is to say of a pull request that is no longer open.
-fn over(pull: &PullAnswer) -> Option<Opening> {
-    let number = pull.number;
-    if pull.merged_at.is_some() {
-        let commit = pull.merge_commit_sha.clone().unwrap_or_default();
-        return Some(Opening::Merged { number, commit });
+async fn over(
+    client: &Client,
+    proposal: &Proposal<'_>,
+    base: &str,
+    pull: &PullAnswer,
+) -> Result<Option<Opening>, GitHubError> {
+    let (number, head) = (pull.number, pull.head.sha.clone());
+    if pull.merged_at.is_none() {
+        return Ok((pull.state != "open").then_some(Opening::Closed { number }));
     }
-    (pull.state != "open").then_some(Opening::Closed { number })
+    let commit = pull.merge_commit_sha.clone().unwrap_or_default();
+    let is_ours = branch::is_ours(client, proposal, base, &head).await?;
+    Ok(Some(if is_ours {
+        Opening::Merged { number, commit }
+    } else {
+        Opening::MergedUnseen { number, commit, head }
+    }))
 }
 
 async fn create(

@@ -38,6 +38,8 @@ async fn what_was_not_examined_is_not_merged() {
     // Somebody merges it all the same.
     let seen_by_them = PullRequest { head: head.clone(), ..pull.clone() };
     let Merging::Merged { commit } = merge(&world, &seen_by_them).await.unwrap() else { panic!("merged") };
+    let unseen = Opening::MergedUnseen { number: pull.number, commit: commit.clone(), head: head.clone() };
+    assert_eq!(world.open().await.unwrap(), unseen);
     assert_eq!(merge(&world, &pull).await.unwrap(), Merging::MergedUnseen { commit, head });
     world.check_words();
 }
