@@ -80,6 +80,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     // It measures what the workers do, what others do in the same place, and how long a decision takes.
     ("bench", &["adapters", "calendar", "servers"]),
     ("scratch", &[]),
+    // It knows GitHub's description of itself, and nothing of who asks.
+    ("github", &[]),
 ];
 
 /// The client of each outside system, and the only crates that may use it.
@@ -90,6 +92,7 @@ const CLIENTS: &[(&str, &[&str])] = &[
     ("lapin", &["transport", "e2e"]),
     ("bollard", &["adapters"]),
     ("deadpool-postgres", &["adapters"]),
+    ("octocrab", &["adapters"]),
 ];
 
 /// Names that say nothing and draw everything in.
