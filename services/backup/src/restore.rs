@@ -67,7 +67,7 @@ pub(crate) async fn restore(cx: &JobContext, installation: &Installation) -> Res
     }
     // A try that died just before it swapped the names left it closed to everybody.
     database.unfence().await.map_err(from_database)?;
-    let (before, now) = tokio::try_join!(state_at_stop(cx, &database, &at_stop), present(&database))?;
+    let (before, now) = compared(cx, &database, &at_stop).await?;
     if before == now {
         // What was kept stays until this is on record: a repeat has to find the same.
         cx.log(format!("unchanged since the stop: fingerprint {}", before.digest()));
@@ -81,21 +81,21 @@ pub(crate) async fn restore(cx: &JobContext, installation: &Installation) -> Res
     put_back(cx, &database, &earlier, Some(&changed)).await
 }
 
-async fn present(database: &Database) -> Result<Fingerprint, StepError> {
-    database.fingerprint(database.name()).await.map_err(from_database)
-}
-
-async fn state_at_stop(
+/// The database at the stop and as it is now.
+async fn compared(
     cx: &JobContext,
     database: &Database,
     at_stop: &AtStop,
-) -> Result<Fingerprint, StepError> {
-    match (&at_stop.fingerprint, &at_stop.dump) {
-        (Some(fingerprint), _) => Ok(fingerprint.clone()),
-        (None, Some(dump)) => Ok(dump.fingerprint.clone()),
-        (None, None) => {
-            database.snapshot_fingerprint(cx.order.promotion.as_str()).await.map_err(from_database)
+) -> Result<(Fingerprint, Fingerprint), StepError> {
+    let dumped = at_stop.dump.as_ref().map(|it| &it.fingerprint);
+    let (production, promotion) = (database.name(), cx.order.promotion.as_str());
+    match at_stop.fingerprint.as_ref().or(dumped) {
+        Some(before) => {
+            let now = database.fingerprint_like(production, before).await.map_err(from_database)?;
+            Ok((before.clone(), now))
         }
+        None => tokio::try_join!(database.snapshot_fingerprint(promotion), database.fingerprint(production))
+            .map_err(from_database),
     }
 }
 

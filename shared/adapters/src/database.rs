@@ -33,6 +33,7 @@ mod partial;
 mod program;
 mod properties;
 mod put_back;
+mod readback;
 mod record;
 mod rehearsal;
 mod restore;
@@ -53,7 +54,7 @@ use tokio_postgres::{Config, NoTls, config::Host};
 
 pub use container::DatabaseContainer;
 pub use error::{Bytes, DatabaseError};
-pub use fingerprint::{Contents, Fingerprint, SequencePosition};
+pub use fingerprint::{Contents, Fingerprint, RowForm, SequencePosition};
 pub use kept::FailedCopy;
 pub use put_back::PutBack;
 pub use record::{Dump, Rung, at_stop, discard, discard_partial, dump_name};

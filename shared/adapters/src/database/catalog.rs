@@ -205,6 +205,33 @@ pub(super) const TABLES: &str = "
            OR EXISTS (SELECT FROM pg_extension e, unnest(e.extconfig, e.extcondition) AS kept(id, condition)
                       WHERE kept.id = c.oid AND kept.condition = ''))";
 
+/// Tables with rows of their own, each with the expression that gives a row `t` as text.
+pub(super) fn text_rows() -> String {
+    format!("SELECT t.name, '(t.*)::text COLLATE \"C\"' FROM ({TABLES}) AS t(name)")
+}
+
+/// Types whose binary form says exactly what their text says, in the same way in every database; it is much less
+/// work to write. No floating-point number is among them, of which some have several forms for one text, no array,
+/// for the same reason, and nothing that holds object ids.
+const PLAIN_TYPES: &str =
+    "'{bool, int2, int4, int8, numeric, text, varchar, bpchar, bytea, json, jsonb, uuid,
+    date, time, timestamp, timestamptz}'::regtype[]";
+
+/// Tables with rows of their own, each with the expression that gives a row `t` in binary form: columns of plain
+/// types as they are, all others together as text.
+pub(super) fn binary_rows() -> String {
+    format!(
+        "SELECT t.name, (SELECT format('record_send(ROW(%s))', concat_ws(', ',
+                    string_agg(format('t.%I', a.attname), ', ' ORDER BY a.attnum)
+                        FILTER (WHERE a.atttypid = ANY ({PLAIN_TYPES})),
+                    format('ROW(%s)::text', string_agg(format('t.%I', a.attname), ', ' ORDER BY a.attnum)
+                        FILTER (WHERE a.atttypid <> ALL ({PLAIN_TYPES})))))
+                FROM pg_attribute a
+                WHERE a.attrelid = t.name::regclass AND a.attnum > 0 AND NOT a.attisdropped)
+         FROM ({TABLES}) AS t(name)"
+    )
+}
+
 /// Sequences.
 pub(super) const SEQUENCES: &str = "
     SELECT format('%I.%I', n.nspname, c.relname)

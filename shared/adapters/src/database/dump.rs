@@ -3,31 +3,24 @@
 //! 1. `pg_dump` runs in a snapshot that this connection holds open; the same snapshot is
 //!    fingerprinted meanwhile, so a restore can be compared with what was dumped.
 //! 2. Its output is hashed on the way into `<name>.partial`, and unpacked by `pg_restore`, which reads along.
-//! 3. The file is flushed to the disk, read back whole and hashed: it is what was unpacked.
+//! 3. Behind the writer the file is flushed to the disk, read back from there and hashed: it is what was unpacked.
 //! 4. The record `<name>.json` is written, then the file gets its name. So a file that bears
 //!    its name is complete, checked, and has its record beside it.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use jiff::Timestamp;
-use rustix::fs::{Advice, fadvise};
-use sha2::{Digest, Sha256};
-use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 
 use super::partial::Partial;
 use super::program::{CHUNK_BYTES, Program, Sink};
 use super::properties::Properties;
+use super::readback::{ReadBack, Seen, damaged};
 use super::record::{Dump, Record, Rung, beside, discard_partial};
 use super::session::Session;
 use super::tools::ToolsReport;
-use super::{Database, DatabaseError, Fingerprint, Version, fingerprint, hash};
-
-/// Every archive in Postgres's custom format begins with this.
-const MAGIC: &[u8] = b"PGDMP";
+use super::{Database, DatabaseError, Fingerprint, Version, fingerprint};
 
 impl Database {
     /// Writes a backup to `target`, whose folder must exist, and proves that it can be read.
@@ -70,7 +63,9 @@ impl Database {
     pub async fn verify(&self, dump: &Dump) -> Result<(), DatabaseError> {
         let tools = self.tools().await?;
         let unpack = self.unpacker(&tools).archive(&dump.path, &[]);
-        let ((), unpacked) = tokio::try_join!(verify_hash(dump, &dump.path), unpack.verdict(Sink::Nothing))?;
+        let (seen, unpacked) = tokio::try_join!(ReadBack::whole(&dump.path), unpack.verdict(Sink::Nothing))?;
+        let recorded = Seen { size_bytes: dump.size_bytes, sha256: dump.sha256.clone() };
+        compare(&dump.path, &recorded, &seen)?;
         unpacked.map_err(|error| damaged(&dump.path, &error))
     }
 
@@ -100,35 +95,34 @@ impl Database {
         // No snapshot holds sequences still. Read before they are backed up, they can only have moved on since.
         let sequences = fingerprint::sequences(&session).await?;
         let program = self.dump_program(&tools, target, &snapshot, &server_version);
-        let (written, reader) = tokio::io::duplex(CHUNK_BYTES);
-        let mut partial = Partial::create(&path, written, progress).await?;
+        let (along, reader) = tokio::io::duplex(CHUNK_BYTES);
+        let mut partial = Partial::create(&path, along, progress).await?;
+        let read_back = ReadBack::open(&path)?.follow(partial.handed_over());
         let write = async {
             program.run_into(Sink::File(&mut partial)).await?;
-            partial.dismiss_reader();
-            Ok(())
+            partial.finish().await
         };
-        let ((), unpacked, fingerprint) = tokio::try_join!(
+        let (written, seen, unpacked, fingerprint) = tokio::try_join!(
             write,
+            read_back,
             self.unpacker(&tools).reading(reader).verdict(Sink::Nothing),
-            Fingerprint::read(&session, self.name()),
+            Fingerprint::read(&session, self.name(), None),
         )?;
         session.close().await;
 
-        let (size_bytes, sha256) = partial.finish().await?;
+        unpacked.map_err(|error| damaged(&path, &error))?;
+        compare(&path, &written, &seen)?;
         let dump = Dump {
             path: target.to_owned(),
-            size_bytes,
-            sha256,
+            size_bytes: written.size_bytes,
+            sha256: written.sha256,
             database: self.name().to_owned(),
             database_bytes,
             server_version,
             verified_at: Timestamp::now(),
-            rung: Rung::Written,
+            rung: Rung::ReadBack,
             fingerprint: Fingerprint { sequences, ..fingerprint },
         };
-        unpacked.map_err(|error| damaged(&path, &error))?;
-        verify_hash(&dump, &path).await?;
-        let dump = Dump { verified_at: Timestamp::now(), rung: Rung::ReadBack, ..dump };
         Record { dump, properties }.finish(&path)
     }
 
@@ -164,42 +158,14 @@ async fn begin_snapshot(session: &Session) -> Result<String, DatabaseError> {
     Ok(row.get(0))
 }
 
-/// Hashes the file to the last byte.
-async fn verify_hash(dump: &Dump, path: &Path) -> Result<(), DatabaseError> {
-    let file = path.to_owned();
-    let (size, sha256) = spawn_blocking(move || hash_file(&file))
-        .await
-        .context("hash the backup file")?
-        .map_err(|error| damaged(path, &error))?;
-    if size != dump.size_bytes {
-        return Err(damaged(path, &anyhow!("it has {size} bytes where {} were written", dump.size_bytes)));
+/// Whether the disk holds what was written.
+fn compare(path: &Path, written: &Seen, seen: &Seen) -> Result<(), DatabaseError> {
+    if seen.size_bytes != written.size_bytes {
+        let (seen, written) = (seen.size_bytes, written.size_bytes);
+        return Err(damaged(path, &anyhow!("it has {seen} bytes where {written} were written")));
     }
-    if sha256 != dump.sha256 {
+    if seen.sha256 != written.sha256 {
         return Err(damaged(path, &anyhow!("its contents have changed")));
     }
     Ok(())
-}
-
-fn damaged(path: &Path, error: &anyhow::Error) -> DatabaseError {
-    DatabaseError::Damaged { path: path.to_owned(), reason: format!("{error:#}") }
-}
-
-/// Size and hash of what the disk holds, not of what this process believes to have written.
-fn hash_file(path: &Path) -> anyhow::Result<(u64, String)> {
-    let mut file = File::open(path).context("it cannot be opened")?;
-    fadvise(&file, 0, None, Advice::DontNeed).context("it cannot be read from the disk")?;
-    let mut magic = [0; MAGIC.len()];
-    file.read_exact(&mut magic).context("it is too short")?;
-    anyhow::ensure!(magic == MAGIC, "it is not a backup file");
-    let mut hash = Sha256::new_with_prefix(magic);
-    let mut size = magic.len();
-    let mut chunk = vec![0; CHUNK_BYTES];
-    loop {
-        let read = file.read(&mut chunk).context("it cannot be read")?;
-        if read == 0 {
-            return Ok((size as u64, hash::finish(hash)));
-        }
-        hash.update(&chunk[..read]);
-        size += read;
-    }
 }

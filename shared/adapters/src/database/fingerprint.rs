@@ -1,8 +1,11 @@
 //! Whether two databases are the same, exactly and in numbers.
 //!
-//! Rows are hashed in the server: two 64-bit hashes of each row's text with different seeds,
+//! Rows are hashed in the server: two 64-bit hashes of each whole row with different seeds,
 //! summed up without rounding, so that order does not count and duplicates do. What follows from
 //! the rest is left out: the rows of materialized views, and those of an extension's own tables.
+//!
+//! What is hashed is a row's text or, in less time, its binary form. Fingerprints on record keep the one that
+//! they were made with, and what is compared with them is read in the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,6 +44,20 @@ pub struct Fingerprint {
     pub sequences: BTreeMap<String, SequencePosition>,
     /// All large objects: their number and contents.
     pub large_objects: Contents,
+    /// What the hashes of rows are made of.
+    #[serde(default)]
+    pub row_form: RowForm,
+}
+
+/// How a row is put before it is hashed. Hashes of different forms cannot be compared.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowForm {
+    /// All of it as text: older records, and databases that are not in UTF-8.
+    #[default]
+    Text,
+    /// In the form that it is sent in, as far as that says exactly what the text says.
+    Binary,
 }
 
 /// How much there is of something, and a hash of it all in any order.
@@ -64,19 +81,36 @@ pub struct SequencePosition {
 impl Database {
     /// Reads a database's fingerprint in one transaction, which sees one moment.
     pub async fn fingerprint(&self, database: &str) -> Result<Fingerprint, DatabaseError> {
+        self.fingerprint_in(database, None).await
+    }
+
+    /// As [`Database::fingerprint`], to be compared with an earlier one, whenever that was made.
+    pub async fn fingerprint_like(
+        &self,
+        database: &str,
+        earlier: &Fingerprint,
+    ) -> Result<Fingerprint, DatabaseError> {
+        self.fingerprint_in(database, Some(earlier.row_form)).await
+    }
+
+    /// Whether the production database differs from what it was.
+    pub async fn changed_since(&self, before: &Fingerprint) -> Result<bool, DatabaseError> {
+        Ok(self.fingerprint_like(self.name(), before).await? != *before)
+    }
+
+    async fn fingerprint_in(
+        &self,
+        database: &str,
+        row_form: Option<RowForm>,
+    ) -> Result<Fingerprint, DatabaseError> {
         let session = self.enter(database).await?;
         session
             .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             .await
             .context("begin a transaction")?;
-        let fingerprint = Fingerprint::read(&session, database).await;
+        let fingerprint = Fingerprint::read(&session, database, row_form).await;
         session.close().await;
         fingerprint
-    }
-
-    /// Whether the production database differs from what it was.
-    pub async fn changed_since(&self, before: &Fingerprint) -> Result<bool, DatabaseError> {
-        Ok(self.fingerprint(self.name()).await? != *before)
     }
 }
 
@@ -101,9 +135,11 @@ impl Fingerprint {
         differences
     }
 
-    /// Tables whose rows are different in `now`, or that are new in it, by schema and name.
+    /// Tables whose rows are different in `now`, or that are new in it, by schema and name; all of them where
+    /// that cannot be told.
     pub fn changed_tables(&self, now: &Self) -> BTreeSet<String> {
-        let is_changed = |name: &&String| self.tables.get(*name) != now.tables.get(*name);
+        let is_comparable = self.row_form == now.row_form;
+        let is_changed = |name: &&String| !is_comparable || self.tables.get(*name) != now.tables.get(*name);
         now.tables.keys().filter(is_changed).cloned().collect()
     }
 
@@ -146,15 +182,50 @@ impl Fingerprint {
         differences
     }
 
-    /// Reads in the session's open transaction, which must be REPEATABLE READ.
-    pub(super) async fn read(session: &Session, database: &str) -> Result<Self, DatabaseError> {
+    /// Reads in the session's open transaction, which must be REPEATABLE READ; rows in the best form that the
+    /// database allows, or in the given one.
+    pub(super) async fn read(
+        session: &Session,
+        database: &str,
+        row_form: Option<RowForm>,
+    ) -> Result<Self, DatabaseError> {
         fix_settings(session).await?;
+        let row_form = match row_form {
+            Some(row_form) => row_form,
+            None => RowForm::best(session).await?,
+        };
         Ok(Self {
             schema: schema(session, database).await?,
-            tables: tables(session).await?,
+            tables: tables(session, row_form).await?,
             sequences: sequences(session).await?,
             large_objects: large_objects(session).await?,
+            row_form,
         })
+    }
+}
+
+impl RowForm {
+    async fn best(session: &Session) -> Result<Self, DatabaseError> {
+        let row = session
+            .query_one("SELECT getdatabaseencoding() = 'UTF8'", &[])
+            .await
+            .context("ask for a database's encoding")?;
+        // From any other encoding the server would convert what it sends, and fail where it cannot.
+        Ok(if row.get(0) { Self::Binary } else { Self::Text })
+    }
+
+    /// Count and hash of a table's rows. A row is much work to put in either form; without OFFSET the server
+    /// would do it for each hash anew.
+    fn statement(self, table: &str, row: &str) -> String {
+        let [first, second] = match self {
+            RowForm::Text => ["hashtextextended(line, 0)", "hashtextextended(line, 1)"],
+            // Servers before 18 hash bytes only within something else.
+            RowForm::Binary => ["hash_array_extended(ARRAY[line], 0)", "hash_array_extended(ARRAY[line], 1)"],
+        };
+        format!(
+            "SELECT count(*), concat_ws(' ', sum({first}), sum({second}))
+             FROM (SELECT {row} AS line FROM ONLY {table} AS t OFFSET 0) AS rows"
+        )
     }
 }
 
@@ -206,15 +277,16 @@ async fn schema(session: &Session, database: &str) -> Result<BTreeMap<String, St
     Ok(schema)
 }
 
-async fn tables(session: &Session) -> Result<BTreeMap<String, Contents>, DatabaseError> {
+async fn tables(session: &Session, row_form: RowForm) -> Result<BTreeMap<String, Contents>, DatabaseError> {
+    let listed = match row_form {
+        RowForm::Text => catalog::text_rows(),
+        RowForm::Binary => catalog::binary_rows(),
+    };
     let mut tables = BTreeMap::new();
-    for name in listed(session, catalog::TABLES).await? {
-        // A row is much work to write as text; without OFFSET the server would do it for each hash anew.
-        let sql = format!(
-            "SELECT count(*), concat_ws(' ', sum(hashtextextended(line, 0)), sum(hashtextextended(line, 1)))
-             FROM (SELECT (t.*)::text COLLATE \"C\" AS line FROM ONLY {name} AS t OFFSET 0) AS rows"
-        );
-        tables.insert(name, contents(session, &sql).await?);
+    for row in session.query(&listed, &[]).await.context("list tables")? {
+        let (table, line): (String, &str) = (row.get(0), row.get(1));
+        let contents = contents(session, &row_form.statement(&table, line)).await?;
+        tables.insert(table, contents);
     }
     Ok(tables)
 }

@@ -6,10 +6,15 @@ use anyhow::anyhow;
 use sha2::{Digest, Sha256};
 use tokio::fs::{File, OpenOptions};
 use tokio::io::{AsyncWriteExt, DuplexStream};
+use tokio::sync::watch;
 
+use super::readback::Seen;
 use super::record::folder_of;
 use super::{DatabaseError, hash};
 use crate::disk;
+
+/// How often those who read the file behind us hear how far we are.
+const TOLD_EVERY_BYTES: u64 = 4 << 20;
 
 /// A file that has no name of its own yet.
 pub(super) struct Partial<'p> {
@@ -20,6 +25,8 @@ pub(super) struct Partial<'p> {
     progress: &'p mut (dyn FnMut(u64) + Send),
     /// Who reads along, until they have seen enough.
     reader: Option<DuplexStream>,
+    /// How much of it the file system has.
+    handed_over: watch::Sender<u64>,
 }
 
 impl<'p> Partial<'p> {
@@ -39,7 +46,13 @@ impl<'p> Partial<'p> {
             size_bytes: 0,
             progress,
             reader: Some(reader),
+            handed_over: watch::Sender::default(),
         })
+    }
+
+    /// How much of it can be flushed; ends with the last byte.
+    pub(super) fn handed_over(&self) -> watch::Receiver<u64> {
+        self.handed_over.subscribe()
     }
 
     /// Appends a piece.
@@ -54,21 +67,21 @@ impl<'p> Partial<'p> {
         {
             self.reader = None;
         }
-        Ok(())
+        let untold = self.size_bytes - *self.handed_over.borrow();
+        if untold >= TOLD_EVERY_BYTES { self.hand_over().await } else { Ok(()) }
     }
 
-    /// Lets the reader know that nothing more comes.
-    pub(super) fn dismiss_reader(&mut self) {
-        self.reader = None;
+    /// Ends it; returns what was written. It is not flushed to the disk yet.
+    pub(super) async fn finish(mut self) -> Result<Seen, DatabaseError> {
+        self.hand_over().await?;
+        Ok(Seen { size_bytes: self.size_bytes, sha256: hash::finish(self.hash) })
     }
 
-    /// Flushes it to the disk; returns its size and hash.
-    pub(super) async fn finish(mut self) -> Result<(u64, String), DatabaseError> {
-        // The last write may still be under way, and only a flush tells how it ended.
+    /// The last write may still be under way, and only this tells how it ended.
+    async fn hand_over(&mut self) -> Result<(), DatabaseError> {
         self.file.flush().await.map_err(|error| write_error(error, &self.path))?;
-        let synced = self.file.sync_all().await;
-        synced.map_err(|error| write_error(error, &self.path))?;
-        Ok((self.size_bytes, hash::finish(self.hash)))
+        self.handed_over.send_replace(self.size_bytes);
+        Ok(())
     }
 }
 

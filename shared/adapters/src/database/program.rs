@@ -4,13 +4,17 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
+use rustix::fd::AsFd;
+use rustix::pipe::fcntl_setpipe_size;
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
-use tokio::process::Command;
+use tokio::process::{ChildStdout, Command};
+use tokio::time::sleep;
 use tokio_postgres::Config;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::DatabaseError;
 use super::container::{DatabaseContainer, Exec};
@@ -19,6 +23,13 @@ use super::session::Session;
 
 /// Read and written at once.
 pub(super) const CHUNK_BYTES: usize = 256 * 1024;
+
+/// What a pipe to or from a program holds: the most that the kernel gives to anybody.
+const PIPE_BYTES: usize = 1 << 20;
+
+/// The programs write 4 KB at once, and to wake up for each of these costs more than hashing it: a wide pipe takes
+/// what comes in such a time many times over.
+const GATHER_FOR: Duration = Duration::from_millis(2);
 
 /// How much of a program's complaint is kept: its end says what stopped it.
 const COMPLAINT_LINES: usize = 20;
@@ -225,6 +236,7 @@ async fn run_here(
     };
     let feed = async {
         if let (Some(input), Some(mut stdin)) = (input, child.stdin.take()) {
+            widen(&stdin);
             input.pass_to(&mut stdin).await?;
         }
         Ok(())
@@ -236,14 +248,28 @@ async fn run_here(
     Ok(Some(Ended { status, complaint }))
 }
 
-async fn copy(mut from: impl AsyncRead + Unpin, mut to: Sink<'_, '_>) -> Result<(), DatabaseError> {
+async fn copy(mut from: ChildStdout, mut to: Sink<'_, '_>) -> Result<(), DatabaseError> {
+    let gathers = widen(&from);
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
-        match from.read(&mut chunk).await.context("read a program's output")? {
-            0 => return Ok(()),
-            read => to.take(&chunk[..read]).await?,
+        let read = from.read(&mut chunk).await.context("read a program's output")?;
+        if read == 0 {
+            return Ok(());
+        }
+        to.take(&chunk[..read]).await?;
+        if gathers && read < chunk.len() {
+            sleep(GATHER_FOR).await;
         }
     }
+}
+
+/// Lets the pipe hold more; returns whether it does. Accounts may have but so many wide ones.
+fn widen(pipe: &impl AsFd) -> bool {
+    let widened = fcntl_setpipe_size(pipe, PIPE_BYTES);
+    if let Err(error) = &widened {
+        debug!(%error, "a pipe to a program stays narrow");
+    }
+    widened.is_ok()
 }
 
 /// Turns a program's end into an error that carries its last words.

@@ -73,7 +73,7 @@ impl Database {
         begun.context("begin a transaction in the rehearsal's database")?;
         fix_settings(&inside).await?;
         let ascending = ascending(&inside).await?;
-        let restored = Fingerprint::read(&inside, scratch).await?;
+        let restored = Fingerprint::read(&inside, scratch, Some(dump.fingerprint.row_form)).await?;
         inside.close().await;
 
         let mut differences = dump.fingerprint.differences_in_rows(&restored);

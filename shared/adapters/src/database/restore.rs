@@ -165,7 +165,8 @@ impl Database {
             .await?
             .context("restore the backup")?;
 
-        let differences = dump.fingerprint.differences_in_rows(&self.fingerprint(copy).await?);
+        let restored = self.fingerprint_like(copy, &dump.fingerprint).await?;
+        let differences = dump.fingerprint.differences_in_rows(&restored);
         if !differences.is_empty() {
             let reason = format!("the restored data is not what was backed up: {}", differences.join(" "));
             return Err(DatabaseError::Damaged { path: dump.path.clone(), reason });

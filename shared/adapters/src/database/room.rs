@@ -126,7 +126,7 @@ fn free_of(said: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::database::{Contents, Fingerprint, Rung, Version};
+    use crate::database::{Contents, Fingerprint, RowForm, Rung, Version};
 
     fn dump(size_bytes: u64, database_bytes: u64) -> Dump {
         Dump {
@@ -143,6 +143,7 @@ mod tests {
                 tables: [].into(),
                 sequences: [].into(),
                 large_objects: Contents { count: 0, hash: String::new() },
+                row_form: RowForm::Binary,
             },
         }
     }

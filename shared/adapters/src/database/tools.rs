@@ -76,7 +76,7 @@ impl Database {
         let server = self.server_version().await?.major;
         let (found, searched) = match &self.inside {
             Some(inside) => (vec![self.report(Path::new("")).await?], inside.container.name().to_owned()),
-            None => self.found_here().await?,
+            None => self.found_here(server).await?,
         };
         let mut found: Vec<_> = found.into_iter().flatten().collect();
         found.sort_by_key(|it| it.pg_dump.version.major);
@@ -89,14 +89,21 @@ impl Database {
         }
     }
 
-    async fn found_here(&self) -> Result<(Vec<Option<ToolsReport>>, String), DatabaseError> {
+    /// The pairs on this machine, none after one that could not fit better; and where they were looked for.
+    async fn found_here(&self, server: u32) -> Result<(Vec<Option<ToolsReport>>, String), DatabaseError> {
         let folders = match &self.tools_folder {
             Some(folder) => vec![folder.to_path_buf()],
             None => usual_folders(),
         };
         let mut found = Vec::new();
         for folder in &folders {
-            found.push(self.report(folder).await?);
+            let report = self.report(folder).await?;
+            let is_exact = report.as_ref().is_some_and(|it| it.pg_dump.version.major == server);
+            found.push(report);
+            // Those on the path may be scripts, which take their time to answer.
+            if is_exact {
+                break;
+            }
         }
         let searched: Vec<_> = folders.iter().map(|it| it.display().to_string()).collect();
         Ok((found, searched.join(", ")))
