@@ -148,7 +148,12 @@ fn contents(sealed: &Sealed) -> String {
     } else {
         "It leaves the structure of the database as it is, as far as the names of its files tell."
     };
-    format!("It {}. {structure}", told.join(", "))
+    let files = match told.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => "holds no file".to_owned(),
+    };
+    format!("It {files}. {structure}")
 }
 
 fn outage(last_ms: Option<i64>) -> String {

@@ -44,7 +44,7 @@ async fn a_scheduled_promotion_starts_once_at_its_opening_whoever_looks() {
         assert_eq!(started, std::slice::from_ref(&id));
         let run = world.engine.store.latest_run(&id).await.unwrap().unwrap().id;
         assert_eq!(world.outcome(run).await, Outcome::Deployed { warning: None });
-        assert_eq!(database.text("select count(*)::text from runs").await, "1");
+        assert_eq!(database.text("select count(*)::text from runs where plan = 'promotion'").await, "1");
         assert_eq!(world.status(&id).await, Status::Deployed);
         assert_eq!(opening(&world, &id).await, None);
         assert!(

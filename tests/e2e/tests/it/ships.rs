@@ -32,7 +32,7 @@ async fn what_was_sealed_and_approved_is_deployed_byte_for_byte_though_the_sandb
     let id = system.ship(&feature).await;
     let sealed = system.promotion(&id).await.change_set.expect("it is sealed before anybody approves it");
     let told = system.say(&["promotions", "plan", &id]).await.results[0]["sentences"].to_string();
-    for words in [sealed.as_str(), "It adds 1 file, changes 1.", "leaves the structure of the database"] {
+    for words in [sealed.as_str(), "It adds 1 file and changes 1.", "leaves the structure of the database"] {
         assert!(told.contains(words), "{told}");
     }
 
