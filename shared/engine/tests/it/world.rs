@@ -469,7 +469,7 @@ impl World {
 
     async fn assert_history_gives_the_run(&self, id: Uuid) {
         let history = self.engine.store.run_history(id).await.unwrap();
-        let job = history.iter().find_map(|event| event.report()).map(|(job, _)| job);
+        let job = history.iter().find_map(Event::report).map(|(job, _)| job);
         let begun = match job.map(|job| (job, job.plan())) {
             Some((job, Plan::Errand)) => Run::errand(job),
             Some((_, Plan::Ship)) => Run::ship(),
