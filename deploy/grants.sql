@@ -43,7 +43,7 @@ grant delete, update (available_at) on outbox to slipway_worker, slipway_schedul
 grant usage on sequence lease_tokens to slipway_worker, slipway_scheduler;
 grant insert, update on backups to slipway_worker;
 
--- To take features in, which are pending then; to start promotions, which locks the profile; to record deployments.
+-- To take features in, which are being shipped then; to start promotions, which locks the profile; to record deployments.
 grant insert, update (title) on builds to slipway_scheduler;
 grant insert (id, change_type, risk, requested_by), update (closed_at) on change_requests to slipway_scheduler;
 grant insert (id, build, installation, change_request, sandbox, baseline) on promotions to slipway_scheduler;

@@ -25,7 +25,7 @@ use crate::{cargo, test};
 const DATABASE: &str = "slipway";
 /// One process each; the console comes first, because the commands below talk to it.
 const ROLES: &[&str] =
-    &["console", "scheduler", "supervisor", "backup", "build", "swap", "health", "cleanup"];
+    &["console", "scheduler", "supervisor", "ship", "backup", "build", "swap", "health", "cleanup"];
 
 /// Starts everything, says what to try, and stays until Ctrl-C.
 pub(crate) fn run(interrupt: &Interrupt) -> Result<()> {

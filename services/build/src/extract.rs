@@ -2,86 +2,45 @@
 
 use std::path::PathBuf;
 
-use adapters::change_set::{self, Change, Kind, LayError, Limits, Sandbox, Stamp, TakeError};
+use adapters::change_set::{ChangeSet, LayError, Stamp};
 use adapters::disk;
-use adapters::installation::{Application, Installation};
-use anyhow::anyhow;
-use engine::store::promotions::Facts;
+use adapters::installation::Installation;
+use anyhow::{Result, ensure};
 use engine::{JobContext, Report, StepError};
-use serde_json::Value;
 
 use protocol::output::Extracted;
 
+/// What people are told where the sealed files are gone, damaged or others than those on record.
+const NOT_AS_APPROVED: &str = "The sealed files of the feature are no longer what was approved, so they are not deployed; ship the feature again.";
+
 pub(crate) async fn extract(cx: &JobContext, installation: &Installation) -> Result<Report, StepError> {
-    let sandbox = sandbox(&cx.order.sandbox, installation)?;
-    let sealed = cx.change_set_dir();
-    let set = change_set::take(&sandbox, cx.order.baseline.as_deref(), &Limits::default(), &sealed)
-        .await
-        .map_err(|error| from_take(cx, error))?;
-    cx.log(format!("change set {}: {} files", set.hash, set.changes.len()));
-    for change in &set.changes {
-        cx.log(format!("    {}", describe(change)));
-    }
+    let promotion = cx.order.promotion.as_str();
+    let set = sealed(cx).await.map_err(|error| StepError::fail(NOT_AS_APPROVED, error))?;
     let base = base(cx, installation);
-    cx.log(format!("laid over {}", base.display()));
-    let stamp = Stamp { build: cx.order.build.to_string(), promotion: cx.order.promotion.to_string() };
-    let context = cx.context_dir(cx.order.promotion.as_str());
-    let context = set.lay_over(&base, &context, &stamp).await;
+    cx.log(format!("change set {}, laid over {}", set.hash, base.display()));
+    let stamp = Stamp { build: cx.order.build.to_string(), promotion: promotion.to_owned() };
+    let context = set.lay_over(&base, &cx.context_dir(promotion), &stamp).await;
     let context = context.map_err(|error| from_lay(cx, error))?;
     cx.log(format!("build context: {} files, source {}", context.manifest.len(), context.source_hash));
-    let facts = Facts { change_set: Some(set.hash.clone()), ..Facts::default() };
-    let report = Report::with_output(&Extracted {
+    Report::with_output(&Extracted {
         changes_schema: Some(set.changes_schema()),
         change_set: set.hash,
         source_hash: context.source_hash,
-    })?;
-    Ok(Report { facts, ..report })
+    })
 }
 
-fn describe(change: &Change) -> String {
-    match &change.kind {
-        Kind::Added => format!("added    {}", change.path),
-        Kind::Modified => format!("modified {}", change.path),
-        Kind::Deleted => format!("deleted  {}", change.path),
-        Kind::Renamed { from } => format!("renamed  {from} → {}", change.path),
-    }
+/// The change set that was approved. Each of its files is compared with what was sealed.
+async fn sealed(cx: &JobContext) -> Result<ChangeSet> {
+    let set = ChangeSet::open(&cx.change_set_dir(cx.order.promotion.as_str())).await?;
+    let approved = cx.order.change_set.as_deref();
+    ensure!(approved == Some(&set.hash), "{} is sealed, but {approved:?} is on record", set.hash);
+    Ok(set)
 }
 
 /// What is in production: the source last deployed, or the base source where nothing was yet.
 fn base(cx: &JobContext, installation: &Installation) -> PathBuf {
     let deployed = cx.order.current_promotion.as_deref().map(|promotion| cx.context_dir(promotion));
     deployed.filter(|context| context.is_dir()).unwrap_or_else(|| installation.base_source.clone())
-}
-
-fn sandbox(description: &Value, installation: &Installation) -> Result<Sandbox, StepError> {
-    let text = |field: &str| description.get(field).and_then(Value::as_str).map(str::to_owned);
-    match (text("directory"), text("container"), text("path")) {
-        (Some(directory), _, _) => Ok(Sandbox::Directory(directory.into())),
-        (None, Some(id), Some(path)) => Ok(Sandbox::Container { host: engine_of(installation), id, path }),
-        _ => Err(anyhow!("the sandbox on record is neither a directory nor a container").into()),
-    }
-}
-
-/// Sandboxes run on the engine of the application.
-fn engine_of(installation: &Installation) -> Option<String> {
-    match &installation.application {
-        Application::Docker(docker) => docker.host.clone(),
-        Application::Process(_) => None,
-    }
-}
-
-fn from_take(cx: &JobContext, error: TakeError) -> StepError {
-    match error {
-        TakeError::Unavailable(error) if disk::is_full(&error) => {
-            StepError::disk_full(&cx.data_disk(), error)
-        }
-        TakeError::Unavailable(_) => StepError::retry(error.to_string(), error),
-        TakeError::Empty
-        | TakeError::Refused { .. }
-        | TakeError::Unusable(_)
-        | TakeError::Baseline(_)
-        | TakeError::Damaged(_) => StepError::fail(error.to_string(), error),
-    }
 }
 
 pub(crate) fn from_lay(cx: &JobContext, error: LayError) -> StepError {

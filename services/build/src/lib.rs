@@ -1,4 +1,4 @@
-//! The build worker: takes the feature's files once, and makes an image of them; or finds both again.
+//! The build worker: lays the sealed files over what is in production, and makes an image of that; or finds both again.
 
 mod bring_back;
 mod extract;

@@ -53,6 +53,9 @@ async fn finish(cx: &JobContext, installation: &Installation) -> Result<Report, 
     for deployed in &deployments.beyond {
         change_set::discard(&cx.context_dir(deployed.as_str())).await?;
     }
+    for over in cx.never_deployed().await?.iter().chain(&deployments.beyond) {
+        change_set::discard(&cx.change_set_dir(over.as_str())).await?;
+    }
     Ok(Report { errands: prune_backups(cx, installation).await?, ..Report::default() })
 }
 

@@ -35,7 +35,7 @@ pub(crate) fn outcome(promotion: &Promotion) -> Option<Exit> {
         "deployed" => Some(Exit::Done),
         "rolled_back" => Some(Exit::RolledBack),
         "needs_attention" => Some(Exit::NeedsAttention),
-        "rejected" | "cancelled" => Some(Exit::Refused),
+        "not_shipped" | "rejected" | "cancelled" => Some(Exit::Refused),
         _ if is_held(promotion) => Some(Exit::Refused),
         _ => None,
     }

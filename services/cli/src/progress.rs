@@ -59,11 +59,14 @@ impl<'a> Display<'a> {
             Kind::StepFinished => self.end("✓", event),
             Kind::StepRetried => self.line(&format!("↻ {} {}", heading(event).trim_end(), event.message)),
             Kind::RollingBack => self.roll_back(event),
-            Kind::Created | Kind::Scheduled => self.line(&format!("· {}", event.message)),
+            Kind::Shipping | Kind::Created | Kind::Scheduled => self.line(&format!("· {}", event.message)),
             Kind::Approved | Kind::Deployed | Kind::CleanedUp | Kind::RolledBack => self.conclude("✓", event),
-            Kind::Held | Kind::Cancelled | Kind::Rejected | Kind::NeedsAttention | Kind::Refused => {
-                self.conclude("✗", event)
-            }
+            Kind::NotShipped
+            | Kind::Held
+            | Kind::Cancelled
+            | Kind::Rejected
+            | Kind::NeedsAttention
+            | Kind::Refused => self.conclude("✗", event),
         }
     }
 

@@ -22,7 +22,7 @@ pub fn render(promotion: &Promotion) -> String {
             backup.restore_instructions.trim_end()
         ));
     }
-    if promotion.started_at.is_some() {
+    if promotion.started_at.is_some() || promotion.summary.status == "not_shipped" {
         lines.push(format!("\nSee the whole log: slipway promotions log {}", promotion.summary.id));
     }
     lines.join("\n")
@@ -50,6 +50,10 @@ fn headline(promotion: &Promotion) -> String {
     let summary = &promotion.summary;
     let (title, installation) = (&summary.title, &summary.installation);
     match summary.status.as_str() {
+        "shipping" => format!("Shipping: {title} is being taken out of the place where it was built."),
+        "not_shipped" => {
+            format!("Not shipped: {title} does not go to {installation}, and nothing was changed.")
+        }
         "pending" => format!("Pending: {title} waits for approval before it goes to {installation}."),
         _ if is_held(promotion) => {
             format!("Held: {title} was not started on {installation}, and nothing was changed.")

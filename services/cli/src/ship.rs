@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
-use protocol::http::{ShipAccepted, ShipAnswer};
+use protocol::http::{Promotion, ShipAccepted, ShipAnswer};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep};
@@ -38,6 +38,11 @@ struct Shipped<'a> {
     message: &'a str,
     #[serde(flatten)]
     answer: &'a ShipAnswer,
+    /// Where the promotion stands, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
 }
 
 pub(crate) async fn run(args: &ShipArgs, api: &Api, output: &mut Output) -> Result<Exit, Failure> {
@@ -52,14 +57,36 @@ pub(crate) async fn run(args: &ShipArgs, api: &Api, output: &mut Output) -> Resu
         Err(failure) => return Err(failure),
     };
     let answer = wait(api, &message).await?;
-    output.result(&Shipped { message: &message, answer: &answer }, |shipped| {
-        text(shipped, args.follow, api.wait_max)
-    })?;
+    let taken = match &answer {
+        ShipAnswer::Accepted { promotion, .. } => Some(until_shipped(api, promotion).await?),
+        ShipAnswer::Refused { .. } | ShipAnswer::Waiting => None,
+    };
+    let summary = taken.as_ref().map(|promotion| &promotion.summary);
+    let shipped = Shipped {
+        message: &message,
+        answer: &answer,
+        status: summary.map(|it| it.status.as_str()),
+        reason: summary.and_then(|it| it.reason.as_deref()),
+    };
+    output.result(&shipped, |shipped| text(shipped, args.follow, api.wait_max))?;
     match answer {
         ShipAnswer::Accepted { promotion, .. } if args.follow => follow::run(api, &promotion, output).await,
+        ShipAnswer::Accepted { .. } if shipped.status == Some("not_shipped") => Ok(Exit::Refused),
         ShipAnswer::Accepted { .. } => Ok(Exit::Done),
         ShipAnswer::Refused { .. } => Ok(Exit::Refused),
         ShipAnswer::Waiting => Ok(Exit::Failed),
+    }
+}
+
+/// The promotion when somebody can decide about it, or when that takes longer than people wait.
+async fn until_shipped(api: &Api, id: &str) -> Result<Promotion, Failure> {
+    let asked_at = Instant::now();
+    loop {
+        let promotion: Promotion = api.get_patiently(&["promotions", id], &[]).await?;
+        if promotion.summary.status != "shipping" || asked_at.elapsed() >= api.wait_max {
+            return Ok(promotion);
+        }
+        sleep(POLL_EVERY).await;
     }
 }
 
@@ -77,13 +104,25 @@ async fn wait(api: &Api, message: &str) -> Result<ShipAnswer, Failure> {
 
 fn text(shipped: &Shipped<'_>, is_followed: bool, wait_max: Duration) -> String {
     match shipped.answer {
-        ShipAnswer::Accepted { promotion, change_request } if is_followed => {
-            format!("Taken as {promotion}, change request {change_request}.")
+        ShipAnswer::Accepted { promotion, change_request } => {
+            let taken = format!("Taken as {promotion}, change request {change_request}.");
+            match shipped.status.filter(|_| !is_followed) {
+                Some("pending") => {
+                    format!("{taken}\nApprove it with: slipway promotions approve {promotion}")
+                }
+                Some("not_shipped") => {
+                    format!(
+                        "{taken}\nNot shipped, and nothing was changed.\n  {}",
+                        shipped.reason.unwrap_or_default()
+                    )
+                }
+                Some("shipping") => format!(
+                    "{taken}\nIt is still being taken out of the place where it was built. See how far it is: \
+                     slipway promotions show {promotion}"
+                ),
+                Some(_) | None => taken,
+            }
         }
-        ShipAnswer::Accepted { promotion, change_request } => format!(
-            "Taken as {promotion}, change request {change_request}.\n\
-             Approve it with: slipway promotions approve {promotion}"
-        ),
         ShipAnswer::Refused { field, reason } => {
             format!("Not taken, and nothing was changed.\n  {field}: {reason}")
         }

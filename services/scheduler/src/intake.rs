@@ -1,4 +1,4 @@
-//! From a ship message to a promotion that waits for approval, or to a refusal with its reason.
+//! From a ship message to a promotion that is being shipped, or to a refusal with its reason.
 
 use adapters::installation::Installation;
 use anyhow::Result;

@@ -1,6 +1,5 @@
 //! The steps that touch only our own records: Validate, Window check, Record.
 
-use std::path::Path;
 use std::time::Duration;
 
 use adapters::installation::Installation;
@@ -41,9 +40,6 @@ async fn validate(cx: &JobContext) -> Result<Report, StepError> {
             installation.name
         )));
     }
-    if let Some(missing) = missing_sandbox(cx) {
-        return Err(StepError::Refuse(missing));
-    }
     let baseline = baseline(cx, &installation).await?;
     if !baseline.healthy && cx.order.change_type != ChangeType::Emergency {
         return Err(StepError::Refuse(format!(
@@ -53,15 +49,6 @@ async fn validate(cx: &JobContext) -> Result<Report, StepError> {
         )));
     }
     Report::with_output(&baseline)
-}
-
-/// A sandbox in a folder must be there; one in a container is looked at when its files are taken.
-fn missing_sandbox(cx: &JobContext) -> Option<String> {
-    let directory = cx.order.sandbox.get("directory")?.as_str()?;
-    let there = Path::new(directory).join(".git").exists();
-    (!there).then(|| {
-        "The place where the feature was built is gone, so there is nothing to ship. Build it again and ship it anew.".to_owned()
-    })
 }
 
 async fn baseline(cx: &JobContext, installation: &Installation) -> Result<Baseline, StepError> {

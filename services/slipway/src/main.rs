@@ -36,7 +36,7 @@ struct Arguments {
 enum Command {
     /// Run parts of Slipway: `all`, or roles by name, until asked to end
     Serve {
-        /// `all`, or any of scheduler, supervisor, backup, build, swap, health, cleanup, console
+        /// `all`, or any of scheduler, supervisor, ship, backup, build, swap, health, cleanup, console
         #[arg(required = true)]
         roles: Vec<serve::Role>,
     },

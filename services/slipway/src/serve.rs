@@ -25,7 +25,9 @@ pub(crate) enum Role {
     Supervisor,
     /// Dumps, snapshots and restores the production database
     Backup,
-    /// Takes change sets, builds images
+    /// Takes finished features out of the place where they were built
+    Ship,
+    /// Builds images
     Build,
     /// Stops and starts the application
     Swap,
@@ -37,9 +39,10 @@ pub(crate) enum Role {
     Console,
 }
 
-const EVERY_ROLE: [Role; 8] = [
+const EVERY_ROLE: [Role; 9] = [
     Role::Scheduler,
     Role::Supervisor,
+    Role::Ship,
     Role::Backup,
     Role::Build,
     Role::Swap,
@@ -138,6 +141,7 @@ impl Role {
             Role::All => "all",
             Role::Scheduler => "scheduler",
             Role::Supervisor => "supervisor",
+            Role::Ship => "ship",
             Role::Backup => "backup",
             Role::Build => "build",
             Role::Swap => "swap",
@@ -152,6 +156,7 @@ impl Role {
             Role::All => Ok(()),
             Role::Scheduler => scheduler::run(engine).await,
             Role::Supervisor => supervisor::run(engine).await,
+            Role::Ship => ship::run(engine).await,
             Role::Backup => backup::run(engine).await,
             Role::Build => build::run(engine).await,
             Role::Swap => swap::run(engine).await,

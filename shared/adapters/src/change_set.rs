@@ -231,6 +231,9 @@ pub async fn take(
     }
     let staging = Staging::begin(into).context("make a folder for the change set")?;
     let work_tree = match sandbox {
+        Sandbox::Directory(path) if !path.try_exists().context("look for the sandbox")? => {
+            return Err(TakeError::Unusable(archive::GONE));
+        }
         Sandbox::Directory(path) => std::path::absolute(path).context("find the sandbox")?,
         Sandbox::Container { host, id, path } => {
             archive::fetch(host.as_deref(), id, path, limits, &staging.beside()).await?

@@ -16,6 +16,9 @@
 //! ```
 //! Every unwinding ends with `health.check_old`: nothing is called rolled back unchecked.
 //!
+//! Before anybody is asked whether a feature may be deployed, a *ship run* makes it ready for that question: it seals
+//! the feature's files (`ship.seal`). Nothing re-reads the place where it was built.
+//!
 //! Beside the promotions there are *errands*: runs of one job that leaves nothing to undo. One of them may be
 //! awaited by the promotion that ordered it ([`crate::turn`]): a rehearsal of the backup goes beside steps 4 and 5.
 
@@ -25,12 +28,14 @@ use crate::named::named;
 
 named!(
     /// The kind of worker that runs a job; each has its own queues.
-    Worker, "scheduler, backup, build, swap, health, cleanup" {
+    Worker, "scheduler, ship, backup, build, swap, health, cleanup" {
         /// Steps that touch only Slipway's own records.
         Scheduler = "scheduler",
+        /// Makes a finished feature ready to be approved.
+        Ship = "ship",
         /// Dumps, snapshots and restores the production database.
         Backup = "backup",
-        /// Takes the change set and builds the image.
+        /// Lays the change set over the source in production and builds the image.
         Build = "build",
         /// Stops, starts and names application instances.
         Swap = "swap",
@@ -43,9 +48,11 @@ named!(
 
 named!(
     /// What a run runs through.
-    Plan, "promotion, errand" {
+    Plan, "promotion, ship, errand" {
         /// The eleven steps, [`PLAN`].
         Promotion = "promotion",
+        /// What comes before the approval, [`SHIP`].
+        Ship = "ship",
         /// One of [`ERRANDS`], which settles no promotion and waits for none.
         Errand = "errand",
     }
@@ -152,6 +159,9 @@ named!(
         /// What is no longer needed is gone.
         Finish = "cleanup.finish",
 
+        /// The feature's files are sealed: the change set that is approved is the one that is deployed.
+        Seal = "ship.seal",
+
         /// A backup was restored beside the production database, and is what was backed up.
         RehearseBackup = "backup.rehearse",
         /// A backup on record was read again, whole.
@@ -197,6 +207,9 @@ pub const PLAN: [Job; 12] = [
     Job::Finish,
 ];
 
+/// The jobs of a ship run in order.
+pub const SHIP: [Job; 1] = [Job::Seal];
+
 /// Jobs that are a run of their own.
 pub const ERRANDS: &[Job] = &[Job::RehearseBackup, Job::VerifyBackup, Job::PruneBackups];
 
@@ -212,7 +225,7 @@ impl Job {
             Job::Dump | Job::DiscardPartial | Job::RehearseBackup | Job::VerifyBackup | Job::PruneBackups => {
                 Step::Backup
             }
-            Job::Extract | Job::DiscardContext => Step::Extract,
+            Job::Extract | Job::DiscardContext | Job::Seal => Step::Extract,
             Job::Image | Job::DiscardImage => Step::Build,
             Job::Prepare | Job::Unprepare => Step::Prepare,
             Job::StopOld | Job::Snapshot | Job::StartOld | Job::Restore => Step::Stop,
@@ -227,6 +240,7 @@ impl Job {
     pub const fn worker(self) -> Worker {
         match self {
             Job::Validate | Job::CheckWindow | Job::Record => Worker::Scheduler,
+            Job::Seal => Worker::Ship,
             Job::Dump
             | Job::Snapshot
             | Job::Restore
@@ -263,6 +277,7 @@ impl Job {
             | Job::CheckNew
             | Job::Record
             | Job::Finish
+            | Job::Seal
             | Job::RehearseBackup
             | Job::VerifyBackup
             | Job::PruneBackups
@@ -279,14 +294,21 @@ impl Job {
 
     /// The plan that it belongs to.
     pub fn plan(self) -> Plan {
-        if ERRANDS.contains(&self) { Plan::Errand } else { Plan::Promotion }
+        if ERRANDS.contains(&self) {
+            Plan::Errand
+        } else if SHIP.contains(&self) {
+            Plan::Ship
+        } else {
+            Plan::Promotion
+        }
     }
 
     /// The forward jobs of its plan, in order.
     pub(crate) fn sequence(self) -> &'static [Job] {
-        match ERRANDS.iter().position(|job| *job == self) {
-            Some(at) => &ERRANDS[at..=at],
-            None => &PLAN,
+        match self.plan() {
+            Plan::Promotion => &PLAN,
+            Plan::Ship => &SHIP,
+            Plan::Errand => ERRANDS.iter().position(|job| *job == self).map_or(&[], |at| &ERRANDS[at..=at]),
         }
     }
 
@@ -298,7 +320,9 @@ impl Job {
             // A start includes the installation's migrate command.
             Job::Dump | Job::Image | Job::StartNew => 10 * MINUTE,
             // A preparation includes the proof of a version that takes over running, and of the old one in comparison.
-            Job::Extract | Job::Prepare | Job::Snapshot | Job::CheckNew | Job::CheckOld => 5 * MINUTE,
+            Job::Seal | Job::Extract | Job::Prepare | Job::Snapshot | Job::CheckNew | Job::CheckOld => {
+                5 * MINUTE
+            }
             Job::StopOld
             | Job::Unprepare
             | Job::StartOld
@@ -314,11 +338,11 @@ impl Job {
         })
     }
 
-    /// How many tries may fail or be lost before the run gives it up. What cannot be undone gets more,
-    /// and so do undo jobs: giving up means calling a person. Tries that a worker handed back do not count.
+    /// How many tries may fail or be lost before the run gives it up. What cannot be undone gets more, and so does
+    /// what holds up nobody else; undo jobs, too: giving up means calling a person. Tries that a worker handed back do not count.
     pub fn attempts_max(self) -> u32 {
         match self.direction() {
-            Direction::Forward if !matches!(self, Job::Finish | Job::PruneBackups) => 3,
+            Direction::Forward if !matches!(self, Job::Finish | Job::Seal | Job::PruneBackups) => 3,
             Direction::Forward | Direction::Undo => 6,
         }
     }
@@ -390,6 +414,15 @@ mod tests {
     fn nothing_done_means_nothing_to_undo() {
         assert_eq!(Job::Validate.unwinding().count(), 0);
         assert_eq!(Job::CheckWindow.unwinding().count(), 0);
+    }
+
+    #[test]
+    fn a_ship_run_leaves_nothing_to_undo_and_shares_no_job_with_the_plan() {
+        for job in SHIP {
+            assert_eq!((job.plan(), job.direction()), (Plan::Ship, Direction::Forward), "{job}");
+            assert_eq!((job.sequence(), job.unwinding().count()), (&SHIP[..], 0), "{job}");
+            assert!(!PLAN.contains(&job), "{job}");
+        }
     }
 
     #[test]

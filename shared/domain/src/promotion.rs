@@ -30,7 +30,11 @@ named!(
 
 named!(
     /// Where a promotion stands.
-    Status, "pending, approved, scheduled, deploying, deployed, rolling_back, rolled_back, needs_attention, rejected, cancelled" {
+    Status, "shipping, not_shipped, pending, approved, scheduled, deploying, deployed, rolling_back, rolled_back, needs_attention, rejected, cancelled" {
+        /// Its files are being taken out of the place where it was built; then it is pending.
+        Shipping = "shipping",
+        /// There is nothing that could be approved; the promotion says why.
+        NotShipped = "not_shipped",
         /// Waits for somebody to approve it, for the first time or anew.
         Pending = "pending",
         /// May run; leaves when the scheduler starts its run.
@@ -58,12 +62,13 @@ impl Status {
     /// Whether a promotion may go from here to `next`. `engine` asks before every move; so does the database.
     pub const fn may_become(self, next: Status) -> bool {
         use Status::{
-            Approved, Cancelled, Deployed, Deploying, NeedsAttention, Pending, Rejected, RolledBack,
-            RollingBack, Scheduled,
+            Approved, Cancelled, Deployed, Deploying, NeedsAttention, NotShipped, Pending, Rejected,
+            RolledBack, RollingBack, Scheduled, Shipping,
         };
         matches!(
             (self, next),
-            (Pending, Approved | Rejected | Cancelled)
+            (Shipping, Pending | NotShipped | Rejected | Cancelled)
+                | (Pending, Approved | Rejected | Cancelled)
                 | (Approved, Pending | Scheduled | Deploying | Rejected | Cancelled)
                 | (Scheduled, Pending | Approved | Deploying | Rejected | Cancelled)
                 | (Deploying, Deployed | RollingBack | Approved | Cancelled)
@@ -75,6 +80,8 @@ impl Status {
     /// The status as people read it.
     pub const fn title(self) -> &'static str {
         match self {
+            Status::Shipping => "Shipping",
+            Status::NotShipped => "Not shipped",
             Status::Pending => "Pending",
             Status::Approved => "Approved",
             Status::Scheduled => "Scheduled",

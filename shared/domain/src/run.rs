@@ -7,7 +7,7 @@
 //!    │                                             NeedsAttention ──gives up─────────┤
 //!    └──last job done (or given up after the pivot)──────────────────────────────────┘
 //! ```
-//! An errand takes the lower way and, as it leaves nothing to undo, ends where a promotion turns.
+//! A ship run and an errand take the lower way and, as they leave nothing to undo, end where a promotion turns.
 //!
 //! A try of a job ends in one of three ways: it succeeded; it certainly did nothing
 //! ([`Event::Refused`]); or nobody can say what it did (it failed, it was lost, it was handed back,
@@ -34,10 +34,10 @@ use core::fmt;
 use core::time::Duration;
 
 use self::decision::{Try, compensating, draining, enqueue, forward, moved, waiting};
-use crate::job::{Job, PLAN};
+use crate::job::{Job, PLAN, SHIP};
 use crate::promotion::Status;
 
-/// One promotion or errand on its way.
+/// One promotion, ship run or errand on its way.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Run {
     /// Where it stands.
@@ -146,9 +146,9 @@ pub enum Outcome {
         /// Who took over and what they said, one or two plain sentences.
         reason: String,
     },
-    /// The errand was done.
+    /// The ship run or errand was done.
     Done,
-    /// The errand could not be done, for this cause.
+    /// The ship run or errand could not be done, for this cause.
     Failed(Cause),
 }
 
@@ -289,6 +289,11 @@ impl Run {
             run: Run { phase: Phase::Forward { job: first, attempt: 1, strikes: 0 } },
             effects: vec![Effect::Settle(Status::Deploying), enqueue(first, 1, 0)],
         }
+    }
+
+    /// A new ship run: its first job queued. Its promotion is shipping.
+    pub fn ship() -> Transition {
+        Self::errand(SHIP[0])
     }
 
     /// A new errand: its job queued. The job is one of [`ERRANDS`](crate::job::ERRANDS); any other would go on

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::run::{Effect, Event, Ignored, Run, Transition};
-use domain::{Direction, Status, Turn};
+use domain::{Direction, Plan, Status, Turn};
 use protocol::JobMessage;
 use serde_json::json;
 use store::audit::Actor;
@@ -231,6 +231,10 @@ async fn is_its_turn(tx: &mut Tx, which: Try) -> Result<bool> {
 
 async fn settle(tx: &mut Tx, locked: &Locked, next: &Transition, status: Status) -> Result<()> {
     let before = promotions::lock_status(tx, &locked.promotion).await?;
+    if locked.plan == Plan::Ship && before != Some(Status::Shipping) {
+        // A person has decided meanwhile, and that stays.
+        return Ok(());
+    }
     if !before.is_some_and(|before| before == status || before.may_become(status)) {
         tracing::error!(promotion = %locked.promotion, ?before, after = %status, "an illegal move was not made");
         return Ok(());

@@ -5,7 +5,7 @@
 //! 3. Whoever starts the promotion compares: where more would be done than was approved, or the time is over, it
 //!    waits for another approval. The window check and the stop compare once more.
 
-use domain::{PromotionId, Status};
+use domain::{Job, PromotionId, Status};
 use jiff::Timestamp;
 use protocol::Kind;
 use store::approvals::{self, Subject};
@@ -14,10 +14,10 @@ use store::outbox::Outgoing;
 use store::{Result, Store, Tx, promotions};
 
 use crate::news::{self, News};
-use crate::plan::{Circumstances, Plan};
+use crate::plan::{Change, Circumstances, Plan};
 use crate::start::Wish;
 use crate::windows::Windows;
-use crate::{Engine, schedule};
+use crate::{Engine, schedule, ship};
 
 /// What somebody is asked to approve.
 #[derive(Debug, Clone)]
@@ -80,6 +80,17 @@ impl Case {
         self.changed(&Plan { start, ..self.plan.clone() })
     }
 
+    /// Why nobody can approve it although it waits for that, for people; `None` where its files are sealed.
+    fn unsealed(&self) -> Option<String> {
+        (self.plan.change == Change::Unsealed).then(|| {
+            format!(
+                "It was handed in before Slipway sealed features ahead of their approval, so nobody can say what \
+                 would be approved. Withdraw it, then ship the feature again: slipway promotions cancel {}",
+                self.subject.id
+            )
+        })
+    }
+
     /// Keeps the present plan; answers its hash.
     async fn keep(&self, tx: &mut Tx) -> Result<String> {
         approvals::keep_plan(tx, &self.subject.id, &self.plan.to_json()).await
@@ -120,6 +131,7 @@ pub async fn propose(store: &Store, id: &PromotionId) -> Result<Option<Proposal>
     let Some(case) = Case::read(&mut tx, id, &windows).await? else { return Ok(None) };
     let hash = case.keep(&mut tx).await?;
     let last_downtime_ms = approvals::last_downtime_ms(&mut tx, &case.subject.installation).await?;
+    let sealed = store.left_by(id, Job::Seal).await?;
     let opening = schedule::opening(&mut tx, id, &mut windows).await?;
     tx.commit().await?;
     let circumstances = Circumstances {
@@ -127,6 +139,8 @@ pub async fn propose(store: &Store, id: &PromotionId) -> Result<Option<Proposal>
         installation: case.subject.installation.clone(),
         opening: opening.unwrap_or_default(),
         last_downtime_ms,
+        // One that another version of Slipway left in another way is not told of.
+        sealed: sealed.and_then(|it| serde_json::from_value(it).ok()),
     };
     let approval = case.subject.approval.as_ref();
     Ok(Some(Proposal {
@@ -168,8 +182,13 @@ async fn record_approval(
         | Status::RolledBack
         | Status::NeedsAttention
         | Status::Rejected
-        | Status::Cancelled => return Ok((Wish::NotFrom(status), Vec::new())),
+        | Status::Cancelled
+        | Status::Shipping
+        | Status::NotShipped => return Ok((Wish::not_from(status), Vec::new())),
     };
+    if let Some(why) = case.unsealed() {
+        return Ok((Wish::Refused(why), Vec::new()));
+    }
     if let Some(shown) = shown
         && let Some(why) = case.outdated(&mut tx, shown).await?
     {
@@ -210,6 +229,7 @@ async fn record_rejection(
     reason: &str,
 ) -> Result<(Wish, Vec<Outgoing>)> {
     let mut tx = engine.store.begin_as(by).await?;
+    let mut messages = ship::stop(&mut tx, id, by, reason).await?;
     let Some(status) = promotions::lock_status(&mut tx, id).await? else {
         return Ok((Wish::Unknown, Vec::new()));
     };
@@ -219,10 +239,10 @@ async fn record_rejection(
     let said = format!("{} rejected the promotion: {reason}", by.name);
     promotions::set_status(&mut tx, id, Status::Rejected, Some(&said)).await?;
     promotions::withdraw_start(&mut tx, id).await?;
-    let message = tell(&mut tx, id, Kind::Rejected, said).await?;
+    messages.push(tell(&mut tx, id, Kind::Rejected, said).await?);
     tx.nudge().await?;
     tx.commit().await?;
-    Ok((Wish::Granted, vec![message]))
+    Ok((Wish::Granted, messages))
 }
 
 /// The promotion waits for another approval, for this reason.

@@ -40,6 +40,7 @@ fn by_hand(undo: Job) -> Option<&'static str> {
         | Job::CheckNew
         | Job::Record
         | Job::Finish
+        | Job::Seal
         | Job::RehearseBackup
         | Job::VerifyBackup
         | Job::PruneBackups

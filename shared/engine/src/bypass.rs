@@ -63,7 +63,9 @@ async fn record(
         | Status::RolledBack
         | Status::NeedsAttention
         | Status::Rejected
-        | Status::Cancelled => return Ok((Wish::NotFrom(status), Vec::new())),
+        | Status::Cancelled
+        | Status::Shipping
+        | Status::NotShipped => return Ok((Wish::not_from(status), Vec::new())),
     };
     let windows = Windows::read_within(&mut tx).await?;
     let (Some(waiting), Some(before)) =

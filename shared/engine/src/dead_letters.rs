@@ -75,13 +75,17 @@ async fn keep_and_tell(engine: &Engine, new: &New) -> Result<(i64, Vec<Outgoing>
 /// that fails as often as it may.
 fn failure(order: Try, deliveries: Option<u32>, letter: i64) -> Event {
     let Try { job, attempt, .. } = order;
-    let step = format!("step {}, “{}”", job.step().number(), job.step().title());
+    let title = job.step().title();
+    let step = match job.plan() {
+        Plan::Ship => format!("“{title}”"),
+        Plan::Promotion | Plan::Errand => format!("step {}, “{title}”", job.step().number()),
+    };
     let is_undo = job.direction() == Direction::Undo;
     let (what, so) = if is_undo {
         (format!("The order to undo {step},"), "")
     } else {
         let so = match job.unwinding().next() {
-            _ if job.plan() == Plan::Errand => "",
+            _ if job.plan() != Plan::Promotion => "",
             None => ", so the deployment was not started",
             // Past the pivot nothing is undone.
             Some(_) if job == domain::Job::Finish => "",

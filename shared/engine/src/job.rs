@@ -34,7 +34,7 @@ pub trait JobHandler: Send + Sync + 'static {
     fn run(&self, job: Job, cx: &JobContext) -> impl Future<Output = Result<Report, StepError>> + Send;
 }
 
-/// The promotion that a job belongs to or, an errand's, is about.
+/// The promotion that a job belongs to or, a ship run's and an errand's, is about.
 #[derive(Debug, Clone)]
 pub struct Order {
     /// The run.
@@ -57,6 +57,8 @@ pub struct Order {
     pub sandbox: Value,
     /// The commit that it started from.
     pub baseline: Option<String>,
+    /// SHA-256 of the sealed change set, once it is taken: what was approved.
+    pub change_set: Option<String>,
     /// The promotion whose version is brought back instead of a feature shipped.
     pub rolls_back_to: Option<PromotionId>,
     /// File of the backup that the version shall work with; the data stays as it is without one.
@@ -95,6 +97,11 @@ pub struct JobContext {
 /// Where a promotion's build context lies in the data folder.
 pub fn context_dir(data_dir: &Path, promotion: &str) -> PathBuf {
     data_dir.join("contexts").join(promotion)
+}
+
+/// Where sealed change sets lie, each in a folder that is named after its promotion.
+fn change_sets(data_dir: &Path) -> PathBuf {
+    data_dir.join("change-sets")
 }
 
 /// What a job leaves behind when it reached its goal.
@@ -316,9 +323,16 @@ impl JobContext {
         format!("the disk that holds {}", self.data_dir.display())
     }
 
-    /// Where the promotion's sealed change set lies.
-    pub fn change_set_dir(&self) -> PathBuf {
-        self.data_dir.join("change-sets").join(self.order.promotion.as_str())
+    /// Where a promotion's sealed change set lies.
+    pub fn change_set_dir(&self, promotion: &str) -> PathBuf {
+        change_sets(&self.data_dir).join(promotion)
+    }
+
+    /// Promotions at the installation that ended without a deployment and have a sealed change set still.
+    pub async fn never_deployed(&self) -> Result<Vec<PromotionId>, StepError> {
+        let sealed = retention::sealed(&change_sets(&self.data_dir)).await?;
+        let name = &self.order.installation_name;
+        Ok(patiently(|| self.store.never_deployed(name, &sealed)).await?)
     }
 
     /// Where a promotion's build context lies; it stays while its version is in production or may come back.

@@ -37,6 +37,7 @@ mod heartbeat;
 mod log;
 mod news;
 mod patience;
+mod ship;
 mod turn;
 
 use std::sync::Arc;

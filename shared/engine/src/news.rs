@@ -7,6 +7,7 @@ use domain::{Cause, Job, Plan, PromotionId, Step};
 use protocol::event::STEPS_TOTAL;
 use protocol::{InvalidMessage, Kind, ProgressEvent};
 use store::outbox::{self, Outgoing};
+use store::promotions::About;
 use store::runs::Locked;
 use store::{Result, Tx, progress, promotions};
 use transport::Exchange;
@@ -30,9 +31,17 @@ pub(crate) async fn tell(
     next: &Transition,
 ) -> Result<Vec<Outgoing>> {
     let mut messages = Vec::new();
-    if locked.plan == Plan::Errand {
+    match locked.plan {
+        Plan::Promotion => {}
+        Plan::Ship => {
+            let about = promotions::about(tx, &locked.promotion).await?;
+            if let Some(item) = of_shipping(&about, event, &next.run) {
+                messages.push(publish(tx, &locked.promotion, &item).await?);
+            }
+            return Ok(messages);
+        }
         // Whoever follows the promotion waits for its steps; the log has the rest.
-        return Ok(messages);
+        Plan::Errand => return Ok(messages),
     }
     let is_rollback = promotions::is_rollback(tx, &locked.promotion).await?;
     for item in of_transition(&locked.run, event, &next.run, locked.time_limit) {
@@ -108,6 +117,27 @@ pub(crate) fn reason(run: &Run, limit: Duration) -> Option<String> {
     }
 }
 
+/// What people are told of a ship run; nothing of one that a person has stopped, who was told.
+fn of_shipping(about: &About, event: &Event, after: &Run) -> Option<News> {
+    let (kind, message) = match &after.phase {
+        Phase::Forward { attempt, .. } if *attempt > 1 => (Kind::Shipping, trying_again(event)),
+        Phase::Finished(Outcome::Done) => {
+            let About { title, installation, .. } = about;
+            (
+                Kind::Created,
+                format!("“{title}” is ready to be shipped to {installation} and waits for approval."),
+            )
+        }
+        Phase::Finished(Outcome::Failed(Cause::Cancelled { .. }))
+        | Phase::Forward { .. }
+        | Phase::Draining { .. }
+        | Phase::Compensating { .. }
+        | Phase::NeedsAttention { .. } => return None,
+        Phase::Finished(_) => (Kind::NotShipped, reason(after, Duration::ZERO).unwrap_or_default()),
+    };
+    Some(News { kind, step: None, message })
+}
+
 fn of_transition(before: &Run, event: &Event, after: &Run, limit: Duration) -> Vec<News> {
     match &after.phase {
         Phase::Forward { job, attempt, .. } if *attempt > 1 => vec![retried(*job, event)],
@@ -128,6 +158,11 @@ fn news(kind: Kind, job: Job, message: impl Into<String>) -> News {
 }
 
 fn retried(job: Job, event: &Event) -> News {
+    news(Kind::StepRetried, job, trying_again(event))
+}
+
+/// Why something is tried once more.
+fn trying_again(event: &Event) -> String {
     let why = match event {
         Event::Failed { reason, .. } => reason.clone(),
         Event::Lost { .. } => "Whoever was working on it vanished.".to_owned(),
@@ -139,7 +174,7 @@ fn retried(job: Job, event: &Event) -> News {
         | Event::CancelRequested { .. }
         | Event::GiveUpRequested { .. } => String::new(),
     };
-    news(Kind::StepRetried, job, format!("{why} Trying again.").trim_start())
+    format!("{why} Trying again.").trim_start().to_owned()
 }
 
 fn went_on(before: &Run, next: Job) -> Vec<News> {
@@ -208,7 +243,7 @@ pub(crate) fn doing(step: Step) -> &'static str {
         Step::Validate => "Checking that everything is in place.",
         Step::WindowCheck => "Checking whether now is a time to deploy.",
         Step::Backup => "Backing up the production database.",
-        Step::Extract => "Taking the feature's files from where it was built.",
+        Step::Extract => "Laying the feature's sealed files over the current source.",
         Step::Build => "Building the new version.",
         Step::Prepare => "Making sure that the current version can be brought back.",
         Step::Stop => "Stopping the current version; the application is briefly unavailable.",
@@ -224,7 +259,7 @@ fn finished(step: Step) -> &'static str {
         Step::Validate => "Everything is in place.",
         Step::WindowCheck => "Now is a time to deploy.",
         Step::Backup => "The production database is backed up, and the backup was read back.",
-        Step::Extract => "The feature's files are sealed and laid over the current source.",
+        Step::Extract => "The feature's sealed files are laid over the current source.",
         Step::Build => "The new version is built.",
         Step::Prepare => "The current version can be brought back at any moment.",
         Step::Stop => "The current version is stopped.",
@@ -292,6 +327,7 @@ fn undo_sentences(job: Job) -> (&'static str, &'static str) {
         | Job::CheckNew
         | Job::Record
         | Job::Finish
+        | Job::Seal
         | Job::RehearseBackup
         | Job::VerifyBackup
         | Job::PruneBackups => (doing(job.step()), finished(job.step())),

@@ -51,15 +51,8 @@ pub enum Change {
         /// SHA-256 of its manifest, which stands for all of it.
         sha256: String,
     },
-    /// What the ship message names; it is sealed when the promotion takes it.
-    Source {
-        /// The build.
-        build: String,
-        /// Where it was made.
-        sandbox: Value,
-        /// The commit that it started from.
-        baseline: Option<String>,
-    },
+    /// Nothing is sealed, so nobody can approve it.
+    Unsealed,
     /// A version that was deployed before.
     Version {
         /// The promotion that deployed it.
@@ -112,7 +105,7 @@ impl Plan {
     /// whatever is no more than it.
     pub fn exceeded_by(&self, present: &Plan) -> Vec<&'static str> {
         let found = [
-            (!self.change.covers(&present.change), "what is shipped has changed"),
+            (self.change != present.change, "what is shipped has changed"),
             (
                 (&self.change_type, &self.risk) != (&present.change_type, &present.risk),
                 "it is now a change of another type or risk",
@@ -133,17 +126,8 @@ impl Change {
         }
         match &subject.change_set {
             Some(sha256) => Change::Sealed { sha256: sha256.clone() },
-            None => Change::Source {
-                build: subject.build.to_string(),
-                sandbox: subject.sandbox.clone(),
-                baseline: subject.baseline.clone(),
-            },
+            None => Change::Unsealed,
         }
-    }
-
-    /// Whether it is the same. A source is what it is sealed as: that is done once.
-    fn covers(&self, present: &Change) -> bool {
-        self == present || matches!((self, present), (Change::Source { .. }, Change::Sealed { .. }))
     }
 }
 

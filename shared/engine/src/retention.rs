@@ -1,7 +1,10 @@
-//! What may go: sources of earlier deployments, and backups.
+//! What may go: sources of earlier deployments, sealed change sets, and backups.
 
 use std::collections::HashSet;
+use std::io;
+use std::path::Path;
 
+use anyhow::Context;
 use domain::PromotionId;
 use jiff::Timestamp;
 use store::backups::{Record, State};
@@ -42,6 +45,26 @@ impl Deployments {
         let earlier = deployed.into_iter().skip(1).collect();
         Self { earlier, beyond }
     }
+}
+
+/// Promotions of which the folder holds a sealed change set, or what an interrupted try has left of one.
+///
+/// # Errors
+/// Only that the folder could not be read; one that is not there holds none.
+pub(crate) async fn sealed(folder: &Path) -> anyhow::Result<Vec<PromotionId>> {
+    let mut entries = match tokio::fs::read_dir(folder).await {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.context("list the sealed change sets")?,
+    };
+    let mut found = Vec::new();
+    while let Some(entry) = entries.next_entry().await.context("list the sealed change sets")? {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        // What is not whole yet is hidden, and its name goes on after the promotion's.
+        let id = name.trim_start_matches('.').split('.').next().and_then(|id| id.parse().ok());
+        found.extend(id);
+    }
+    Ok(found)
 }
 
 /// The installation's backups that may go, oldest last.
@@ -149,6 +172,18 @@ mod tests {
         backups[6].pinned = true;
         assert_eq!(gone(&backups, &[], 2), [5]);
         assert_eq!(gone(&backups, &[], 10), [0; 0]);
+    }
+
+    #[tokio::test]
+    async fn sealed_sets_are_found_whole_or_not() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["CP-00000001", ".CP-00000002.partial-x7", "something else"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        let mut found = sealed(folder.path()).await.unwrap();
+        found.sort_by_key(ToString::to_string);
+        assert_eq!(found, [1, 2].map(PromotionId::new));
+        assert!(sealed(&folder.path().join("nowhere")).await.unwrap().is_empty());
     }
 
     #[test]

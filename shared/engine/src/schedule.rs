@@ -73,7 +73,7 @@ async fn record_schedule(engine: &Engine, id: &PromotionId, by: &Actor) -> Resul
         return Ok((Wish::Unknown, Vec::new()));
     };
     if status != Status::Scheduled && !status.may_become(Status::Scheduled) {
-        return Ok((Wish::NotFrom(status), Vec::new()));
+        return Ok((Wish::not_from(status), Vec::new()));
     }
     let Some(waiting) = queue::find(&mut tx, id).await? else { return Ok((Wish::Unknown, Vec::new())) };
     let mut windows = Windows::read_within(&mut tx).await?;

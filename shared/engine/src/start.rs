@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::approval::{self, Case};
 use crate::news::News;
-use crate::{Engine, advance, news, turn};
+use crate::{Engine, advance, news, ship, turn};
 
 /// What became of a wish of a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,22 @@ pub enum Wish {
     Refused(String),
 }
 
-/// Creates a promotion that waits for approval, in the name of whoever handed the feature in, and answers its
+impl Wish {
+    /// It cannot be from this status.
+    pub(crate) fn not_from(status: Status) -> Self {
+        if status == Status::Shipping {
+            return Wish::Refused(
+                "The feature is still being taken out of the place where it was built, so there is nothing yet that \
+                 somebody could decide to deploy. Try again when it is pending; withdraw or reject it if it is not \
+                 to come to that."
+                    .to_owned(),
+            );
+        }
+        Wish::NotFrom(status)
+    }
+}
+
+/// Creates a promotion and begins its ship run, after which it waits for approval, in the name of whoever handed the feature in, and answers its
 /// ship message; a message that was answered before keeps its answer.
 pub async fn create_promotion(
     engine: &Engine,
@@ -55,18 +70,16 @@ async fn record_promotion(
     if !inbox::insert(&mut tx, message_id, &Answer::Accepted(new.id.clone())).await? {
         return Ok(((), Vec::new()));
     }
-    let created = News {
-        kind: Kind::Created,
+    let mut messages = ship::begin(&mut tx, &new.id).await?;
+    let shipping = News {
+        kind: Kind::Shipping,
         step: None,
-        message: format!(
-            "“{}” is ready to be shipped to {} and waits for approval.",
-            new.title, new.installation
-        ),
+        message: format!("“{}” is being taken out of the place where it was built.", new.title),
     };
-    let message = news::publish(&mut tx, &new.id, &created).await?;
+    messages.push(news::publish(&mut tx, &new.id, &shipping).await?);
     tx.nudge().await?;
     tx.commit().await?;
-    Ok(((), vec![message]))
+    Ok(((), messages))
 }
 
 /// Puts the refusal of a ship message on record and tells whoever listens for events.
@@ -148,6 +161,7 @@ async fn record_withdrawal(
     reason: &str,
 ) -> Result<(Wish, Vec<Outgoing>)> {
     let mut tx = engine.store.begin_as(by).await?;
+    let mut messages = ship::stop(&mut tx, id, by, reason).await?;
     let status = promotions::lock_status(&mut tx, id).await?;
     let Some(status) = status else { return Ok((Wish::Unknown, Vec::new())) };
     if status == Status::Deploying || !status.may_become(Status::Cancelled) {
@@ -156,10 +170,10 @@ async fn record_withdrawal(
     let said = format!("{} withdrew the promotion: {reason}", by.name);
     promotions::set_status(&mut tx, id, Status::Cancelled, Some(&said)).await?;
     promotions::withdraw_start(&mut tx, id).await?;
-    let message =
-        news::publish(&mut tx, id, &News { kind: Kind::Cancelled, step: None, message: said }).await?;
+    let withdrawn = News { kind: Kind::Cancelled, step: None, message: said };
+    messages.push(news::publish(&mut tx, id, &withdrawn).await?);
     tx.commit().await?;
-    Ok((Wish::Granted, vec![message]))
+    Ok((Wish::Granted, messages))
 }
 
 /// What became of the promotion whose turn it was.

@@ -235,7 +235,7 @@ async fn order(engine: &Engine, which: Try) -> Result<Order, StepError> {
     let installation =
         patiently(|| engine.store.installation(&promotion.installation)).await?.ok_or_else(gone)?;
     let input = match which.job.plan() {
-        Plan::Promotion => None,
+        Plan::Promotion | Plan::Ship => None,
         Plan::Errand => patiently(|| engine.store.input(which.run)).await?,
     };
     Ok(Order {
@@ -251,6 +251,7 @@ async fn order(engine: &Engine, which: Try) -> Result<Order, StepError> {
         overrides_windows: promotion.overrides_windows,
         sandbox: promotion.sandbox,
         baseline: promotion.baseline,
+        change_set: promotion.facts.change_set,
         rolls_back_to: promotion.rolls_back_to,
         restore_from: promotion.restore_from,
         installation: installation.description,

@@ -17,6 +17,10 @@ pub const STEPS_TOTAL: u8 = 11;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
+    /// A feature is being taken out of the place where it was built; or that is tried once more.
+    Shipping,
+    /// That cannot be done; nothing was changed.
+    NotShipped,
     /// A promotion waits for approval.
     Created,
     /// A ship message was not taken.
@@ -53,6 +57,8 @@ impl Kind {
     /// The kind as it stands in a routing key.
     pub fn as_str(self) -> &'static str {
         match self {
+            Kind::Shipping => "shipping",
+            Kind::NotShipped => "not_shipped",
             Kind::Created => "created",
             Kind::Refused => "refused",
             Kind::Approved => "approved",
@@ -76,6 +82,7 @@ impl Kind {
         matches!(
             self,
             Kind::RolledBack
+                | Kind::NotShipped
                 | Kind::Held
                 | Kind::Cancelled
                 | Kind::Rejected

@@ -1,6 +1,23 @@
-//! What a job leaves in the records for later jobs of the same run, which other workers do.
+//! What a job leaves in the records for later jobs of the same run, which other workers do, or for the plan that people approve.
 
 use serde::{Deserialize, Serialize};
+
+/// Left by the seal of a ship run: what the feature is, in numbers of files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sealed {
+    /// Hash of the sealed change set, hex.
+    pub change_set: String,
+    /// New files.
+    pub added: usize,
+    /// Files with another content or mode.
+    pub modified: usize,
+    /// Files that were moved, and perhaps edited.
+    pub renamed: usize,
+    /// Files that are gone.
+    pub deleted: usize,
+    /// Whether it changes how the database is built, as far as the names of the files tell.
+    pub changes_schema: bool,
+}
 
 /// Left by Validate: how the running version was before anything was done. A rollback is judged by it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

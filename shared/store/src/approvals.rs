@@ -1,6 +1,6 @@
 //! What is approved of promotions, by whom and for how long.
 
-use domain::{BuildId, ChangeType, PromotionId, Risk, Status};
+use domain::{ChangeType, PromotionId, Risk, Status};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -15,8 +15,6 @@ pub const APPROVAL_DAYS: i32 = 7;
 pub struct Subject {
     /// Its id.
     pub id: PromotionId,
-    /// The build.
-    pub build: BuildId,
     /// The feature's name.
     pub title: String,
     /// The installation's name.
@@ -29,10 +27,6 @@ pub struct Subject {
     pub risk: Risk,
     /// Whether somebody lets it go past closed windows.
     pub overrides_windows: bool,
-    /// Where the feature was built.
-    pub sandbox: Value,
-    /// The commit that it started from.
-    pub baseline: Option<String>,
     /// SHA-256 of its sealed change set, once that is taken.
     pub change_set: Option<String>,
     /// The promotion whose version it brings back; `None` where it ships a feature.
@@ -60,15 +54,12 @@ pub struct Approval {
 
 struct Row {
     id: String,
-    build: String,
     title: String,
     installation: String,
     description: Value,
     change_type: String,
     risk: String,
     overrides_windows: bool,
-    sandbox: Value,
-    baseline: Option<String>,
     change_set: Option<String>,
     rolls_back_to: Option<String>,
     image_back: Option<String>,
@@ -92,15 +83,12 @@ impl TryFrom<Row> for Subject {
         let rolls_back_to = row.rolls_back_to;
         Ok(Self {
             id: known("promotions.id", &row.id)?,
-            build: known("promotions.build", &row.build)?,
             title: row.title,
             installation: row.installation,
             description: row.description,
             change_type: known("change_requests.change_type", &row.change_type)?,
             risk: known("change_requests.risk", &row.risk)?,
             overrides_windows: row.overrides_windows,
-            sandbox: row.sandbox,
-            baseline: row.baseline,
             change_set: row.change_set,
             rolls_back_to: rolls_back_to.map(|it| known("promotions.rolls_back_to", &it)).transpose()?,
             image_back: row.image_back,
@@ -114,8 +102,8 @@ impl TryFrom<Row> for Subject {
 pub async fn subject(tx: &mut Tx, id: &PromotionId) -> Result<Option<Subject>> {
     let row = sqlx::query_as!(
         Row,
-        r#"select p.id, p.build, b.title, p.installation, i.description, c.change_type, c.risk, c.overrides_windows,
-                  p.sandbox, p.baseline, p.change_set, p.rolls_back_to, back.image as "image_back?", p.restore_from,
+        r#"select p.id, b.title, p.installation, i.description, c.change_type, c.risk, c.overrides_windows,
+                  p.change_set, p.rolls_back_to, back.image as "image_back?", p.restore_from,
                   p.approved_by, approved.plan as "approved?",
                   p.approval_ends_at as "ends_at: jiff_sqlx::Timestamp",
                   coalesce(p.approval_ends_at <= slipway_now(), false) as "is_over!"

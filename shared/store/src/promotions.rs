@@ -206,7 +206,7 @@ impl TryFrom<Row> for Promotion {
     }
 }
 
-/// Writes a promotion that waits for approval, its change request, its build and its product.
+/// Writes a promotion that is being shipped, its change request, its build and its product.
 pub async fn insert(tx: &mut Tx, new: &New) -> Result<()> {
     sqlx::query!(
         "insert into builds (id, title) values ($1, $2) on conflict (id) do update set title = excluded.title",
@@ -306,15 +306,21 @@ pub async fn withdraw_start(tx: &mut Tx, id: &PromotionId) -> Result<()> {
 pub struct About {
     /// The build.
     pub build: String,
+    /// The feature's name.
+    pub title: String,
     /// The installation's name.
     pub installation: String,
 }
 
 /// What every message about the promotion says of it.
 pub async fn about(tx: &mut Tx, id: &PromotionId) -> Result<About> {
-    Ok(sqlx::query_as!(About, "select build, installation from promotions where id = $1", id.as_str())
-        .fetch_one(&mut *tx.0)
-        .await?)
+    Ok(sqlx::query_as!(
+        About,
+        "select p.build, b.title, p.installation from promotions p join builds b on b.id = p.build where p.id = $1",
+        id.as_str(),
+    )
+    .fetch_one(&mut *tx.0)
+    .await?)
 }
 
 /// Whether the promotion brings an earlier version back instead of shipping a feature.
@@ -382,11 +388,11 @@ impl Store {
         Ok(self.select_promotions(Some(id.as_str()), None).await?.pop())
     }
 
-    /// What the job of a promotion's run left when it was last done.
+    /// What the job of the promotion's run, or of its ship run, left when it was last done.
     pub async fn left_by(&self, promotion: &PromotionId, job: Job) -> Result<Option<Value>> {
         let output = sqlx::query_scalar!(
             "select j.output from runs r join jobs j on j.run = r.id
-             where r.promotion = $1 and r.plan = 'promotion' and j.job = $2 and j.state = 'succeeded'
+             where r.promotion = $1 and r.plan in ('promotion', 'ship') and j.job = $2 and j.state = 'succeeded'
              order by j.sequence desc limit 1",
             promotion.as_str(),
             job.as_str(),
@@ -483,6 +489,20 @@ impl Store {
                 })
             })
             .collect()
+    }
+
+    /// Those of these promotions to the installation that came to their end without a deployment.
+    pub async fn never_deployed(&self, installation: &str, ids: &[PromotionId]) -> Result<Vec<PromotionId>> {
+        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let ended = sqlx::query_scalar!(
+            "select id from promotions where installation = $1 and id = any($2)
+             and status in ('not_shipped', 'rejected', 'cancelled', 'rolled_back')",
+            installation,
+            &ids,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        ended.iter().map(|id| known("promotions.id", id)).collect()
     }
 
     /// Promotions of the installation that were deployed, newest first: whose images and sources to keep.

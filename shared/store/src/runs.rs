@@ -1,4 +1,4 @@
-//! Runs: where each promotion stands on its way through the plan, and where errands do.
+//! Runs: where each promotion stands on its way to an approval and through the plan, and where errands do.
 
 use domain::job::PLAN_VERSION;
 use domain::run::{Cause, Event, Outcome, Phase, Run};
@@ -23,7 +23,7 @@ pub struct Locked {
     pub installation: String,
     /// Where it stands.
     pub run: Run,
-    /// How long it may take in all; an errand has no such limit, and zero here.
+    /// How long it may take in all; ship runs and errands have no such limit, and zero here.
     pub time_limit: std::time::Duration,
     /// The trace it belongs to.
     pub traceparent: Option<String>,
@@ -109,6 +109,44 @@ pub async fn insert(
     .execute(&mut *tx.0)
     .await?;
     Ok(())
+}
+
+/// Writes the ship run of the promotion. It has no deadline and holds up nothing.
+///
+/// # Errors
+/// [`StoreError::Conflict`] on `runs_one_ship_run`: it has one.
+pub async fn insert_ship(
+    tx: &mut Tx,
+    id: Uuid,
+    promotion: &PromotionId,
+    run: &Run,
+    traceparent: Option<&str>,
+) -> Result<()> {
+    let columns = to_columns(&run.phase);
+    sqlx::query!(
+        "insert into runs (id, promotion, installation, plan, plan_version, phase, job, attempt, traceparent)
+         select $1, p.id, p.installation, 'ship', $3, $4, $5, $6, $7 from promotions p where p.id = $2",
+        id,
+        promotion.as_str(),
+        PLAN_VERSION,
+        columns.phase,
+        columns.job,
+        columns.attempt,
+        traceparent,
+    )
+    .execute(&mut *tx.0)
+    .await?;
+    Ok(())
+}
+
+/// The promotion's ship run, while it is under way.
+pub async fn open_ship_run(tx: &mut Tx, promotion: &PromotionId) -> Result<Option<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "select id from runs where promotion = $1 and phase <> 'finished' and plan = 'ship'",
+        promotion.as_str()
+    )
+    .fetch_optional(&mut *tx.0)
+    .await?)
 }
 
 /// Writes a new errand about the promotion. It has no deadline, and holds up nothing but the run that awaits it.

@@ -17,7 +17,7 @@ use std::fmt;
 use crate::Exchange;
 
 /// The workers that have a job queue and an undo queue each.
-pub const WORKERS: [&str; 6] = ["scheduler", "backup", "build", "swap", "health", "cleanup"];
+pub const WORKERS: [&str; 7] = ["scheduler", "ship", "backup", "build", "swap", "health", "cleanup"];
 
 /// Deliveries that may fail before a message becomes a dead letter. A last resort against poison: a worker's
 /// restart and a lost connection count too, so it is well above what ordinary trouble needs.

@@ -7,6 +7,7 @@ mod claims;
 mod container;
 mod journal;
 mod place;
+mod sealed;
 
 use std::collections::BTreeMap;
 use std::fmt;

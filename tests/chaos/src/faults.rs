@@ -35,7 +35,7 @@ const PAUSE: (u64, u64) = (20, 300);
 /// After a disturbance a process may need this long to connect again.
 const COMES_TO_ITSELF: Duration = Duration::from_secs(3);
 /// The kinds of workers that take orders.
-const WORKERS: [&str; 6] = ["scheduler", "backup", "build", "swap", "health", "cleanup"];
+const WORKERS: [&str; 7] = ["scheduler", "ship", "backup", "build", "swap", "health", "cleanup"];
 
 /// Makes things go wrong in step with the load.
 pub(crate) struct Villain {

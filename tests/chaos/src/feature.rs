@@ -90,6 +90,17 @@ impl Feature {
     }
 }
 
+/// What stands in no feature that was sealed in time.
+pub(crate) const SPOILED: &str = "pages/spoiled.html";
+
+impl Feature {
+    /// Changes what was built, when it is sealed: nobody may see that.
+    pub(crate) fn spoil(&self) -> Result<()> {
+        fs::write(self.sandbox.join(SPOILED), "{{title: Spoiled}}").context("spoil a sandbox")?;
+        fs::write(self.sandbox.join("settings.json"), "spoiled").context("spoil a sandbox")
+    }
+}
+
 /// The id of the build with this number.
 pub(crate) fn build_of(number: usize) -> String {
     format!("FB-C4A0{number:04X}")

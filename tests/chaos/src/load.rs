@@ -139,6 +139,8 @@ impl Driver {
         }
         let id = self.answer(feature, end).await?;
         self.load.note(number, |shipment| shipment.promotion = Some(id.clone()));
+        self.until_sealed(&id, end).await?;
+        feature.spoil()?;
         let decision = json!({ "by": "release manager" });
         self.decide(&id, "approve", &decision, end).await?;
         if feature.kind == Kind::Cancelled {
@@ -189,6 +191,18 @@ impl Driver {
         }
     }
 
+    /// Waits until the promotion has left the place where it was built, or cannot.
+    async fn until_sealed(&self, id: &str, end: Instant) -> Result<()> {
+        let path = format!("/promotions/{id}");
+        loop {
+            let (_, body) = self.ask(Method::GET, &path, None, end).await?;
+            if body["status"].as_str().is_some_and(|status| status != "shipping") {
+                return Ok(());
+            }
+            self.again(end, "its files are not sealed").await?;
+        }
+    }
+
     /// Approves or cancels; `false` when it is too late for that.
     async fn decide(&self, id: &str, what: &str, decision: &Value, end: Instant) -> Result<bool> {
         let path = format!("/promotions/{id}/{what}");
@@ -212,7 +226,7 @@ impl Driver {
                 ) if is_finished => {
                     return Ok(());
                 }
-                Some("cancelled" | "rejected") => return Ok(()),
+                Some("cancelled" | "rejected" | "not_shipped") => return Ok(()),
                 Some("needs_attention") if resumes < RESUMES_MAX => {
                     resumes += 1;
                     let decision = json!({ "by": "release manager" });

@@ -10,9 +10,10 @@ use servers::daemon::{Daemon, End, Terms};
 use crate::link::Link;
 
 /// Every role and how many processes of it run.
-pub(crate) const ROLES: [(&str, usize); 8] = [
+pub(crate) const ROLES: [(&str, usize); 9] = [
     ("scheduler", 2),
     ("supervisor", 2),
+    ("ship", 2),
     ("backup", 2),
     ("build", 2),
     ("swap", 2),

@@ -104,6 +104,7 @@ async fn serve(plan: Arc<Path>) -> Result<()> {
         console::run(cx),
         worker::run(cx, Worker::Scheduler, Faulty { handler: scheduler::Steps, plan: plan.clone() }),
         worker::run(cx, Worker::Backup, Faulty { handler: backup::Backups, plan: plan.clone() }),
+        worker::run(cx, Worker::Ship, Faulty { handler: ship::Ships, plan: plan.clone() }),
         worker::run(cx, Worker::Build, Faulty { handler: build::Builds, plan: plan.clone() }),
         worker::run(cx, Worker::Swap, Faulty { handler: swap::Moves, plan: plan.clone() }),
         worker::run(cx, Worker::Health, Faulty { handler: health::Checks, plan: plan.clone() }),

@@ -68,7 +68,10 @@ async fn a_console_that_stays_away_is_given_up() {
 #[tokio::test]
 async fn the_outcome_is_the_exit_code() {
     let reason = Some("The window is closed.");
-    let table: [(Kind, Promotion, Exit); 5] = [
+    let mut unsealed = promotion("not_shipped", "Not shipped");
+    unsealed.summary.reason = reason.map(str::to_owned);
+    let table: [(Kind, Promotion, Exit); 6] = [
+        (Kind::NotShipped, unsealed, Exit::Refused),
         (Kind::CleanedUp, ended("deployed", "Deployed", None), Exit::Done),
         (Kind::RolledBack, ended("rolled_back", "Rolled back", reason), Exit::RolledBack),
         (Kind::Held, ended("approved", "Approved", reason), Exit::Refused),

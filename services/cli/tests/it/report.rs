@@ -156,6 +156,8 @@ fn needs_attention() {
 #[test]
 fn every_status_is_one_sentence() {
     let headlines = [
+        ("shipping", "Shipping"),
+        ("not_shipped", "Not shipped"),
         ("pending", "Pending"),
         ("approved", "Approved"),
         ("scheduled", "Scheduled"),
@@ -167,6 +169,8 @@ fn every_status_is_one_sentence() {
     ]
     .map(|(status, title)| render(&promotion(status, title)).lines().next().unwrap().to_owned());
     insta::assert_snapshot!(headlines.join("\n"), @r"
+    Shipping: Loyalty points is being taken out of the place where it was built.
+    Not shipped: Loyalty points does not go to shop, and nothing was changed.
     Pending: Loyalty points waits for approval before it goes to shop.
     Approved: Loyalty points goes to shop as soon as it is its turn.
     Scheduled: Loyalty points goes to shop when the next window opens.

@@ -34,6 +34,11 @@ fn accepted() -> Reply {
     )
 }
 
+/// The promotion that the message became, which stands there.
+fn stands(status: &str) -> Reply {
+    json(200, sample::promotion(status, status))
+}
+
 async fn ship(console: &Console, text: &str, more: &[&str]) -> Ran {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("message.json");
@@ -46,8 +51,11 @@ async fn ship(console: &Console, text: &str, more: &[&str]) -> Ran {
 #[tokio::test]
 async fn an_accepted_message_tells_what_to_do_next() {
     let waiting = json(200, ShipAnswer::Waiting);
-    let console =
-        Console::start().await.on("POST /ships", [taken()]).on("GET /ships/m1", [waiting, accepted()]);
+    let console = Console::start()
+        .await
+        .on("POST /ships", [taken()])
+        .on("GET /ships/m1", [waiting, accepted()])
+        .on("GET /promotions/CP-0000A1B2", [stands("shipping"), stands("pending")]);
     let ran = ship(&console, &message().to_string(), &[]).await;
     assert_eq!(ran.exit, Exit::Done);
     insta::assert_snapshot!(ran.out, @r"
@@ -58,8 +66,51 @@ async fn an_accepted_message_tells_what_to_do_next() {
 }
 
 #[tokio::test]
+async fn a_feature_that_cannot_be_shipped_says_why() {
+    let mut not_shipped = sample::promotion("not_shipped", "Not shipped");
+    not_shipped.summary.reason = Some("The sandbox holds no change.".to_owned());
+    let console = Console::start()
+        .await
+        .on("POST /ships", [taken()])
+        .on("GET /ships/m1", [accepted()])
+        .on("GET /promotions/CP-0000A1B2", [json(200, &not_shipped)]);
+    let ran = ship(&console, &message().to_string(), &[]).await;
+    assert_eq!(ran.exit, Exit::Refused);
+    insta::assert_snapshot!(ran.out, @r"
+    Taken as CP-0000A1B2, change request RFC-2026-0000BEEF.
+    Not shipped, and nothing was changed.
+      The sandbox holds no change.
+    ");
+    let ran = ship(&console, &message().to_string(), &["--output", "json"]).await;
+    let [said] = &ran.values()[..] else { panic!("{ran:?}") };
+    assert_eq!(
+        (&said["status"], &said["reason"]),
+        (&value!("not_shipped"), &value!("The sandbox holds no change."))
+    );
+}
+
+#[tokio::test]
+async fn a_feature_that_takes_long_to_be_shipped_is_not_waited_for_longer_than_is_wanted() {
+    let console = Console::start()
+        .await
+        .on("POST /ships", [taken()])
+        .on("GET /ships/m1", [accepted()])
+        .on("GET /promotions/CP-0000A1B2", [stands("shipping")]);
+    let ran = ship(&console, &message().to_string(), &["--wait", "1"]).await;
+    assert_eq!(ran.exit, Exit::Done);
+    insta::assert_snapshot!(ran.out, @r"
+    Taken as CP-0000A1B2, change request RFC-2026-0000BEEF.
+    It is still being taken out of the place where it was built. See how far it is: slipway promotions show CP-0000A1B2
+    ");
+}
+
+#[tokio::test]
 async fn the_envelope_is_filled_in_only_where_it_is_absent() {
-    let console = Console::start().await.on("POST /ships", [taken()]).on("GET /ships/m1", [accepted()]);
+    let console = Console::start()
+        .await
+        .on("POST /ships", [taken()])
+        .on("GET /ships/m1", [accepted()])
+        .on("GET /promotions/CP-0000A1B2", [stands("pending")]);
     let mut short = message();
     short.as_object_mut().unwrap().retain(|field, _| field != "id" && field != "source");
     ship(&console, &short.to_string(), &[]).await;
@@ -147,12 +198,11 @@ async fn a_file_that_is_no_message_is_not_sent() {
 #[tokio::test]
 async fn a_followed_message_ends_with_the_promotion() {
     let deployed = sample::ended("deployed", "Deployed", None);
-    let pending = sample::promotion("pending", "Pending");
     let console = Console::start()
         .await
         .on("POST /ships", [taken()])
         .on("GET /ships/m1", [accepted()])
-        .on("GET /promotions/CP-0000A1B2", [json(200, pending), json(200, deployed)])
+        .on("GET /promotions/CP-0000A1B2", [stands("pending"), stands("pending"), json(200, deployed)])
         .on("GET /promotions/CP-0000A1B2/events", [stream_of(&sample::good_run())]);
     let ran = ship(&console, &message().to_string(), &["--follow"]).await;
     assert_eq!(ran.exit, Exit::Done);

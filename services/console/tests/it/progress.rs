@@ -34,11 +34,12 @@ async fn news_come_as_they_are_told_and_can_be_resumed() {
         assert_eq!(stream.headers()["content-type"], "text/event-stream");
         let (first, created) = next(&mut stream, &mut read).await;
         assert_eq!((created.sequence, created.promotion.as_str()), (first, id.as_str()));
+        let (sealed, _) = next(&mut stream, &mut read).await;
         approve(&console.engine, &id, &actor("Ines"), None).await.unwrap();
         let (_, approved) = next(&mut stream, &mut read).await;
         assert_eq!(approved.message, "Ines approved the promotion.");
 
-        let mut resumed = console.get(&format!("{path}?after={first}")).await;
+        let mut resumed = console.get(&format!("{path}?after={sealed}")).await;
         assert_eq!(next(&mut resumed, &mut String::new()).await.1, approved);
 
         console.engine.shutdown.drain();

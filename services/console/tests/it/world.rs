@@ -8,7 +8,7 @@ use domain::{BuildId, ChangeRequestId, ChangeType, Job, PromotionId, Risk};
 use engine::store::Store;
 use engine::store::audit::Actor;
 use engine::store::jobs::Try;
-use engine::store::promotions::New;
+use engine::store::promotions::{Facts, New};
 use engine::transport::Broker;
 use engine::{Config, Engine, Report, Reporter, Shutdown, advance, start};
 use reqwest::{Client, Method, RequestBuilder, Response};
@@ -81,11 +81,25 @@ impl Console<'_> {
         };
         let by = actor("build-studio");
         start::create_promotion(&self.engine, &format!("message {number}"), &new, &by).await.unwrap();
+        self.seal(&id).await;
         id
     }
 }
 
 impl Console<'_> {
+    /// Does what the promotion's ship run is for.
+    async fn seal(&self, id: &PromotionId) {
+        let run = format!("select id::text from runs where promotion = '{id}' and plan = 'ship'");
+        let run = self.database.text(&run).await.parse().unwrap();
+        let (job, attempt) = (Job::Seal, 1);
+        let which = Try { run, job, attempt };
+        let lease = self.engine.store.claim(which, "ship", Duration::from_mins(1)).await.unwrap().unwrap();
+        let facts = Facts { change_set: Some("5e".repeat(32)), ..Facts::default() };
+        let report = Report { facts, ..Report::default() };
+        let reporter = Reporter::Worker { token: lease.token };
+        advance(&self.engine, run, &Event::Succeeded { job, attempt }, reporter, &report).await.unwrap();
+    }
+
     /// Works on the promotion: the new version turns out to be bad, and the old one too.
     pub(crate) async fn until_stuck(&self, id: &PromotionId) {
         let run = self.engine.store.open_run(id).await.unwrap().unwrap();

@@ -24,7 +24,7 @@ const EXTENSION_BYTES_MAX: u64 = 1 << 20;
 /// The two empty blocks that end every archive.
 const END: [u8; 1024] = [0; 1024];
 
-const GONE: &str =
+pub(super) const GONE: &str =
     "The sandbox the feature was built in is no longer there; ship the feature again from a new one.";
 const BAD_NAME: &str = "The ship message does not name a sandbox that can exist; ship the feature again.";
 

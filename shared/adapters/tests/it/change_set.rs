@@ -216,11 +216,11 @@ fn a_sandbox_reads_back_as_it_was_written() {
 }
 
 #[tokio::test]
-async fn a_missing_sandbox_may_be_tried_again() {
+async fn a_sandbox_that_is_gone_is_told_so() {
     let scratch = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::Directory(scratch.path().join("none"));
     let result = take(&sandbox, None, &Limits::default(), &scratch.path().join("sealed")).await;
-    assert!(matches!(result, Err(TakeError::Unavailable(_))), "{result:?}");
+    assert!(matches!(result, Err(TakeError::Unusable(why)) if why.contains("no longer there")), "{result:?}");
 }
 
 /// Keeps the compiler honest about what other services read.

@@ -164,6 +164,7 @@ fn next_forward(job: Job) -> Transition {
     let Some(next) = next else {
         return match job.plan() {
             Plan::Promotion => deployed(None),
+            Plan::Ship => moved(Phase::Finished(Outcome::Done), vec![Effect::Settle(Status::Pending)]),
             Plan::Errand => moved(Phase::Finished(Outcome::Done), vec![]),
         };
     };
@@ -184,14 +185,16 @@ fn unwind(plan: Plan, from: Option<Job>, cause: Cause) -> Transition {
         let phase = Phase::Compensating { from, job: first, attempt: 1, strikes: 0, cause };
         return moved(phase, vec![Effect::Settle(Status::RollingBack), enqueue(first, 1, 0)]);
     }
-    if plan == Plan::Errand {
-        return moved(Phase::Finished(Outcome::Failed(cause)), vec![]);
-    }
-    let status = match cause {
-        Cause::Cancelled { .. } => Status::Cancelled,
-        Cause::Failed { .. } | Cause::Lost { .. } | Cause::Deadline { .. } => Status::Approved,
+    let settled = |otherwise| match cause {
+        Cause::Cancelled { .. } => vec![Effect::Settle(Status::Cancelled)],
+        Cause::Failed { .. } | Cause::Lost { .. } | Cause::Deadline { .. } => vec![Effect::Settle(otherwise)],
     };
-    moved(Phase::Finished(Outcome::Refused(cause)), vec![Effect::Settle(status)])
+    let (effects, outcome) = match plan {
+        Plan::Promotion => (settled(Status::Approved), Outcome::Refused(cause)),
+        Plan::Ship => (settled(Status::NotShipped), Outcome::Failed(cause)),
+        Plan::Errand => (vec![], Outcome::Failed(cause)),
+    };
+    moved(Phase::Finished(outcome), effects)
 }
 
 fn next_undo(from: Job, job: Job, cause: &Cause) -> Transition {

@@ -4,7 +4,7 @@
 use domain::Status;
 
 /// Nothing leads out of these, and nothing has to.
-const ENDS: [Status; 3] = [Status::RolledBack, Status::Rejected, Status::Cancelled];
+const ENDS: [Status; 4] = [Status::NotShipped, Status::RolledBack, Status::Rejected, Status::Cancelled];
 
 /// There, a promotion could be brought into a status that no later step accepts.
 #[test]
@@ -17,7 +17,8 @@ fn u20_no_status_is_a_dead_end() {
     // What may be approved or scheduled can be deployed, whichever way it came there.
     waiting.sort();
     assert_eq!(waiting, [&Status::Approved, &Status::Scheduled]);
-    for status in [Status::Pending, Status::Approved, Status::Scheduled, Status::Deploying] {
+    for status in [Status::Shipping, Status::Pending, Status::Approved, Status::Scheduled, Status::Deploying]
+    {
         assert!(leads_to(status, Status::Deployed), "{status} can still be deployed");
     }
 }

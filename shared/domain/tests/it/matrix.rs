@@ -33,7 +33,7 @@ fn phases() -> Vec<Phase> {
     };
     let finished =
         [Outcome::Deployed { warning: None }, Outcome::RolledBack(cause(Job::Image))].map(Phase::Finished);
-    let errands = domain::job::ERRANDS.iter().flat_map(|&job| {
+    let others = domain::job::SHIP.iter().chain(domain::job::ERRANDS).flat_map(|&job| {
         let last = job.attempts_max();
         [
             Phase::Forward { job, attempt: 1, strikes: 0 },
@@ -41,7 +41,7 @@ fn phases() -> Vec<Phase> {
             Phase::Draining { job, attempt: 1, cause: cause(job) },
         ]
     });
-    forward.chain(draining).chain(compensating).chain([waiting]).chain(finished).chain(errands).collect()
+    forward.chain(draining).chain(compensating).chain([waiting]).chain(finished).chain(others).collect()
 }
 
 fn events(run: &Run) -> Vec<(&'static str, Event)> {

@@ -1,5 +1,6 @@
 //! A plan for people.
 
+use protocol::output::Sealed;
 use serde_json::Value;
 
 use super::{Change, Plan, Start};
@@ -15,6 +16,8 @@ pub struct Circumstances {
     pub opening: String,
     /// How long nobody was served when something was last deployed there.
     pub last_downtime_ms: Option<i64>,
+    /// What is in its sealed change set; `None` where it brings back a version.
+    pub sealed: Option<Sealed>,
 }
 
 impl Plan {
@@ -32,6 +35,7 @@ impl Plan {
             self.backup(),
             self.version(),
         ];
+        all.splice(1..1, now.sealed.as_ref().map(contents));
         all.extend(self.migration());
         all.push(format!("{} {}", self.swap(), outage(now.last_downtime_ms)));
         all.push(
@@ -45,13 +49,7 @@ impl Plan {
     fn what(&self, title: &str) -> String {
         match &self.change {
             Change::Sealed { sha256 } => format!("“{title}” as it was sealed ({sha256})"),
-            Change::Source { build, baseline: None, .. } => {
-                format!("“{title}” ({build}) as it stands where it was built when the promotion takes it")
-            }
-            Change::Source { build, baseline: Some(commit), .. } => format!(
-                "“{title}” ({build}), which began at {commit}, as it stands where it was built when the promotion \
-                 takes it"
-            ),
+            Change::Unsealed => format!("“{title}”, whose files are not sealed"),
             Change::Version { promotion, .. } => format!("“{title}” as {promotion} deployed it"),
         }
     }
@@ -125,6 +123,37 @@ impl Plan {
     fn says(&self, path: &str) -> Option<&Value> {
         self.installation.pointer(path)
     }
+}
+
+/// What the change set does to the source, and whether to the database's structure.
+fn contents(sealed: &Sealed) -> String {
+    let counts = [
+        ("adds", sealed.added),
+        ("changes", sealed.modified),
+        ("moves", sealed.renamed),
+        ("deletes", sealed.deleted),
+    ];
+    let counts: Vec<_> = counts.iter().filter(|(_, count)| *count > 0).collect();
+    let told: Vec<_> = counts
+        .iter()
+        .enumerate()
+        .map(|(at, (what, count))| match (at, count) {
+            (0, 1) => format!("{what} 1 file"),
+            (0, count) => format!("{what} {count} files"),
+            (_, count) => format!("{what} {count}"),
+        })
+        .collect();
+    let structure = if sealed.changes_schema {
+        "It changes the structure of the database, as far as the names of its files tell."
+    } else {
+        "It leaves the structure of the database as it is, as far as the names of its files tell."
+    };
+    let files = match told.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => "holds no file".to_owned(),
+    };
+    format!("It {files}. {structure}")
 }
 
 fn outage(last_ms: Option<i64>) -> String {

@@ -64,7 +64,7 @@ async fn what_is_no_longer_as_it_was_approved_does_not_start_before_it_is_approv
         let other = approved_at(&world, "bank", 9).await;
         let changes = [
             ("update installations set description = description || '{\"swap\": \"warm\"}' where name = 'shop'", "description"),
-            ("update promotions set baseline = repeat('a', 40) where installation = 'shop'", "what is shipped has changed"),
+            ("update promotions set change_set = repeat('a', 64) where installation = 'shop'", "what is shipped has changed"),
             ("update change_requests set risk = 'high' where id = 'RFC-2026-00000001'", "another type or risk"),
             (
                 "update promotions set approved_plan = null, approval_ends_at = null where installation = 'shop'",

@@ -178,7 +178,7 @@ async fn what_belongs_to_no_run_is_kept_as_it_came_and_holds_up_nothing() {
     with_database(async |database| {
         let mut world = World::idle(database, Workers::default()).await;
         let (_, over) = world.started(1).await;
-        database.run("update runs set phase = 'finished', outcome = 'deployed', finished_at = now()").await;
+        database.run("update runs set phase = 'finished', outcome = 'deployed', finished_at = now() where plan = 'promotion'").await;
         world.lose_message(&jobs("scheduler")).await;
         let (_, strange) = world.started(2).await;
         world.lose_message(&jobs("scheduler")).await;

@@ -40,6 +40,7 @@ async fn a_run_does_every_job_once_in_order_and_is_put_on_record() {
             .await;
         let told = world.told(&id).await;
         insta::assert_snapshot!(told, @"
+         - shipping: “Feature 1” is being taken out of the place where it was built.
          - created: “Feature 1” is ready to be shipped to shop and waits for approval.
          - approved: Ines approved the promotion.
          1 step_started: Checking that everything is in place.
@@ -48,8 +49,8 @@ async fn a_run_does_every_job_once_in_order_and_is_put_on_record() {
          2 step_finished: Now is a time to deploy.
          3 step_started: Backing up the production database.
          3 step_finished: The production database is backed up, and the backup was read back.
-         4 step_started: Taking the feature's files from where it was built.
-         4 step_finished: The feature's files are sealed and laid over the current source.
+         4 step_started: Laying the feature's sealed files over the current source.
+         4 step_finished: The feature's sealed files are laid over the current source.
          5 step_started: Building the new version.
          5 step_finished: The new version is built.
          6 step_started: Making sure that the current version can be brought back.

@@ -55,14 +55,14 @@ async fn a_late_report_changes_nothing_and_is_kept_as_evidence() {
         let evidence = world
             .eventually("the report is on record", async || {
                 database
-                    .texts("select ignored from run_events where event ->> 'kind' = 'succeeded'")
+                    .texts("select ignored from run_events where event ->> 'kind' = 'succeeded' and ignored is not null")
                     .await
                     .pop()
             })
             .await;
         assert_eq!(evidence, Ignored::Stale.to_string());
         assert_eq!(world.run(run).await, before);
-        assert_eq!(database.text("select state from jobs where attempt = 1").await, "lost");
+        assert_eq!(database.text("select state from jobs where attempt = 1 and job <> 'ship.seal'").await, "lost");
         world.end().await;
     })
     .await;

@@ -14,6 +14,7 @@ mod network;
 mod queue;
 mod rehearsals;
 mod rollbacks;
+mod ships;
 mod shutdown;
 mod supervisors;
 mod undo;

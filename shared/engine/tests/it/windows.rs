@@ -1,12 +1,11 @@
 //! Deployment windows: who may start when. The database's clock is set; nobody waits for the hour.
 
 use domain::run::Outcome;
-use domain::{BuildId, ChangeRequestId, ChangeType, PromotionId, Risk, Status};
+use domain::{ChangeType, PromotionId, Status};
 use engine::approval::approve;
 use engine::bypass::{make_emergency, override_windows};
 use engine::schedule::schedule;
-use engine::start::{self, Wish, start_next, withdraw};
-use engine::store::promotions::New;
+use engine::start::{Wish, start_next, withdraw};
 use engine::windows;
 use futures_util::future::join_all;
 use scratch::{Database, with_database};
@@ -45,7 +44,7 @@ async fn a_scheduled_promotion_starts_once_at_its_opening_whoever_looks() {
         assert_eq!(started, std::slice::from_ref(&id));
         let run = world.engine.store.latest_run(&id).await.unwrap().unwrap().id;
         assert_eq!(world.outcome(run).await, Outcome::Deployed { warning: None });
-        assert_eq!(database.text("select count(*)::text from runs").await, "1");
+        assert_eq!(database.text("select count(*)::text from runs where plan = 'promotion'").await, "1");
         assert_eq!(world.status(&id).await, Status::Deployed);
         assert_eq!(opening(&world, &id).await, None);
         assert!(
@@ -300,20 +299,7 @@ pub(crate) async fn approved_at(world: &World, installation: &str, number: u32) 
         .apply_installation(installation, &json!({ "name": installation }), &actor("Ines"))
         .await
         .unwrap();
-    let new = New {
-        id: PromotionId::new(number),
-        change_request: ChangeRequestId::new(2026, number),
-        build: BuildId::new(number),
-        title: format!("Feature {number}"),
-        installation: installation.to_owned(),
-        sandbox: json!({ "directory": "/sandbox" }),
-        baseline: None,
-        change_type: ChangeType::Normal,
-        risk: Risk::Low,
-        requested_by: "Mara".to_owned(),
-    };
-    let by = actor("build-studio");
-    start::create_promotion(&world.engine, &format!("message {number}"), &new, &by).await.unwrap();
-    assert_eq!(approve(&world.engine, &new.id, &actor("Ines"), None).await.unwrap(), Wish::Granted);
-    new.id
+    let id = world.created_at(installation, number).await;
+    assert_eq!(approve(&world.engine, &id, &actor("Ines"), None).await.unwrap(), Wish::Granted);
+    id
 }

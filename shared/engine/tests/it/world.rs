@@ -10,7 +10,7 @@ use domain::{BuildId, ChangeRequestId, ChangeType, Job, Plan, PromotionId, Risk,
 use engine::advance::job_message;
 use engine::approval::approve;
 use engine::start::{self, Wish};
-use engine::store::promotions::New;
+use engine::store::promotions::{Facts, New};
 use engine::{
     Advanced, Config, Engine, Errand, JobContext, JobHandler, Report, Reporter, Shutdown, StepError, advance,
     relay, worker,
@@ -20,7 +20,7 @@ use serde_json::json;
 use store::audit::Actor;
 use store::backups::Checked;
 use store::jobs::{self, Try};
-use store::{Store, outbox};
+use store::{Store, outbox, runs};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -133,7 +133,9 @@ impl JobHandler for Workers {
                 return Ok(Report { errands, ..Report::default() });
             }
         }
-        Report::with_output(&json!({ "by": job.as_str() }))
+        let change_set = (job == Job::Seal).then(|| "5e".repeat(32));
+        let facts = Facts { change_set, ..Facts::default() };
+        Ok(Report { facts, ..Report::with_output(&json!({ "by": job.as_str() }))? })
     }
 }
 
@@ -178,8 +180,16 @@ impl World {
         world
     }
 
+    /// All that work on promotions. Ship runs are done by [`World::created`].
     pub(crate) fn start_workers(&mut self) {
-        self.start_workers_of(Worker::ALL);
+        self.start_workers_of(&[
+            Worker::Scheduler,
+            Worker::Backup,
+            Worker::Build,
+            Worker::Swap,
+            Worker::Health,
+            Worker::Cleanup,
+        ]);
     }
 
     pub(crate) fn start_workers_of(&mut self, kinds: &'static [Worker]) {
@@ -220,13 +230,48 @@ impl World {
 
     /// A promotion that waits for approval.
     pub(crate) async fn created(&self, number: u32) -> PromotionId {
+        self.created_at(INSTALLATION, number).await
+    }
+
+    /// The same at an installation.
+    pub(crate) async fn created_at(&self, installation: &str, number: u32) -> PromotionId {
+        let id = self.shipping_to(installation, number).await;
+        self.seal(&id).await;
+        id
+    }
+
+    /// Does what the promotion's ship run is for.
+    pub(crate) async fn seal(&self, id: &PromotionId) {
+        let run = self.ship_run(id).await;
+        let which = Try { run, job: Job::Seal, attempt: 1 };
+        let lease = self.engine.store.claim(which, "ship", Duration::from_mins(1)).await.unwrap().unwrap();
+        let event = Event::Succeeded { job: Job::Seal, attempt: 1 };
+        let facts = Facts { change_set: Some("5e".repeat(32)), ..Facts::default() };
+        let report = Report { facts, ..Report::default() };
+        let reporter = Reporter::Worker { token: lease.token };
+        advance(&self.engine, run, &event, reporter, &report).await.unwrap();
+        assert_eq!(self.status(id).await, Status::Pending);
+    }
+
+    /// The promotion's ship run, which is under way.
+    pub(crate) async fn ship_run(&self, id: &PromotionId) -> Uuid {
+        let mut tx = self.engine.store.begin().await.unwrap();
+        runs::open_ship_run(&mut tx, id).await.unwrap().unwrap()
+    }
+
+    /// A promotion that is being shipped.
+    pub(crate) async fn shipping(&self, number: u32) -> PromotionId {
+        self.shipping_to(INSTALLATION, number).await
+    }
+
+    async fn shipping_to(&self, installation: &str, number: u32) -> PromotionId {
         let id = PromotionId::new(number);
         let new = New {
             id: id.clone(),
             change_request: ChangeRequestId::new(2026, number),
             build: BuildId::new(number),
             title: format!("Feature {number}"),
-            installation: INSTALLATION.to_owned(),
+            installation: installation.to_owned(),
             sandbox: json!({ "directory": "/sandbox" }),
             baseline: None,
             change_type: ChangeType::Normal,
@@ -424,11 +469,12 @@ impl World {
 
     async fn assert_history_gives_the_run(&self, id: Uuid) {
         let history = self.engine.store.run_history(id).await.unwrap();
-        let errand = history.iter().find_map(|event| match event.report() {
-            Some((job, _)) if job.plan() == Plan::Errand => Some(job),
-            Some(_) | None => None,
-        });
-        let begun = errand.map_or_else(Run::start, Run::errand);
+        let job = history.iter().find_map(Event::report).map(|(job, _)| job);
+        let begun = match job.map(|job| (job, job.plan())) {
+            Some((job, Plan::Errand)) => Run::errand(job),
+            Some((_, Plan::Ship)) => Run::ship(),
+            Some((_, Plan::Promotion)) | None => Run::start(),
+        };
         let replayed = history.iter().fold(begun.run, |run, event| {
             run.apply(event).unwrap_or_else(|why| panic!("{event:?}: {why}")).run
         });

@@ -5,7 +5,7 @@ use scratch::{Database, with_database};
 use store::Store;
 use store::backups::{self, Backup, Checked, State};
 
-use crate::world::{migrated, moves, promotion, run};
+use crate::world::{migrated, moves, promotion, run, shipping};
 
 /// A promotion that was deployed this many days ago, with a backup before it.
 async fn deployed(database: &Database, store: &Store, number: u32, days_ago: u32) -> PromotionId {
@@ -103,6 +103,35 @@ async fn a_backup_stands_where_its_last_reading_left_it_and_a_pruned_one_stays_s
         tx.commit().await.unwrap();
         let found = &store.backups(None).await.unwrap()[0];
         assert_eq!((found.state, found.problem.as_ref()), (State::Pruned, None));
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_ended_without_a_deployment_is_told_from_all_else() {
+    with_database(async |database| {
+        let store = migrated(database).await;
+        let mut asked = Vec::new();
+        for (number, status) in (1..).zip(Status::ALL) {
+            let id = if matches!(status, Status::Shipping | Status::NotShipped) {
+                shipping(&store, "shop", number).await
+            } else {
+                promotion(&store, "shop", number).await
+            };
+            database.run(&moves(&id, *status)).await;
+            asked.push((id, *status));
+        }
+        promotion(&store, "shop", 99).await;
+        let ids: Vec<_> = asked.iter().map(|(id, _)| id.clone()).collect();
+        let ended = store.never_deployed("shop", &ids).await.unwrap();
+        for (id, status) in asked {
+            // Nothing leads out of these; what is deployed is told elsewhere.
+            let is_over = Status::ALL.iter().all(|next| !status.may_become(*next));
+            assert_eq!(ended.contains(&id), is_over, "{status}");
+        }
+        assert!(store.never_deployed("bank", &ids).await.unwrap().is_empty());
+        assert!(store.never_deployed("shop", &[]).await.unwrap().is_empty());
         store.close().await;
     })
     .await;

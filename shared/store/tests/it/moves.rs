@@ -3,7 +3,7 @@
 use domain::{PromotionId, Status};
 use scratch::with_database;
 
-use crate::world::{migrated, moves, promotion, run};
+use crate::world::{migrated, moves, promotion, run, shipping};
 
 #[tokio::test]
 async fn every_pair_of_statuses_is_legal_here_and_in_the_program_or_nowhere() {
@@ -13,10 +13,15 @@ async fn every_pair_of_statuses_is_legal_here_and_in_the_program_or_nowhere() {
         for from in Status::ALL {
             for to in Status::ALL {
                 number += 1;
-                let id = promotion(&store, "shop", number).await;
+                let id = if matches!(from, Status::Shipping | Status::NotShipped) {
+                    shipping(&store, "shop", number).await
+                } else {
+                    promotion(&store, "shop", number).await
+                };
                 database.run(&moves(&id, *from)).await;
-                let statement =
-                    format!("update promotions set status = '{to}', approved_by = 'Ines' where id = '{id}'");
+                let statement = format!(
+                    "update promotions set status = '{to}', approved_by = 'Ines', change_set = repeat('0', 64) where id = '{id}'"
+                );
                 if from == to || from.may_become(*to) {
                     database.run(&statement).await;
                 } else {
@@ -34,11 +39,11 @@ async fn every_pair_of_statuses_is_legal_here_and_in_the_program_or_nowhere() {
 }
 
 #[tokio::test]
-async fn a_promotion_begins_pending_and_only_a_rollback_approved() {
+async fn a_promotion_begins_shipping_and_only_a_rollback_approved() {
     with_database(async |database| {
         let store = migrated(database).await;
         let target = promotion(&store, "shop", 1).await;
-        for (number, status) in (2..).zip(Status::ALL.iter().filter(|it| **it != Status::Pending)) {
+        for (number, status) in (2..).zip(Status::ALL.iter().filter(|it| **it != Status::Shipping)) {
             assert_eq!(
                 database.refused_by(&insert(number, *status, None)).await,
                 "promotions_legal_move",
@@ -46,6 +51,10 @@ async fn a_promotion_begins_pending_and_only_a_rollback_approved() {
             );
         }
         database.run(&insert(20, Status::Approved, Some(&target))).await;
+
+        let id = shipping(&store, "shop", 21).await;
+        let unsealed = format!("update promotions set status = 'pending' where id = '{id}'");
+        assert_eq!(database.refused_by(&unsealed).await, "promotions_sealed");
         store.close().await;
     })
     .await;

@@ -124,6 +124,12 @@ async fn what_cannot_be_true_is_refused() {
                  select gen_random_uuid(), promotion, installation, 1, phase, job, attempt, 1 from runs",
                 "runs_one_per_installation",
             ),
+            (
+                "insert into runs (id, promotion, installation, plan, plan_version, phase, job, attempt)
+                 select gen_random_uuid(), promotion, installation, 'ship', 1, phase, job, attempt
+                 from runs, generate_series(1, 2)",
+                "runs_one_ship_run",
+            ),
         ];
         for (statement, constraint) in refused {
             assert_eq!(database.refused_by(statement).await, constraint, "{statement}");

@@ -8,7 +8,7 @@ use scratch::Database;
 use serde_json::json;
 use store::audit::Actor;
 use store::jobs::{self, Try};
-use store::promotions::{self, New};
+use store::promotions::{self, Facts, New};
 use store::{Store, Tx, approvals, runs};
 use uuid::Uuid;
 
@@ -24,6 +24,17 @@ pub(crate) async fn migrated(database: &Database) -> Store {
 
 /// An installation and a pending promotion for it.
 pub(crate) async fn promotion(store: &Store, installation: &str, number: u32) -> PromotionId {
+    let id = shipping(store, installation, number).await;
+    let mut tx = store.begin().await.unwrap();
+    let facts = Facts { change_set: Some("5e".repeat(32)), ..Facts::default() };
+    promotions::set_facts(&mut tx, &id, &facts).await.unwrap();
+    promotions::set_status(&mut tx, &id, Status::Pending, None).await.unwrap();
+    tx.commit().await.unwrap();
+    id
+}
+
+/// An installation and a promotion that is being shipped to it.
+pub(crate) async fn shipping(store: &Store, installation: &str, number: u32) -> PromotionId {
     store.apply_installation(installation, &json!({ "base_source": "/base" }), &actor("Ines")).await.unwrap();
     let new = New {
         id: PromotionId::new(number),
@@ -59,10 +70,12 @@ pub(crate) async fn approve(tx: &mut Tx, id: &PromotionId, by: &str) {
     approvals::approve(tx, id, by, &plan, Status::Approved).await.unwrap();
 }
 
-/// Statements that bring a pending promotion there, by legal moves.
+/// Statements that bring a promotion that is pending there, by legal moves; or that is being shipped, where it cannot
+/// be pending before.
 pub(crate) fn moves(id: &PromotionId, to: Status) -> String {
     let way: &[Status] = match to {
-        Status::Pending => &[],
+        Status::Shipping | Status::Pending => &[],
+        Status::NotShipped => &[Status::NotShipped],
         Status::Approved => &[Status::Approved],
         Status::Scheduled => &[Status::Approved, Status::Scheduled],
         Status::Deploying => &[Status::Approved, Status::Deploying],

@@ -14,10 +14,11 @@ use crate::messages::{message, to};
 use crate::world::{amqp_url, connect, next, publish, with_names};
 
 /// Every process that comes to the broker, and who stands outside.
-const USERS: [&str; 9] = [
+const USERS: [&str; 10] = [
     "build-studio",
     "slipway-scheduler",
     "slipway-supervisor",
+    "slipway-ship",
     "slipway-backup",
     "slipway-build",
     "slipway-swap",

@@ -14,6 +14,7 @@ pub(crate) struct Claim {
     pub(crate) installation: String,
     pub(crate) status: String,
     pub(crate) reason: Option<String>,
+    pub(crate) change_set: Option<String>,
     pub(crate) image: Option<String>,
     pub(crate) downtime_ms: Option<i64>,
     pub(crate) kept_database: Option<String>,
@@ -35,7 +36,7 @@ impl Claim {
     /// Nothing more is under way for it.
     fn is_over(&self) -> bool {
         match self.status.as_str() {
-            "deployed" | "rolled_back" | "cancelled" | "rejected" => true,
+            "deployed" | "rolled_back" | "cancelled" | "rejected" | "not_shipped" => true,
             // Given up by a person, or refused before anything was done: it may be started again by a person.
             "approved" | "needs_attention" => self.outcome.is_some() && !self.is_ready,
             _ => false,
@@ -49,7 +50,7 @@ pub(crate) async fn read(world: &World) -> Result<Vec<Claim>> {
         .rows(
             "select p.id, p.build, p.installation, p.status, p.reason, p.image, p.downtime_ms, p.kept_database,
                     r.outcome, extract(epoch from r.finished_at)::float8, extract(epoch from r.created_at)::float8,
-                    p.ready_at is not null, r.outcome_note
+                    p.ready_at is not null, r.outcome_note, p.change_set
              from promotions p
              left join lateral (select * from runs where promotion = p.id and plan = 'promotion'
                                 order by created_at desc limit 1) r on true
@@ -71,6 +72,7 @@ pub(crate) async fn read(world: &World) -> Result<Vec<Claim>> {
         started_at: row.get(10),
         is_ready: row.get(11),
         warning: row.get(12),
+        change_set: row.get(13),
     });
     Ok(claims.collect())
 }
@@ -157,6 +159,7 @@ pub(super) mod tests {
             installation: "shop-0".to_owned(),
             status: status.to_owned(),
             reason: Some("A reason.".to_owned()),
+            change_set: None,
             image: None,
             downtime_ms: Some(10),
             kept_database: None,

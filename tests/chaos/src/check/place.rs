@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use sha2::{Digest as _, Sha256};
 
-use super::{Claim, Findings, Wrong, container};
+use super::{Claim, Findings, Wrong, container, sealed};
 use crate::removal::belonging_to;
 use crate::shop::Shop;
 use crate::world::World;
@@ -168,7 +168,8 @@ fn check_contexts(
         contexts.iter().map(String::as_str).filter(|it| ids.contains(it)).collect();
     let expected: BTreeSet<&str> = deployed.iter().rev().take(2).map(|claim| claim.id.as_str()).collect();
     findings.same(&format!("{}: sources that are kept", shop.name), &contexts, &expected);
-    Ok(())
+    let kept: Vec<&Claim> = deployed.iter().rev().take(2).map(|claim| **claim).collect();
+    sealed::check(findings, world, &kept)
 }
 
 /// Every backup on record that was not pruned is there, whole, and no other file is.
@@ -217,7 +218,7 @@ fn names_in(folder: &Path) -> Result<BTreeSet<String>> {
     Ok(names)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a text cannot fail.

@@ -78,6 +78,20 @@ impl Container {
         json!({ "docker": { "host": servers::docker(), "container": self.name, "image": self.name, "stop_timeout_seconds": 5 } })
     }
 
+    /// Puts the folder into a container beside the shop that does not run; answers where it is, for a ship message.
+    pub(crate) async fn hold(&self, sandbox: &Path) -> Value {
+        let name = format!("{}-sandbox", self.name);
+        let request = json!({ "Image": format!("{}:base", self.name) });
+        self.engine.call(Method::POST, &format!("/containers/create?name={name}"), request).await.unwrap();
+        let mut archive = tar::Builder::new(Vec::new());
+        archive.append_dir_all("workspace", sandbox).unwrap();
+        let path = format!("http://docker/containers/{name}/archive?path=/");
+        let request = self.engine.http.put(path).header("Content-Type", "application/x-tar");
+        let answer = request.body(archive.into_inner().unwrap()).send().await.unwrap();
+        assert!(answer.status().is_success(), "{answer:?}");
+        json!({ "container": name, "path": "/workspace" })
+    }
+
     /// Its id, and when it was started last.
     pub(crate) async fn start(&self) -> (String, String) {
         let seen = self.engine.get(&format!("/containers/{}/json", self.name)).await;

@@ -138,6 +138,7 @@ async fn a_ship_message_that_came_too_early_is_sent_again() {
         }
     })
     .await;
+    system.until_pending(&promotion).await;
     assert_eq!(system.promote(&promotion).await, 0);
     assert_eq!(shop.serving().await, Some(feature.build));
     let all: Vec<PromotionSummary> = system.get("/promotions").await;

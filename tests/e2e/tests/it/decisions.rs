@@ -29,26 +29,6 @@ async fn an_unhealthy_version_is_only_replaced_in_an_emergency() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_feature_whose_sandbox_is_gone_is_held_and_starts_when_it_is_back() {
-    let shop = Shop::open(Place::Processes, json!({})).await;
-    let system = System::embedded().await;
-    system.apply(&shop).await;
-    let feature = Feature::develop(&shop, "does-not-build").await;
-    let aside = shop.folder().join("aside");
-    std::fs::rename(&feature.sandbox, &aside).unwrap();
-    let id = system.ship(&feature).await;
-    assert_eq!(system.promote(&id).await, 4);
-    let held = system.promotion(&id).await;
-    assert_eq!(held.summary.status, "approved");
-    assert!(held.summary.reason.as_ref().unwrap().contains("is gone"), "{held:?}");
-    assert_eq!(shop.serving().await.as_deref(), Some("base"));
-
-    std::fs::rename(&aside, &feature.sandbox).unwrap();
-    assert_eq!(system.promote(&id).await, 3);
-    assert_eq!(system.promotion(&id).await.summary.status, "rolled_back");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn two_promotions_of_one_installation_run_one_after_the_other() {
     let shop = Shop::open(Place::Processes, json!({})).await;
     let system = System::embedded().await;

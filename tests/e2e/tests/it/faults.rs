@@ -6,7 +6,7 @@ use adapters::database::Fingerprint;
 use futures_util::future::join_all;
 use protocol::http::Promotion;
 use scratch::Random;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use transport::Queue;
 
@@ -196,15 +196,23 @@ impl<'a> Shipment<'a> {
         Self { shop, outcome, feature, promotion, before }
     }
 
-    /// The same for a good feature whose build takes this long.
-    pub(crate) async fn start_slow(system: &System, shop: &'a Shop, build_seconds: u64) -> Self {
+    /// The same for one whose build takes this long.
+    pub(crate) async fn start_slow(
+        system: &System,
+        shop: &'a Shop,
+        feature: &str,
+        build_seconds: u64,
+    ) -> Self {
         system.apply(shop).await;
-        let feature = Feature::develop(shop, "good").await;
-        let settings = json!({ "shop": "Harbor & Pine", "build_seconds": build_seconds });
-        std::fs::write(feature.sandbox.join("settings.json"), settings.to_string()).unwrap();
+        let outcome = Outcome::of(feature);
+        let feature = Feature::develop(shop, feature).await;
+        let file = feature.sandbox.join("settings.json");
+        let mut settings: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        settings["build_seconds"] = build_seconds.into();
+        std::fs::write(file, settings.to_string()).unwrap();
         let promotion = system.ship(&feature).await;
         let before = shop.database.fingerprint().await;
-        Self { shop, outcome: Outcome::of("good"), feature, promotion, before }
+        Self { shop, outcome, feature, promotion, before }
     }
 
     /// Approves it, again while the console is away.

@@ -41,5 +41,6 @@ mod rehearsals;
 mod restarts;
 mod rollbacks;
 mod secrets;
+mod ships;
 mod warm;
 mod windows;

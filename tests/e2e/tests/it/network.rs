@@ -49,7 +49,7 @@ async fn a_worker_cut_off_from_the_records_stops_in_time_and_another_one_does_it
     for (network, shop, next) in &shops {
         let (proxy, url) = Proxy::before(&system.database.url()).await;
         let mut far = another(&system, "build", &[("SLIPWAY_DATABASE_URL", &url)]);
-        let shipment = Shipment::start_slow(&system, shop, BUILD_SECONDS).await;
+        let shipment = Shipment::start_slow(&system, shop, "good", BUILD_SECONDS).await;
         system.approve(&shipment.promotion).await;
         let build = until_building(shop).await;
 
@@ -91,7 +91,7 @@ async fn a_worker_cut_off_from_the_broker_finishes_its_job_and_comes_back() {
     for (network, shop, next) in &shops {
         let (proxy, url) = Proxy::before(&servers::amqp()).await;
         let mut far = another(&system, "build", &[("SLIPWAY_AMQP_URL", &url)]);
-        let shipment = Shipment::start_slow(&system, shop, BUILD_SECONDS).await;
+        let shipment = Shipment::start_slow(&system, shop, "good", BUILD_SECONDS).await;
         system.approve(&shipment.promotion).await;
         until_building(shop).await;
 

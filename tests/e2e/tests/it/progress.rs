@@ -42,7 +42,7 @@ async fn a_stream_that_is_opened_before_the_start_tells_all_as_it_happens() {
     let (told, exit_code) = tokio::join!(stream(&system, &id, 0, usize::MAX), system.promote(&id));
     assert_eq!(exit_code, 3);
     let kinds: Vec<_> = told.iter().map(|event| event.kind).collect();
-    assert_eq!(kinds[..2], [Kind::Created, Kind::Approved]);
+    assert_eq!(kinds[..3], [Kind::Shipping, Kind::Created, Kind::Approved]);
     assert_eq!(kinds.iter().filter(|kind| **kind == Kind::RollingBack).count(), 1, "{kinds:?}");
     assert_eq!(kinds.last(), Some(&Kind::RolledBack));
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use protocol::http::TimelineEntry;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::sleep;
 
 use crate::faults::{Shipment, random};
@@ -75,12 +75,11 @@ async fn a_role_that_must_end_at_any_moment_hands_its_job_back_without_a_strike(
     let open = || Shop::open(Place::Processes, json!({}));
     let (good, bad) = tokio::join!(open(), open());
     let system = System::distributed(&[("SLIPWAY_GRACE_SECONDS", "1")]).await;
-    let shipments =
-        [Shipment::start(&system, &good, "good").await, Shipment::start(&system, &bad, "breaks-data").await];
-    for shipment in &shipments {
-        // Longer than the grace period: handed back for sure when the worker must end meanwhile.
-        build_for(shipment, 3);
-    }
+    // Their builds take longer than the grace period: handed back for sure when the worker must end meanwhile.
+    let shipments = [
+        Shipment::start_slow(&system, &good, "good", 3).await,
+        Shipment::start_slow(&system, &bad, "breaks-data", 3).await,
+    ];
     let mut random = random();
     let shipping = join_all(shipments.iter().map(|shipment| promote(&system, shipment)));
     let restarting = async {
@@ -89,7 +88,7 @@ async fn a_role_that_must_end_at_any_moment_hands_its_job_back_without_a_strike(
         system.until(first, "is being built", |it| it.timeline.iter().any(is_building)).await;
         system.restart("build").await;
         for _ in 0..RESTARTS {
-            let name = ROLES[usize::try_from(random.below(8)).unwrap()];
+            let name = ROLES[usize::try_from(random.below(ROLES.len() as u64)).unwrap()];
             // Not to wait for something, but to come at any moment.
             sleep(Duration::from_millis(random.below(300))).await;
             system.restart(name).await;
@@ -129,12 +128,4 @@ async fn tries(system: &System, shipment: &Shipment<'_>, state: &str) -> Vec<Str
     let promotion = system.until_over(&shipment.promotion).await;
     let tries = promotion.timeline.into_iter().filter(|entry| entry.state == state);
     tries.map(|entry| entry.job).collect()
-}
-
-/// Makes the feature's build take this long.
-fn build_for(shipment: &Shipment<'_>, seconds: u64) {
-    let file = shipment.feature.sandbox.join("settings.json");
-    let mut settings: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
-    settings["build_seconds"] = seconds.into();
-    std::fs::write(&file, settings.to_string()).unwrap();
 }

@@ -23,12 +23,21 @@ use crate::servers;
 use crate::shop::{Shop, free_port};
 
 /// Every role that can be a process of its own.
-pub(crate) const ROLES: [&str; 8] =
-    ["scheduler", "supervisor", "backup", "build", "swap", "health", "cleanup", "console"];
+pub(crate) const ROLES: [&str; 9] =
+    ["scheduler", "supervisor", "ship", "backup", "build", "swap", "health", "cleanup", "console"];
 
 /// A second process of each.
-const SECONDS: [&str; 8] =
-    ["scheduler 2", "supervisor 2", "backup 2", "build 2", "swap 2", "health 2", "cleanup 2", "console 2"];
+const SECONDS: [&str; 9] = [
+    "scheduler 2",
+    "supervisor 2",
+    "ship 2",
+    "backup 2",
+    "build 2",
+    "swap 2",
+    "health 2",
+    "cleanup 2",
+    "console 2",
+];
 
 /// Lines of each log that a failing test shows.
 const LOG_LINES: usize = 40;
@@ -323,6 +332,11 @@ impl System {
         .await
     }
 
+    /// Waits until somebody can decide about the promotion.
+    pub(crate) async fn until_pending(&self, id: &str) -> Promotion {
+        self.until(id, "waits for approval", |it| it.summary.status == "pending").await
+    }
+
     /// Waits until nothing more is under way for the promotion.
     pub(crate) async fn until_over(&self, id: &str) -> Promotion {
         self.until(id, "comes to its end", |it| it.finished_at.is_some()).await
@@ -343,10 +357,11 @@ impl System {
         assert_eq!(said.code, 0, "{said:?}");
     }
 
-    /// Hands the feature in; answers its promotion.
+    /// Hands the feature in, and waits until somebody can decide about it; answers its promotion.
     pub(crate) async fn ship(&self, feature: &Feature) -> String {
         let said = self.say(&["ship", "-f", feature.save()]).await;
         assert_eq!(said.code, 0, "{said:?}");
+        assert_ne!(said.results[0]["status"], "shipping", "{said:?}");
         said.results[0]["promotion"].as_str().unwrap().to_owned()
     }
 

@@ -220,7 +220,8 @@ async fn two_of_everything_start_what_is_scheduled_once_and_never_what_was_cance
     system
         .until(&wanted, "is deployed", |it| it.summary.status == "deployed" && it.finished_at.is_some())
         .await;
-    let runs = |id: &str| format!("select count(*) from runs where promotion = '{id}'");
+    let runs =
+        |id: &str| format!("select count(*) from runs where promotion = '{id}' and plan = 'promotion'");
     // Each was held once.
     assert_eq!(system.database.number(&runs(&wanted)).await, 2);
     assert_eq!(system.database.number(&runs(&cancelled)).await, 1);
