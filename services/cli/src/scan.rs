@@ -19,9 +19,6 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// How much room a thread has for code that is nested deeply.
-const STACK_BYTES: usize = 64 * 1024 * 1024;
-
 /// What to look at, and how to say what is found. Exit code 0: nothing blocks; 1: something does, or could not be
 /// checked; 2: asked wrongly.
 #[derive(Debug, Clone, Args)]
@@ -147,7 +144,7 @@ fn scan(change: &ChangeSet, policy: &Policy) -> Report {
     };
     let threads = thread::available_parallelism().map_or(1, usize::from).min(change.files.len().max(1));
     let mut scans: Vec<(usize, FileScan)> = thread::scope(|scope| {
-        let start = |_| thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work);
+        let start = |_| thread::Builder::new().stack_size(scanner::STACK_BYTES).spawn_scoped(scope, work);
         let started: Vec<_> = (0..threads).filter_map(|at| start(at).ok()).collect();
         started.into_iter().filter_map(|it| it.join().ok()).flatten().collect()
     });

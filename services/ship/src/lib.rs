@@ -1,5 +1,6 @@
 //! The ship worker: makes a finished feature ready for the question whether it may be deployed.
 
+mod risk;
 mod seal;
 
 use adapters::installation::Installation;

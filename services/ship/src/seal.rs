@@ -4,11 +4,16 @@
 use adapters::change_set::{self, Change, ChangeSet, Kind, Limits, Sandbox, TakeError};
 use adapters::disk;
 use adapters::installation::{Application, Installation};
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use engine::store::promotions::Facts;
 use engine::{JobContext, Report, StepError};
 use protocol::output::Sealed;
 use serde_json::Value;
+
+use crate::risk;
+
+/// Whoever has more to read than this reads none of it; the log has all.
+const RISKS_TOLD: usize = 10;
 
 pub(crate) async fn seal(cx: &JobContext, installation: &Installation) -> Result<Report, StepError> {
     let sandbox = sandbox(&cx.order.sandbox, installation)?;
@@ -20,8 +25,14 @@ pub(crate) async fn seal(cx: &JobContext, installation: &Installation) -> Result
     for change in &set.changes {
         cx.log(format!("    {}", describe(change)));
     }
+    let (set, risks) = tokio::task::spawn_blocking(move || risk::risks(&set).map(|risks| (set, risks)))
+        .await
+        .context("look for what would lose data")??;
+    for risk in &risks {
+        cx.log(format!("    {risk}"));
+    }
     let facts = Facts { change_set: Some(set.hash.clone()), ..Facts::default() };
-    Ok(Report { facts, ..Report::with_output(&summary(set))? })
+    Ok(Report { facts, ..Report::with_output(&summary(set, risks))? })
 }
 
 fn describe(change: &Change) -> String {
@@ -33,9 +44,13 @@ fn describe(change: &Change) -> String {
     }
 }
 
-fn summary(set: ChangeSet) -> Sealed {
+fn summary(set: ChangeSet, mut risks: Vec<String>) -> Sealed {
     let count = |is: fn(&Kind) -> bool| set.changes.iter().filter(|change| is(&change.kind)).count();
+    let risks_total = risks.len();
+    risks.truncate(RISKS_TOLD);
     Sealed {
+        risks,
+        risks_total,
         added: count(|kind| matches!(kind, Kind::Added)),
         modified: count(|kind| matches!(kind, Kind::Modified)),
         renamed: count(|kind| matches!(kind, Kind::Renamed { .. })),

@@ -17,6 +17,12 @@ pub struct Sealed {
     pub deleted: usize,
     /// Whether it changes how the database is built, as far as the names of the files tell.
     pub changes_schema: bool,
+    /// What of it would lose data in production, for people: a sentence each. The first of them, where there are many.
+    #[serde(default)]
+    pub risks: Vec<String>,
+    /// How many such things there are in all.
+    #[serde(default)]
+    pub risks_total: usize,
 }
 
 /// Left by Validate: how the running version was before anything was done. A rollback is judged by it.

@@ -121,7 +121,16 @@ pub struct Finding {
     pub accepted: Option<String>,
 }
 
+/// What was not looked at may be trouble of any kind.
+const UNCHECKED: [&str; 4] =
+    ["change.not-checked", "change.not-read", "change.oversized", "change.self-check"];
+
 impl Finding {
+    /// Whether the gate has to do with it: it found it, or could not look.
+    pub fn concerns(&self, gate: Gate) -> bool {
+        self.gate == gate || UNCHECKED.contains(&self.rule.as_str())
+    }
+
     /// Whether somebody has to act: it blocks or asks for a look, and nobody accepted it.
     pub fn is_open(&self) -> bool {
         self.verdict > Verdict::Note && self.accepted.is_none()

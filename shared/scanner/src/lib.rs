@@ -51,7 +51,10 @@ use reading::Reading;
 pub use report::{Report, SelfCheck};
 use sighting::Sighting;
 
-/// Looks at a whole change.
+/// How much stack a thread needs that looks at a file, in bytes: code may be nested deeply.
+pub const STACK_BYTES: usize = 64 * 1024 * 1024;
+
+/// Looks at a whole change, on a thread with [`STACK_BYTES`].
 pub fn scan(change: &ChangeSet, policy: &Policy) -> Report {
     let files = change.files.iter().map(|file| scan_file(file, change.origin, policy)).collect();
     assemble(change, policy, files)
@@ -64,7 +67,7 @@ pub struct FileScan {
     lines: usize,
 }
 
-/// Looks at one file of a change; for callers that look at many at a time, see [`assemble`].
+/// Looks at one file of a change, on a thread with [`STACK_BYTES`]; for callers that look at many at a time, see [`assemble`].
 pub fn scan_file(file: &ChangedFile, origin: Origin, policy: &Policy) -> FileScan {
     // The one place where a failure is caught: whatever an engine trips over, the file counts as not checked.
     catch_unwind(AssertUnwindSafe(|| look_at(file, origin, policy))).unwrap_or_else(|_| FileScan {

@@ -47,7 +47,7 @@ impl Report {
 
     /// Whether a gate lets the change through: nothing in it is open.
     pub fn passes(&self, gate: Gate) -> bool {
-        !self.open().any(|it| it.gate == gate)
+        !self.open().any(|it| it.concerns(gate))
     }
 
     /// Whether any open finding blocks.
@@ -55,9 +55,9 @@ impl Report {
         self.open().any(|it| it.verdict == Verdict::Block)
     }
 
-    /// Leaves the findings of these gates only.
+    /// Leaves what concerns these gates only.
     pub fn only(&mut self, gates: &[Gate]) {
-        self.findings.retain(|it| gates.contains(&it.gate));
+        self.findings.retain(|it| gates.iter().any(|gate| it.concerns(*gate)));
     }
 
     /// Accepts what the baseline names.

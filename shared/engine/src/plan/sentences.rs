@@ -35,7 +35,10 @@ impl Plan {
             self.backup(),
             self.version(),
         ];
-        all.splice(1..1, now.sealed.as_ref().map(contents));
+        all.splice(
+            1..1,
+            now.sealed.iter().flat_map(|sealed| [vec![contents(sealed)], risks(sealed)].concat()),
+        );
         all.extend(self.migration());
         all.push(format!("{} {}", self.swap(), outage(now.last_downtime_ms)));
         all.push(
@@ -154,6 +157,14 @@ fn contents(sealed: &Sealed) -> String {
         None => "holds no file".to_owned(),
     };
     format!("It {files}. {structure}")
+}
+
+/// What of it would lose data; before anything else that is asked of whoever approves it.
+fn risks(sealed: &Sealed) -> Vec<String> {
+    let untold = sealed.risks_total.saturating_sub(sealed.risks.len());
+    let more = (untold > 0).then(|| format!("{untold} more like this stand in the promotion's log."));
+    let told = sealed.risks.iter().map(|risk| format!("Think about this before you approve it: {risk}"));
+    told.chain(more).collect()
 }
 
 fn outage(last_ms: Option<i64>) -> String {

@@ -126,6 +126,11 @@ fn people_are_told_what_would_be_done() {
             renamed: 0,
             deleted: 2,
             changes_schema: true,
+            risks: vec![
+                "This would delete the table `news` and everything in it. (migrations/0004_tidy.sql, line 1)"
+                    .to_owned(),
+            ],
+            risks_total: 3,
         }),
     };
     let told = Plan::new(&subject(), &profile(&["Nights"])).sentences(&circumstances);

@@ -1,8 +1,9 @@
 //! What a change brings, and what was there before.
 
 use scanner::change::{ChangeSet, Content, Origin};
+use scanner::finding::Gate;
 use scanner::policy::Policy;
-use scanner::{Baseline, scan};
+use scanner::{Baseline, assemble, scan};
 
 use super::{file, open, report, token};
 
@@ -20,6 +21,21 @@ fn only_what_the_change_brings_counts() {
         let report = report(vec![file("src/a.ts", before.as_deref(), Some(&after))]);
         assert_eq!(open(&report), expected, "{name}");
         assert_eq!((report.files, report.lines), (1, after.lines().count()), "{name}");
+    }
+}
+
+#[test]
+fn what_was_not_looked_at_concerns_every_gate() {
+    let change = ChangeSet::of(Origin::Trees, vec![file("migrations/1.sql", None, Some("select 1;"))]);
+    let mut unread = assemble(&change, &Policy::default(), Vec::new());
+    let huge = file("migrations/2.sql", None, Some(&"-- \n".repeat(2 << 20)));
+    let mut oversized = report(vec![huge]);
+    for (report, rule) in [(&mut unread, "change.not-read"), (&mut oversized, "change.oversized")] {
+        for gate in [Gate::Security, Gate::Destructive, Gate::Architecture, Gate::Dependencies] {
+            assert!(!report.passes(gate), "{rule}, {gate:?}");
+        }
+        report.only(&[Gate::Destructive]);
+        assert_eq!(open(report), vec![(rule, 1)]);
     }
 }
 

@@ -136,6 +136,28 @@ async fn what_cannot_be_shipped_says_why_and_nobody_can_approve_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_feature_would_do_to_the_data_is_said_before_it_is_approved() {
+    let shop = Shop::open(Place::Processes, json!({})).await;
+    let system = System::embedded().await;
+    system.apply(&shop).await;
+    let page = (PAGE, Some("{{title: About}}\n<p>About us.</p>\n"));
+    let migration =
+        ("migrations/0004_tidy.sql", Some("-- drop table customers\nalter table orders drop column note;\n"));
+    for (files, loses) in
+        [(vec![page], None), (vec![page, migration], Some("delete the column `note` of `orders`"))]
+    {
+        let id = system.ship(&Feature::write(&shop, "tidy", &[], &files).await).await;
+        let told = system.say(&["promotions", "plan", &id]).await.results[0]["sentences"].to_string();
+        assert_eq!(
+            told.matches("Think about this before you approve it").count(),
+            usize::from(loses.is_some()),
+            "{told}"
+        );
+        assert!(told.contains(loses.unwrap_or_default()), "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_ship_worker_that_is_killed_while_it_seals_loses_nothing() {
     let shop = Shop::open(Place::Processes, json!({})).await;
     let mut system = System::distributed(&[SHORT_LEASE]).await;
