@@ -484,7 +484,8 @@ impl Store {
                     attempt: row.attempt.unsigned_abs(),
                     state: row.state,
                     started_at: row.started_at.map(jiff_sqlx::Timestamp::to_jiff),
-                    duration_ms: row.duration_ms,
+                    // A clock that was set is followed to a few milliseconds, and some jobs take no longer.
+                    duration_ms: row.duration_ms.map(|length| length.max(0)),
                     reason: row.reason,
                 })
             })

@@ -82,13 +82,13 @@ pub(super) async fn fence(session: &Session, database: &str) -> Result<(), Datab
 
 /// Tells the database's sessions to end; returns how many there still were.
 async fn end_sessions(session: &Session, database: &str) -> Result<i64, DatabaseError> {
-    // Autovacuum gives way to a rename or a copy by itself. What the session of somebody else is
-    // may be hidden from us, but not that it is there.
+    // What belongs to nobody is the server's own: autovacuum gives way to a rename or a copy by itself, and only a
+    // superuser may end it. What the session of somebody else is may be hidden from us, but not whose it is.
     let row = session
         .query_one(
             "SELECT count(*), count(*) FILTER (WHERE pg_terminate_backend(pid))
              FROM pg_stat_activity
-             WHERE datname = $1 AND backend_type IS DISTINCT FROM 'autovacuum worker'",
+             WHERE datname = $1 AND usesysid IS NOT NULL",
             &[&database],
         )
         .await
