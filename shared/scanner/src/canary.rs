@@ -57,6 +57,10 @@ const SAMPLES: &[Sample] = &[
 
 /// Looks at the samples; with a failing engine fewer are found than there are.
 pub(crate) fn check(policy: &Policy) -> SelfCheck {
+    if cfg!(fuzzing) {
+        // A fuzzer learns nothing from the same samples over and over, and they take most of the time.
+        return SelfCheck { found: SAMPLES.len(), of: SAMPLES.len() };
+    }
     let found =
         SAMPLES.iter().filter(|(category, path, text)| is_found(*category, path, text(), policy)).count();
     SelfCheck { found, of: SAMPLES.len() }

@@ -11,6 +11,9 @@ use crate::change::{ChangeSet, ChangedFile, Content, Origin};
 /// How many lines a file may have that a diff shows a part of; it bounds what the blanks take.
 const LINES_MAX: usize = 1_000_000;
 
+/// How many lines a diff may leave out of all its files together: each takes a byte.
+const BLANKS_MAX: usize = 100_000_000;
+
 /// Why a text is not a diff that can be trusted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {problem}")]
@@ -27,7 +30,8 @@ pub struct InvalidDiff {
 ///
 /// The diff is cut off or its counts do not fit its lines: make it anew with `git diff`.
 pub fn parse(bytes: &[u8]) -> Result<ChangeSet, InvalidDiff> {
-    let mut lines = Reader { lines: bytes.split_inclusive(|byte| *byte == b'\n').collect(), at: 0 };
+    let mut lines =
+        Reader { lines: bytes.split_inclusive(|byte| *byte == b'\n').collect(), at: 0, blanks: 0 };
     let mut files = Vec::new();
     while let Some(line) = lines.peek() {
         if line.starts_with(b"diff --git ") || (line.starts_with(b"--- ") && lines.is_plain_head()) {
@@ -50,6 +54,8 @@ pub fn parse(bytes: &[u8]) -> Result<ChangeSet, InvalidDiff> {
 struct Reader<'a> {
     lines: Vec<&'a [u8]>,
     at: usize,
+    /// How many lines were left out so far.
+    blanks: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -185,14 +191,18 @@ struct Sides {
 }
 
 impl Side {
-    /// Blank lines up to where a hunk begins.
-    fn fill(&mut self, start: usize) -> Result<(), &'static str> {
+    /// Blank lines up to where a hunk begins, and `blanks` of the whole diff.
+    fn fill(&mut self, start: usize, blanks: &mut usize) -> Result<(), &'static str> {
         let until = start.saturating_sub(1);
         if until < self.lines {
             return Err("this part begins before the end of the one before it");
         }
         if until > LINES_MAX {
             return Err("the file has more lines than are read");
+        }
+        *blanks += until - self.lines;
+        if *blanks > BLANKS_MAX {
+            return Err("the files have more lines together than are read");
         }
         self.bytes.resize(self.bytes.len() + until - self.lines, b'\n');
         self.lines = until;
@@ -218,8 +228,8 @@ fn hunk(lines: &mut Reader<'_>, sides: &mut Sides) -> Result<(), InvalidDiff> {
         ranges(head).ok_or_else(|| lines.wrong("the head of this part cannot be read"))?;
     // Where a side has no lines, its start names the line before.
     let begin = |start: usize, count: usize| if count == 0 { start + 1 } else { start };
-    sides.before.fill(begin(start_before, before)).map_err(|it| lines.wrong(it))?;
-    sides.after.fill(begin(start_after, after)).map_err(|it| lines.wrong(it))?;
+    sides.before.fill(begin(start_before, before), &mut lines.blanks).map_err(|it| lines.wrong(it))?;
+    sides.after.fill(begin(start_after, after), &mut lines.blanks).map_err(|it| lines.wrong(it))?;
     lines.at += 1;
     let mut last = b' ';
     loop {

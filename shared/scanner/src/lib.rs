@@ -33,6 +33,7 @@ mod reading;
 mod report;
 mod sarif;
 mod script;
+mod secrecy;
 mod secret;
 mod sighting;
 mod sql;
@@ -40,6 +41,7 @@ mod supply;
 mod tripwire;
 mod unseen;
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use baseline::{Accepted, Baseline, InvalidBaseline};
@@ -49,6 +51,7 @@ use lines::{Added, Lines};
 use policy::Policy;
 use reading::Reading;
 pub use report::{Report, SelfCheck};
+use secrecy::Secrets;
 use sighting::Sighting;
 
 /// How much stack a thread needs that looks at a file, in bytes: code may be nested deeply.
@@ -65,6 +68,7 @@ pub fn scan(change: &ChangeSet, policy: &Policy) -> Report {
 pub struct FileScan {
     findings: Vec<Finding>,
     lines: usize,
+    secrets: Secrets,
 }
 
 /// Looks at one file of a change, on a thread with [`STACK_BYTES`]; for callers that look at many at a time, see [`assemble`].
@@ -73,6 +77,7 @@ pub fn scan_file(file: &ChangedFile, origin: Origin, policy: &Policy) -> FileSca
     catch_unwind(AssertUnwindSafe(|| look_at(file, origin, policy))).unwrap_or_else(|_| FileScan {
         findings: outline::findings(file, None, vec![tripwire::not_checked()], policy),
         lines: 0,
+        secrets: Secrets::default(),
     })
 }
 
@@ -81,8 +86,13 @@ pub fn assemble(change: &ChangeSet, policy: &Policy, files: Vec<FileScan>) -> Re
     let self_check = canary::check(policy);
     let lines = files.iter().map(|file| file.lines).sum();
     let mut report = Report { self_check, files: files.len(), lines, ..Report::default() };
-    report.findings = files.into_iter().flat_map(|file| file.findings).collect();
+    let mut secrets = Secrets::default();
+    for file in files {
+        report.findings.extend(file.findings);
+        secrets.add(file.secrets);
+    }
     report.findings.extend(across(change, policy));
+    secrets.hide(&mut report.findings);
     report.findings.extend(self_check.finding(policy));
     if files_missing(change, report.files) {
         report.findings.push(outline::of_change(&tripwire::not_read(), policy));
@@ -122,7 +132,8 @@ fn look_at(file: &ChangedFile, origin: Origin, policy: &Policy) -> FileScan {
     let mut sightings = tripwire::look(file, origin);
     let after = file.after.as_ref().and_then(|content| text_of(file, content, origin, &mut sightings));
     let Some(after) = after else {
-        return FileScan { findings: outline::findings(file, None, sightings, policy), lines: 0 };
+        let findings = outline::findings(file, None, sightings, policy);
+        return FileScan { findings, lines: 0, secrets: Secrets::default() };
     };
     let before = file.before.as_ref().and_then(|content| text_of(file, content, origin, &mut Vec::new()));
     let added = match &before {
@@ -130,6 +141,7 @@ fn look_at(file: &ChangedFile, origin: Origin, policy: &Policy) -> FileScan {
         None => Added::all(&after),
     };
     let head = engines(&file.path, &after, policy, origin);
+    let secrets = Secrets::of(&head, &after);
     let base = || match &before {
         Some(before) => engines(&file.path, before, policy, origin),
         None => Vec::new(),
@@ -142,7 +154,7 @@ fn look_at(file: &ChangedFile, origin: Origin, policy: &Policy) -> FileScan {
     for allowance in allowances.iter().filter(|it| it.planted(own).is_none()) {
         allowance.apply(&mut findings);
     }
-    FileScan { findings, lines: Lines::of(&after).count(&after) }
+    FileScan { findings, lines: Lines::of(&after).count(&after), secrets }
 }
 
 /// The text of a file as the engines read it, and in `sightings` what kept it from being read; `None` for what is no
@@ -195,11 +207,14 @@ fn news(head: Vec<Sighting>, added: &Added, base: impl FnOnce() -> Vec<Sighting>
     if rest.is_empty() {
         return new;
     }
-    let mut old: Vec<_> = base().iter().map(Sighting::recognition).collect();
+    let mut old: HashMap<_, usize> = HashMap::new();
+    for sighting in base() {
+        *old.entry(sighting.recognition()).or_default() += 1;
+    }
     for sighting in rest {
-        match old.iter().position(|it| *it == sighting.recognition()) {
-            Some(at) => drop(old.swap_remove(at)),
-            None => new.push(sighting),
+        match old.get_mut(&sighting.recognition()) {
+            Some(left @ 1..) => *left -= 1,
+            Some(0) | None => new.push(sighting),
         }
     }
     new.sort_by_key(|it| it.place.start);

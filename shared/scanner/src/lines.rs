@@ -7,6 +7,8 @@ use imara_diff::{Algorithm, Diff, InternedInput};
 /// Where the lines of a text begin.
 pub(crate) struct Lines {
     starts: Vec<usize>,
+    /// The bytes that only go on with a character: a line may be as long as the file, and full of places.
+    continued: Vec<usize>,
 }
 
 /// A place as editors show it: both count from 1, columns count characters.
@@ -19,7 +21,13 @@ pub(crate) struct Position {
 impl Lines {
     pub(crate) fn of(text: &str) -> Self {
         let breaks = text.match_indices('\n').map(|(at, _)| at + 1);
-        Self { starts: std::iter::once(0).chain(breaks).collect() }
+        let is_continued = |(_, byte): &(usize, u8)| byte & 0b1100_0000 == 0b1000_0000;
+        let continued = if text.is_ascii() {
+            Vec::new()
+        } else {
+            text.bytes().enumerate().filter(is_continued).map(|(at, _)| at).collect()
+        };
+        Self { starts: std::iter::once(0).chain(breaks).collect(), continued }
     }
 
     /// How many lines there are; a last one without characters does not count.
@@ -31,7 +39,9 @@ impl Lines {
     pub(crate) fn position(&self, text: &str, at: usize) -> Position {
         let at = text.floor_char_boundary(at.min(text.len()));
         let line = self.starts.partition_point(|start| *start <= at);
-        let column = text[self.starts[line - 1]..at].chars().count() + 1;
+        let start = self.starts[line - 1];
+        let continued = |before: usize| self.continued.partition_point(|it| *it < before);
+        let column = at - start - (continued(at) - continued(start)) + 1;
         Position { line, column }
     }
 

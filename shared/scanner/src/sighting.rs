@@ -1,5 +1,6 @@
 //! What an engine saw at a place in a file, before anybody asks whether the change brought it.
 
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::ops::Range;
 
@@ -62,13 +63,21 @@ impl Sighting {
 pub(crate) fn strongest(mut seen: Vec<Sighting>) -> Vec<Sighting> {
     seen.sort_by(|a, b| b.weight().cmp(&a.weight()).then(a.place.start.cmp(&b.place.start)));
     let mut kept: Vec<Sighting> = Vec::new();
+    let mut known = HashSet::new();
+    // The places of secrets that are kept: none of them overlaps another, so the last one before an end reaches farthest.
+    let mut secrets = BTreeSet::new();
     for sighting in seen {
-        let is_known = kept.iter().any(|it| {
-            let overlaps = it.place.start < sighting.place.end && sighting.place.start < it.place.end;
-            (it.rule == sighting.rule && it.place == sighting.place)
-                || (overlaps && it.is_secret() && sighting.is_secret())
-        });
-        if !is_known {
+        let Range { start, end } = sighting.place;
+        if sighting.is_secret() {
+            let before = secrets.range(..(end, 0)).next_back();
+            if before.is_some_and(|(_, known_end)| *known_end > start) {
+                continue;
+            }
+        }
+        if known.insert((sighting.rule, start, end)) {
+            if sighting.is_secret() {
+                secrets.insert((start, end));
+            }
             kept.push(sighting);
         }
     }

@@ -118,10 +118,9 @@ fn yarn(text: &str) -> Lock {
         if parents.is_empty() {
             done.extend(current.take().map(|(name, locked)| ((name, std::mem::take(&mut version)), locked)));
             let mut ranges = key.split(", ").map(|it| it.trim().to_owned());
-            let Some(first) = ranges.next().filter(|it| it.len() > 1 && it[1..].contains('@')) else {
-                return;
-            };
-            let at = first[1..].find('@').map_or(first.len(), |it| it + 1);
+            let Some(first) = ranges.next() else { return };
+            // The first sign may begin the name of a scope.
+            let Some((at, _)) = first.char_indices().skip(1).find(|(_, it)| *it == '@') else { return };
             // A package of the tree itself is no package from outside.
             if !first.contains("@workspace:") {
                 current =

@@ -254,3 +254,12 @@ fn no_text_makes_it_fail() {
         }
     }
 }
+
+#[test]
+fn a_name_may_begin_with_any_letter() {
+    for name in ["\u{feff}a@^1", "\u{e4}@1", "@", "\u{200b}"] {
+        let yarn = format!("# yarn lockfile v1\n\n\"{name}\":\n  version \"1.0.0\"\n");
+        // Whoever fails on it takes the whole change with him.
+        rules(&change(vec![file("yarn.lock", "", &yarn)]));
+    }
+}

@@ -55,3 +55,19 @@ fn text_tells_what_was_read() {
     let of = clean.self_check.of;
     assert_eq!(clean.text(), format!("Nothing was found: 1 file and 1 line read; self-check {of} of {of}."));
 }
+
+#[test]
+fn no_finding_shows_what_another_one_calls_a_secret() {
+    let name = token("a").split('"').nth(1).unwrap().to_owned();
+    let old = "{ \"dependencies\": {} }";
+    let manifest =
+        old.replace("{}", &format!("{{ \"{name}\": \"1.0.0\", \"x{name}{}\": \"1.0.0\" }}", "y".repeat(99)));
+    let import = format!("import '../../../../../{name}';\n{}", token("b"));
+    let files = vec![file("package.json", Some(old), Some(&manifest)), file("src/a.ts", None, Some(&import))];
+    let report = report(files);
+    let rules: Vec<_> = report.findings.iter().map(|it| it.rule.as_str()).collect();
+    assert!(rules.contains(&"github-pat") && rules.contains(&"dependency.new"), "{rules:?}");
+    for output in [report.text(), report.json().to_string(), report.sarif().to_string()] {
+        assert!(!output.contains("x7Kq2mV9"), "{output}");
+    }
+}
