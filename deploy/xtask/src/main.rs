@@ -1,4 +1,4 @@
-//! Tasks of this workspace: `cargo xtask test`, `demo`, `up`, `servers`, `chaos`, `bench`, `sqlx`.
+//! Tasks of this workspace: `cargo xtask test`, `demo`, `up`, `servers`, `chaos`, `bench`, `fuzz`, `sqlx`.
 //!
 //! The tests and the local system need a Postgres, a `RabbitMQ` and a Docker engine. Each task starts
 //! private ones: own folder, own free ports on the loopback address, no change to the machine's own
@@ -11,6 +11,7 @@ mod bench;
 mod cargo;
 mod chaos;
 mod demo;
+mod fuzz;
 mod second_try;
 mod sqlx;
 mod test;
@@ -51,6 +52,13 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Gives the scanner texts that are made to harm it; with TARGET only of this kind. Needs cargo-fuzz and nightly.
+    Fuzz {
+        targets: Vec<String>,
+        /// How long each target is fuzzed, in seconds.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+    },
     /// Runs the distributed system on this machine, one process per role, until Ctrl-C.
     Up,
     /// Starts the servers that the tests need and prints how tests find them, until Ctrl-C.
@@ -80,6 +88,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Demo { arguments } => demo::run(&interrupt, &arguments),
         Task::Chaos { arguments } => chaos::run(&interrupt, &[], &arguments),
         Task::Bench { arguments } => bench::run(&interrupt, &arguments),
+        Task::Fuzz { targets, seconds } => fuzz::run(&interrupt, &targets, seconds),
         Task::Up => up::run(&interrupt).map(|()| ExitCode::SUCCESS),
         Task::Servers => test_servers::run(&interrupt).map(|()| ExitCode::SUCCESS),
         Task::Sqlx { check } => sqlx::run(&interrupt, check).map(|()| ExitCode::SUCCESS),

@@ -1,6 +1,10 @@
 //! How deep a program may be nested, seen before it is parsed: parsers of nested text recurse, and a hostile text must
 //! not use up the stack.
 
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
+
 /// What follows from the depth of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Depth {
@@ -55,14 +59,36 @@ const GOES_ON: [&str; 27] = [
     "try",
 ];
 
+/// What holds brackets that are none: texts, comments and patterns. Templates are not among them: their holes are code.
+static TEXTS: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern = concat!(
+        r#""(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|//[^\n]*|/\*(?s:.*?)\*/"#,
+        r"|[=(,:;!&|?{}\[\n]\s*/(?:[^/*\\\n\[]|\\.|\[(?:[^\]\\\n]|\\.)*\])(?:[^/\\\n\[]|\\.|\[(?:[^\]\\\n]|\\.)*\])*/"
+    );
+    Regex::new(pattern).expect("the pattern is constant")
+});
+
+/// How many brackets the stack that callers give has room for, if none of them is ever closed.
+const OPENED_MAX: usize = 2_000;
+
 /// Never less than how deep the parser's tree of this text is, for the purpose of choosing a stack.
 ///
-/// Texts and comments are read like code: that can only add to the depth.
+/// Texts and comments are read like code: what opens in them adds to the depth. Where there is much of it, what closes
+/// in them must not take from it.
 pub(crate) fn depth(text: &str) -> Depth {
+    let scan = scan(text);
+    if scan.most > DEEP_MAX || scan.opened <= OPENED_MAX {
+        return scan.depth();
+    }
+    let open = TEXTS.replace_all(text, |found: &Captures<'_>| found[0].replace([')', ']', '}'], " "));
+    Scan { most: scan.most.max(self::scan(&open).most), ..scan }.depth()
+}
+
+fn scan(text: &str) -> Scan {
     let mut scan = Scan::default();
     let bytes = text.as_bytes();
     let mut at = 0;
-    while at < bytes.len() {
+    while at < bytes.len() && scan.most <= DEEP_MAX {
         let byte = bytes[at];
         if is_word(byte) {
             let start = at;
@@ -78,11 +104,8 @@ pub(crate) fn depth(text: &str) -> Depth {
             scan.add(1);
         }
         at += 1;
-        if scan.most > DEEP_MAX {
-            return Depth::Hostile;
-        }
     }
-    if scan.most > USUAL_MAX { Depth::Deep } else { Depth::Usual }
+    scan
 }
 
 fn is_word(byte: u8) -> bool {
@@ -112,11 +135,15 @@ struct Scan {
     /// Whether a block or the like was closed last.
     is_closed: bool,
     most: usize,
+    /// How many brackets were opened.
+    opened: usize,
 }
 
 /// What stands between an open bracket and a place.
 #[derive(Default, Clone, Copy)]
 struct Level {
+    /// What the bracket around it adds, until it is closed.
+    bracket: usize,
     /// Signs and words since the last end of an expression.
     signs: usize,
     /// Statements that stand in one another without brackets.
@@ -124,6 +151,16 @@ struct Level {
 }
 
 impl Scan {
+    fn depth(&self) -> Depth {
+        if self.most > DEEP_MAX {
+            Depth::Hostile
+        } else if self.most > USUAL_MAX {
+            Depth::Deep
+        } else {
+            Depth::Usual
+        }
+    }
+
     fn word(&mut self, word: &str) {
         let goes_on = GOES_ON.contains(&word);
         if (self.is_closed || self.is_new_line) && !self.goes_on && !goes_on {
@@ -148,12 +185,15 @@ impl Scan {
             b'\n' => self.is_new_line = true,
             b' ' | b'\t' | b'\r' => {}
             b'(' | b'[' | b'{' => {
-                self.outer.push(std::mem::take(&mut self.here));
-                self.add(LEVEL);
+                let here = Level { bracket: LEVEL, ..Level::default() };
+                self.outer.push(std::mem::replace(&mut self.here, here));
+                self.sum += LEVEL;
+                self.opened += 1;
+                self.most = self.most.max(self.sum);
                 self.after(false);
             }
             b')' | b']' | b'}' => {
-                self.sum -= self.here.signs + self.here.statements;
+                self.sum -= self.here.bracket + self.here.signs + self.here.statements;
                 self.here = self.outer.pop().unwrap_or_default();
                 self.add(LEVEL);
                 self.after(false);

@@ -1,6 +1,5 @@
 //! The scanner by what it says of changes.
 
-mod any_input;
 mod changes;
 mod output;
 

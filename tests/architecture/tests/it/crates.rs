@@ -82,6 +82,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chaos", &["adapters", "scratch", "servers", "transport"]),
     // It measures what the workers do, what others do in the same place, and how long a decision takes.
     ("bench", &["adapters", "calendar", "servers"]),
+    // What it promises, it promises of the scanner alone.
+    ("hostile", &["scanner"]),
     ("scratch", &[]),
     // It knows GitHub's description of itself, and nothing of who asks.
     ("github", &[]),
