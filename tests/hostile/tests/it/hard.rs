@@ -106,7 +106,7 @@ const TABLES: &[(&[&str], &[Text])] = &[
     (&["src/a.tsx"], PROGRAMS),
     (&["migrations/1.sql"], MIGRATIONS),
     (&["package.json", "pnpm-lock.yaml", "yarn.lock"], MANIFESTS),
-    (&["src/a.ts", "src/a.vue", "migrations/1.sql", "package.json", "a.env"], ANYTHING),
+    (&["src/a.ts", "src/a.vue", "migrations/1.sql", "package.json", "yarn.lock", "a.env"], ANYTHING),
 ];
 
 /// A text of about this many bytes.
