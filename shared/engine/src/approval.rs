@@ -152,7 +152,7 @@ pub async fn propose(store: &Store, id: &PromotionId) -> Result<Option<Proposal>
     }))
 }
 
-/// Approves a pending promotion; renews the approval of a scheduled one, which goes on waiting for its window; asks
+/// Approves a pending promotion, which starts then, or when its window opens; renews the approval of a scheduled one, which goes on waiting for its window; asks
 /// for an approved one to be started again, and approves it anew where the approval that it has does not hold.
 /// `shown` is the hash of the plan that was shown; without it the present plan is approved.
 pub async fn approve(engine: &Engine, id: &PromotionId, by: &Actor, shown: Option<&str>) -> Result<Wish> {
@@ -197,7 +197,7 @@ async fn record_approval(
     if is_new && promotions::needs_another_approver(&mut tx, id, &by.name).await? {
         return Ok((Wish::OwnRequest, Vec::new()));
     }
-    let said = if is_new {
+    let mut said = if is_new {
         let status = if status == Status::Scheduled { status } else { Status::Approved };
         case.approve(&mut tx, &by.name, status).await?;
         format!("{} approved the promotion.", by.name)
@@ -208,6 +208,8 @@ async fn record_approval(
     };
     if status == Status::Scheduled {
         schedule::restate(&mut tx, id, &mut windows).await?;
+    } else if is_new && let Some(opening) = schedule::unless_open(&mut tx, id, &mut windows).await? {
+        said = format!("{said} {opening}");
     } else {
         promotions::request_start(&mut tx, id).await?;
     }

@@ -117,7 +117,7 @@ fn people_are_told_what_would_be_done() {
     let circumstances = Circumstances {
         title: "Loyalty points".to_owned(),
         installation: "shop".to_owned(),
-        opening: "As things are, that is Tuesday 24 November 2026, 22:00 (Europe/Berlin).".to_owned(),
+        opening: "As things are, it can start Tuesday 24 November 2026, 22:00 (Europe/Berlin).".to_owned(),
         last_downtime_ms: Some(1_260),
         sealed: Some(Sealed {
             change_set: sealed(),
