@@ -12,8 +12,9 @@ const NOT_AS_APPROVED: &str = "The sealed files of the feature are no longer wha
 
 pub(crate) async fn extract(cx: &JobContext, installation: &Installation) -> Result<Report, StepError> {
     let promotion = cx.order.promotion.as_str();
-    let set = ChangeSet::open_known(&cx.change_set_dir(promotion), cx.order.change_set.as_deref());
-    let set = set.await.map_err(|error| StepError::fail(NOT_AS_APPROVED, error))?;
+    let folder = cx.change_set_dir(promotion);
+    let set = ChangeSet::open_known(&folder, cx.order.change_set.as_deref()).await;
+    let set = set.map_err(|error| StepError::fail(NOT_AS_APPROVED, error))?;
     let base = cx.source_in_production(&installation.base_source);
     cx.log(format!("change set {}, laid over {}", set.hash, base.display()));
     let stamp = Stamp { build: cx.order.build.to_string(), promotion: promotion.to_owned() };
