@@ -78,6 +78,8 @@ impl Console<'_> {
             change_type: ChangeType::Normal,
             risk: Risk::Low,
             requested_by: "Mara".to_owned(),
+            verification: None,
+            contribution: None,
         };
         let by = actor("build-studio");
         start::create_promotion(&self.engine, &format!("message {number}"), &new, &by).await.unwrap();

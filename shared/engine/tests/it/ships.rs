@@ -39,7 +39,7 @@ async fn what_is_sealed_waits_for_approval() {
         let record = world.engine.store.promotion(&id).await.unwrap().unwrap();
         assert_eq!((record.facts.change_set, record.reason), (Some("5e".repeat(32)), None));
         assert_eq!(
-            world.engine.store.latest_run(&id).await.unwrap().map(|run| run.id),
+            world.engine.store.latest_run(&id, domain::Plan::Promotion).await.unwrap().map(|run| run.id),
             None,
             "it has not begun"
         );

@@ -42,7 +42,7 @@ async fn a_scheduled_promotion_starts_once_at_its_opening_whoever_looks() {
         let started = join_all((0..8).map(|_| start_next(&world.engine))).await;
         let started: Vec<_> = started.into_iter().filter_map(Result::unwrap).collect();
         assert_eq!(started, std::slice::from_ref(&id));
-        let run = world.engine.store.latest_run(&id).await.unwrap().unwrap().id;
+        let run = world.engine.store.latest_run(&id, domain::Plan::Promotion).await.unwrap().unwrap().id;
         assert_eq!(world.outcome(run).await, Outcome::Deployed { warning: None });
         assert_eq!(database.text("select count(*)::text from runs where plan = 'promotion'").await, "1");
         assert_eq!(world.status(&id).await, Status::Deployed);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use domain::job::SHIP;
 use domain::run::{Event, Outcome, Phase, Run};
-use domain::{BuildId, ChangeRequestId, ChangeType, Job, Plan, PromotionId, Risk, Status, Worker};
+use domain::{BuildId, ChangeRequestId, ChangeType, Job, Plan, PromotionId, Risk, Status, Step, Worker};
 use engine::advance::job_message;
 use engine::approval::approve;
 use engine::start::{self, Wish};
@@ -281,6 +281,8 @@ impl World {
             change_type: ChangeType::Normal,
             risk: Risk::Low,
             requested_by: "Mara".to_owned(),
+            verification: None,
+            contribution: None,
         };
         let by = actor("build-studio");
         start::create_promotion(&self.engine, &format!("message {number}"), &new, &by).await.unwrap();
@@ -299,7 +301,7 @@ impl World {
         let id = self.approved(number).await;
         assert_eq!(start::start_next(&self.engine).await.unwrap().as_ref(), Some(&id));
         // It may be over already.
-        let run = self.engine.store.latest_run(&id).await.unwrap().unwrap().id;
+        let run = self.engine.store.latest_run(&id, domain::Plan::Promotion).await.unwrap().unwrap().id;
         (id, run)
     }
 
@@ -308,6 +310,7 @@ impl World {
         let ended = self.eventually("the run is over", async || match self.run(run).await.phase {
             Phase::Finished(outcome) => Some(outcome),
             Phase::Forward { .. }
+            | Phase::Asking { .. }
             | Phase::Draining { .. }
             | Phase::Compensating { .. }
             | Phase::NeedsAttention { .. } => None,
@@ -404,7 +407,7 @@ impl World {
     /// What people were told, one line each.
     pub(crate) async fn told(&self, id: &PromotionId) -> String {
         let told = self.engine.store.progress_after(id, 0).await.unwrap();
-        let line = |step: Option<u8>| step.map_or(" -".to_owned(), |step| format!("{step:2}"));
+        let line = |step: Option<Step>| step.map_or(" -".to_owned(), |step| format!("{:2}", step.number()));
         let lines: Vec<_> =
             told.iter().map(|it| format!("{} {}: {}", line(it.step), it.kind, it.message)).collect();
         lines.join("\n")
