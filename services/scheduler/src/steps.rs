@@ -73,8 +73,7 @@ async fn baseline(cx: &JobContext, installation: &Installation) -> Result<Baseli
 
 /// Says when it could start; it does as soon as somebody approves it, or when its window opens after that.
 async fn deploy(cx: &JobContext) -> Result<Report, StepError> {
-    let opening = cx.opening().await?;
-    cx.log(format!("it could start once it is approved; {opening}"));
+    cx.log(cx.outlook().await?);
     Ok(Report::default())
 }
 

@@ -316,8 +316,8 @@ impl JobContext {
         Ok(patiently(|| self.store.acknowledged(&self.order.build)).await?)
     }
 
-    /// When the promotion could start as things are, for people.
-    pub async fn opening(&self) -> Result<String, StepError> {
+    /// When the promotion starts once somebody approves it, for people.
+    pub async fn outlook(&self) -> Result<String, StepError> {
         Ok(patiently(|| schedule::outlook(&self.store, &self.order.promotion)).await?)
     }
 

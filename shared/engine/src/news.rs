@@ -15,7 +15,6 @@ use uuid::Uuid;
 
 use crate::advance::RELAY_GRACE;
 use crate::schedule;
-use crate::windows::Windows;
 
 /// One sentence for people.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,10 +38,8 @@ pub(crate) async fn tell(
             let about = promotions::about(tx, &locked.promotion).await?;
             let mut told = of_shipping(&about, &locked.run, event, &next.run);
             if let Some(ready) = told.iter_mut().find(|item| item.kind == Kind::Created) {
-                let mut windows = Windows::read_within(tx).await?;
-                let opening =
-                    schedule::opening(tx, &locked.promotion, &mut windows).await?.unwrap_or_default();
-                ready.message = format!("{} {opening}", ready.message);
+                let outlook = schedule::outlook_within(tx, &locked.promotion).await?;
+                ready.message = format!("{} {outlook}", ready.message);
             }
             for item in told {
                 messages.push(publish(tx, &locked.promotion, &item).await?);
@@ -191,7 +188,7 @@ fn trying_again(event: &Event) -> String {
         Event::Released { .. } => "Whoever was working on it had to stop.".to_owned(),
         Event::ResumeRequested { by } => format!("{by} asked to go on."),
         Event::Postponed { pause, .. } => {
-            return format!("It has to wait. It is tried again in {} seconds.", pause.as_secs());
+            return format!("It has to wait, and is tried again in {} s.", pause.as_secs());
         }
         Event::Succeeded { .. }
         | Event::Refused { .. }

@@ -120,11 +120,27 @@ pub(crate) async fn opening(tx: &mut Tx, id: &PromotionId, windows: &mut Windows
     }))
 }
 
-/// When the promotion could start as things are, as a sentence for people; empty if there is no such promotion.
+/// When the promotion starts once somebody approves it, as a sentence for people; empty if there is no such promotion.
 pub(crate) async fn outlook(store: &Store, id: &PromotionId) -> Result<String> {
     let mut tx = store.begin().await?;
-    let mut windows = Windows::read_within(&mut tx).await?;
-    Ok(opening(&mut tx, id, &mut windows).await?.unwrap_or_default())
+    outlook_within(&mut tx, id).await
+}
+
+/// The same as a part of a transaction.
+pub(crate) async fn outlook_within(tx: &mut Tx, id: &PromotionId) -> Result<String> {
+    let mut windows = Windows::read_within(tx).await?;
+    let Some(waiting) = queue::find(tx, id).await? else { return Ok(String::new()) };
+    let decision = windows.decide_start(&waiting);
+    Ok(match decision.next_opening {
+        _ if decision.may_start() => "It starts as soon as somebody approves it.".to_owned(),
+        Some(at) => {
+            format!(
+                "Once somebody approves it, it starts by itself when the window opens: {}.",
+                windows.tell(at)
+            )
+        }
+        None => windows.sentence(&decision),
+    })
 }
 
 /// Says anew what a scheduled promotion waits for.
