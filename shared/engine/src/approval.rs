@@ -8,6 +8,7 @@
 use domain::{Job, PromotionId, Status};
 use jiff::Timestamp;
 use protocol::Kind;
+use serde::de::DeserializeOwned;
 use store::approvals::{self, Subject};
 use store::audit::Actor;
 use store::outbox::Outgoing;
@@ -131,7 +132,9 @@ pub async fn propose(store: &Store, id: &PromotionId) -> Result<Option<Proposal>
     let Some(case) = Case::read(&mut tx, id, &windows).await? else { return Ok(None) };
     let hash = case.keep(&mut tx).await?;
     let last_downtime_ms = approvals::last_downtime_ms(&mut tx, &case.subject.installation).await?;
-    let sealed = store.left_by(id, Job::Seal).await?;
+    let sealed = left_by(store, id, Job::Seal).await?;
+    let gated = left_by(store, id, Job::Gates).await?;
+    let proposed = left_by(store, id, Job::Propose).await?;
     let opening = schedule::opening(&mut tx, id, &mut windows).await?;
     tx.commit().await?;
     let circumstances = Circumstances {
@@ -139,8 +142,9 @@ pub async fn propose(store: &Store, id: &PromotionId) -> Result<Option<Proposal>
         installation: case.subject.installation.clone(),
         opening: opening.unwrap_or_default(),
         last_downtime_ms,
-        // One that another version of Slipway left in another way is not told of.
-        sealed: sealed.and_then(|it| serde_json::from_value(it).ok()),
+        sealed,
+        gated,
+        proposed,
     };
     let approval = case.subject.approval.as_ref();
     Ok(Some(Proposal {
@@ -150,6 +154,12 @@ pub async fn propose(store: &Store, id: &PromotionId) -> Result<Option<Proposal>
         approved: approval.map(|it| (it.by.clone(), it.ends_at)),
         lapsed: approval.and_then(|_| case.lapsed()),
     }))
+}
+
+/// What a job left. One of another version of Slipway that left it in another way is not told of.
+async fn left_by<T: DeserializeOwned>(store: &Store, id: &PromotionId, job: Job) -> Result<Option<T>> {
+    let left = store.left_by(id, job).await?;
+    Ok(left.and_then(|it| serde_json::from_value(it).ok()))
 }
 
 /// Approves a pending promotion, which starts then, or when its window opens; renews the approval of a scheduled one, which goes on waiting for its window; asks
