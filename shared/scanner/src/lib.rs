@@ -22,6 +22,7 @@ mod allowance;
 mod baseline;
 mod canary;
 pub mod change;
+mod command;
 pub mod diff;
 pub mod finding;
 mod fingerprint;
@@ -181,6 +182,7 @@ fn engines(path: &str, text: &str, policy: &Policy, origin: Origin) -> Vec<Sight
     seen.extend(sql::look(source));
     seen.extend(secret::look(source));
     seen.extend(unseen::look(source));
+    seen.extend(command::look(source));
     if origin == Origin::Hunks {
         // Pieces of a file do not parse; what shows in them is all that can be said.
         seen.retain(|it| !it.rule.ends_with(".unparsable"));

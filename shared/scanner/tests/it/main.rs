@@ -3,6 +3,7 @@
 mod any_input;
 mod changes;
 mod output;
+mod rows;
 
 use scanner::change::{ChangeSet, ChangedFile, Content, Origin};
 use scanner::policy::Policy;
