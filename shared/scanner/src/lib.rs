@@ -70,8 +70,12 @@ pub struct FileScan {
 
 /// Looks at one file of a change, on a thread with [`STACK_BYTES`]; for callers that look at many at a time, see [`assemble`].
 pub fn scan_file(file: &ChangedFile, origin: Origin, policy: &Policy) -> FileScan {
-    // The one place where a failure is caught: whatever an engine trips over, the file counts as not checked.
-    catch_unwind(AssertUnwindSafe(|| look_at(file, origin, policy))).unwrap_or_else(|_| FileScan {
+    guarded(file, policy, || look_at(file, origin, policy))
+}
+
+/// Whatever an engine trips over, the file counts as not checked.
+fn guarded(file: &ChangedFile, policy: &Policy, look: impl FnOnce() -> FileScan) -> FileScan {
+    catch_unwind(AssertUnwindSafe(look)).unwrap_or_else(|_| FileScan {
         findings: outline::findings(file, None, vec![tripwire::not_checked()], policy),
         lines: 0,
     })
@@ -206,4 +210,18 @@ fn news(head: Vec<Sighting>, added: &Added, base: impl FnOnce() -> Vec<Sighting>
     }
     new.sort_by_key(|it| it.place.start);
     new
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_an_engine_fails_on_blocks() {
+        let file = ChangedFile { path: "src/a.ts".to_owned(), moved_from: None, before: None, after: None };
+        let scan = guarded(&file, &Policy::default(), || panic!("a test fails on purpose"));
+        let said: Vec<_> = scan.findings.iter().map(|it| (it.rule.as_str(), it.verdict)).collect();
+        assert_eq!(said, [("change.not-checked", finding::Verdict::Block)]);
+        assert!(scan.findings[0].message.starts_with("This could not be checked"));
+    }
 }

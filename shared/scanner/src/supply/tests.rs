@@ -212,6 +212,15 @@ fn a_published_version_never_changes() {
 }
 
 #[test]
+fn a_package_that_its_makers_gave_up_is_told() {
+    let (path, before, after) = locks("fine")[0].clone();
+    let given_up =
+        after.replace("\"version\": \"2.0.0\"", "\"version\": \"2.0.0\", \"deprecated\": \"use another\"");
+    let found = rules(&change(vec![file(path, &before, &given_up)]));
+    assert!(found.iter().any(|it| it.starts_with("dependency.deprecated")), "{found:?}");
+}
+
+#[test]
 fn what_is_known_of_a_package_counts() {
     let (path, before, after) = locks("fine")[1].clone();
     let with = |facts: Facts| rules(&ChangeSet { facts, ..change(vec![file(path, &before, &after)]) });

@@ -4,6 +4,7 @@ mod any_input;
 mod changes;
 mod output;
 mod rows;
+mod statements;
 
 use scanner::change::{ChangeSet, ChangedFile, Content, Origin};
 use scanner::policy::Policy;

@@ -55,3 +55,14 @@ fn text_tells_what_was_read() {
     let of = clean.self_check.of;
     assert_eq!(clean.text(), format!("Nothing was found: 1 file and 1 line read; self-check {of} of {of}."));
 }
+
+#[test]
+fn names_of_files_cannot_act() {
+    let path = "src/\u{202e}a`\n@everyone\u{1b}[2J.ts";
+    let report = report(vec![file(path, None, Some(&token("a")))]);
+    let text = report.text();
+    assert!(!text.contains(['\u{202e}', '\u{1b}']) && !text.contains("\n@everyone"), "{text}");
+    let uri =
+        &report.sarif()["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"];
+    assert!(uri["uri"].as_str().unwrap().bytes().all(|it| it.is_ascii_graphic()), "{uri}");
+}
