@@ -40,6 +40,7 @@ mod sql;
 mod supply;
 mod tripwire;
 mod unseen;
+mod weakness;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -134,9 +135,11 @@ fn look_at(file: &ChangedFile, origin: Origin, policy: &Policy) -> FileScan {
         Some(before) => Added::between(before, &after),
         None => Added::all(&after),
     };
-    let head = engines(&file.path, &after, policy, origin);
+    // A diff shows pieces of a file that was there before.
+    let is_piece = origin == Origin::Hunks && before.is_some();
+    let head = engines(&file.path, &after, policy, is_piece);
     let base = || match &before {
-        Some(before) => engines(&file.path, before, policy, origin),
+        Some(before) => engines(&file.path, before, policy, is_piece),
         None => Vec::new(),
     };
     sightings.extend(news(head, &added, base));
@@ -180,16 +183,16 @@ fn text_of(
 }
 
 /// Everything that the engines see in one text.
-fn engines(path: &str, text: &str, policy: &Policy, origin: Origin) -> Vec<Sighting> {
+fn engines(path: &str, text: &str, policy: &Policy, is_piece: bool) -> Vec<Sighting> {
     let source = Source { path, text };
     let mut seen = script::look(source, policy);
     seen.extend(sql::look(source));
     seen.extend(secret::look(source));
     seen.extend(unseen::look(source));
     seen.extend(command::look(source));
-    if origin == Origin::Hunks {
-        // Pieces of a file do not parse; what shows in them is all that can be said.
-        seen.retain(|it| !it.rule.ends_with(".unparsable"));
+    if is_piece {
+        // Pieces do not parse; what shows in them is all that can be said.
+        seen.retain(|it| !matches!(it.rule, "unread.script" | "destructive.unreadable"));
     }
     sighting::strongest(seen)
 }

@@ -40,6 +40,16 @@ fn diffs_are_read_as_git_writes_them() {
         &[("github-pat", "x.ts", 3)],
     );
     check(
+        "a piece of a file is no program that cannot be read",
+        "--- a/x.ts\n+++ b/x.ts\n@@ -9,3 +9,4 @@\n   if (a) {\n     b();\n+    c();\n   } else {\n",
+        &[],
+    );
+    check(
+        "a whole file is",
+        "--- /dev/null\n+++ b/x.ts\n@@ -0,0 +1 @@\n+const = ;\n",
+        &[("unread.script", "x.ts", 1)],
+    );
+    check(
         "no multi-line view",
         "--- a/x.ts\n+++ b/x.ts\n@@ -0,0 +1,5 @@\n+app.get('/c', (req, res) => {\n+  eval(\n+    req.query.code,\n+  );\n+});\n",
         &[("eval.code", "x.ts", 2)],
