@@ -15,9 +15,12 @@ mod link;
 mod name;
 mod near;
 mod rules;
+mod samples;
 mod value;
 
 use std::ops::Range;
+
+pub(crate) use samples::Samples;
 
 use crate::change::Source;
 use crate::finding::{Category, Confidence, Gate, Severity, Verdict};
@@ -76,8 +79,8 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
 }
 
 /// How sure it is that a literal with this name beside it is a secret.
-pub(crate) fn of_name(name: &str, literal: &str) -> Option<Confidence> {
-    keyed::judge(name, literal, false).map(|(_, confidence)| confidence)
+pub(crate) fn of_name(name: &str, literal: &str, is_sample: bool) -> Option<Confidence> {
+    keyed::judge(name, literal, is_sample).map(|(_, confidence)| confidence)
 }
 
 /// The words of a name, in small letters.

@@ -117,6 +117,26 @@ fn samples_of_tests_are_silent() {
 }
 
 #[test]
+fn what_calls_itself_a_sample_is_silent() {
+    let (p, k) = (strong(), key());
+    let text =
+        |name: &str| format!("export const {name} = [\n  {{ token: '{k}', passcode: 'aB3dE9fG' }},\n];\n");
+    for name in ["samples", "mockUsers: User[]", "FIXTURES"] {
+        check("src/catalogue.ts", &text(name), &[]);
+    }
+    check("src/catalogue.ts", &text("settings"), &[KEY, PASSWORD]);
+    let after = format!("const samples = [\n  1,\n];\nconst password = '{p}';\n");
+    check("src/a.ts", &after, &[PASSWORD]);
+}
+
+#[test]
+fn what_a_secret_is_asked_for_by_is_silent() {
+    let k = key();
+    check("src/a.ts", &format!("const token = await wait.retrieveToken('{k}');"), &[]);
+    check("src/a.ts", &format!("client.setToken('{k}');"), &[KEY]);
+}
+
+#[test]
 fn passwords_in_addresses_are_found() {
     let p = strong();
     check("src/a.ts", &format!("connect('postgres://app:{p}@db.internal.io:5432/x')"), &[LINK]);
