@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! text ─┬─ rules    tokens by their provider's form (rules/*.toml)      ─┐
+//!       ├─ shape    tokens that only their shape tells                  │
 //!       ├─ keyed    literals beside a name such as `password`            ├─▶ place, kind, value ─▶ Sighting
 //!       ├─ link     connection strings with a password in them           │   (the value is only hashed)
 //!       └─ decoded  base64, hex and escapes, looked at again (depth 3)  ─┘
@@ -16,6 +17,7 @@ mod name;
 mod near;
 mod rules;
 mod samples;
+mod shape;
 mod value;
 
 use std::ops::Range;
@@ -68,6 +70,7 @@ pub(crate) fn look(source: Source<'_>) -> Vec<Sighting> {
 /// The secrets of one text as it stands, without what is encoded in it.
 fn secrets(source: Source<'_>) -> Vec<Secret> {
     let mut found = rules::look(source);
+    found.extend(shape::look(source));
     found.extend(keyed::look(source));
     found.extend(link::look(source));
     found

@@ -167,6 +167,17 @@ fn what_is_encoded_is_looked_at_again() {
 }
 
 #[test]
+fn forms_are_looked_at_whole() {
+    let token = ["glsoat-", "q7Vd2mZp9xLwT4nR8wL1"].concat();
+    check("src/a.ts", &format!("const a = '{token}';"), &[("gitlab-scim-token", Verdict::Block)]);
+    check("src/a.ts", &format!("const a = '{token}_and_more';"), &[]);
+    let body = ".eyJzdWIiOiI4MTIzNjQ3IiwibmFtZSI6IkFubiJ9.k3J9xQ2mZp7VtLw8RnYb4cD6fGhS1aEu5iOqTzXvNs0";
+    let head = data_encoding::BASE64URL_NOPAD.encode(br#"{"alg":"HS256","typ":"JWT"}"#);
+    check("src/a.ts", &format!("const a = '{head}{body}';"), &[("jwt", Verdict::Review)]);
+    check("src/a.ts", &format!("const a = 'eyJhbasdGciOiJIUaddasdasfsasdasdzI1{body}';"), &[]);
+}
+
+#[test]
 fn a_secret_never_leaves() {
     let p = strong();
     let text = format!("const password = \"{p}\"; connect('postgres://app:{p}@db.internal.io/x')");
