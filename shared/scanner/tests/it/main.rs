@@ -3,6 +3,8 @@
 mod any_input;
 mod changes;
 mod output;
+mod rows;
+mod statements;
 
 use scanner::change::{ChangeSet, ChangedFile, Content, Origin};
 use scanner::policy::Policy;
