@@ -48,7 +48,7 @@ async fn find_or_make(
     loop {
         tries += 1;
         if let Some(head) = find(ends.home(), &proposal.branch).await? {
-            let is_ours = is_ours(ends, proposal, base, &head).await?;
+            let is_ours = is_ours(ends, ends.home(), proposal, base, &head).await?;
             return Ok(if is_ours { Made::Branch(head) } else { Made::Taken });
         }
         let head = match commit(ends, proposal, base, message).await? {
@@ -71,14 +71,15 @@ pub(super) async fn find(client: &Client, branch: &str) -> Result<Option<String>
     Ok(found.map(|it| it.object.sha))
 }
 
-/// Whether the commit is the base branch, as it is or once was, with the change set and nothing else.
+/// Whether the commit, which that repository has, is the base branch, as it is or once was, with the change set and nothing else.
 pub(super) async fn is_ours(
     ends: &Ends<'_>,
+    holder: &Client,
     proposal: &Proposal<'_>,
     base: &str,
     head: &str,
 ) -> Result<bool, GitHubError> {
-    let Some(commit) = ends.home().find::<CommitAnswer>(&format!("/git/commits/{head}")).await? else {
+    let Some(commit) = holder.find::<CommitAnswer>(&format!("/git/commits/{head}")).await? else {
         return Ok(false);
     };
     let [Id { sha: parent }] = commit.parents.as_slice() else {

@@ -94,7 +94,8 @@ pub(super) async fn catch_up(
     base: &str,
     because: GitHubError,
 ) -> Result<(), GitHubError> {
-    let Some(tip) = branch::find(fork, base).await? else {
+    let (tip, newest) = (branch::find(fork, base).await?, branch::find(upstream, base).await?);
+    let (Some(tip), Some(_)) = (tip, newest) else {
         return Err(because);
     };
     if !branch::is_in(upstream, &tip, base).await? {

@@ -124,7 +124,8 @@ async fn over(
         return Ok((pull.state != "open").then_some(Opening::Closed { number }));
     }
     let commit = pull.merge_commit_sha.clone().unwrap_or_default();
-    let is_ours = branch::is_ours(ends, proposal, base, &head).await?;
+    // What was merged is kept with the pull request, even where the fork is gone.
+    let is_ours = branch::is_ours(ends, ends.upstream, proposal, base, &head).await?;
     Ok(Some(if is_ours {
         Opening::Merged { number, commit }
     } else {

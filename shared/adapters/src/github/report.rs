@@ -43,6 +43,17 @@ pub enum VerdictState {
 }
 
 impl VerdictState {
+    /// For people.
+    fn word(self) -> &'static str {
+        match self {
+            VerdictState::Passed => "passed",
+            VerdictState::Open => "is open",
+            VerdictState::Unknown => "could not be asked",
+            VerdictState::Pending => "is still at work",
+        }
+    }
+
+    /// For GitHub.
     fn name(self) -> &'static str {
         match self {
             VerdictState::Passed => "success",
@@ -94,7 +105,7 @@ pub(super) async fn report(
 
 /// The verdicts as a list: who looks at the pull request need not see the statuses of a fork.
 fn lines(verdicts: &[Verdict]) -> String {
-    let line = |it: &Verdict| format!("- `{}`: {} ({})\n", it.gate, it.summary, it.state.name());
+    let line = |it: &Verdict| format!("- `{}` {}: {}\n", it.gate, it.state.word(), it.summary);
     verdicts.iter().map(line).collect()
 }
 

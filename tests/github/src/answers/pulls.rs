@@ -86,8 +86,9 @@ impl State {
             (true, true, false) => "clean",
         };
         let merged = pull.merged.as_ref();
-        let fork = self.fork_place().filter(|_| pull.is_from_fork);
-        let home = self.named(fork.unwrap_or(Place::Upstream));
+        let home = if pull.is_from_fork { self.fork_place() } else { Some(Place::Upstream) };
+        // Nothing, where the fork is gone; GitHub's description does not say so.
+        let home = home.map(|place| self.named(place));
         json!({
             "number": number, "state": if pull.is_open { "open" } else { "closed" },
             "html_url": format!("https://github.com/{}/pull/{number}", crate::REPOSITORY),

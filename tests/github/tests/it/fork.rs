@@ -249,7 +249,7 @@ async fn verdicts_stand_where_the_branch_is_and_findings_where_the_pull_request_
     assert_eq!((status.repository.as_str(), &status.commit), (format!("{LOGIN}/hello").as_str(), &pull.head));
     let [comment] = state.comments.as_slice() else { panic!("{:?}", state.comments) };
     // Who looks at the pull request may not see the fork's statuses.
-    let said = "Seen by [e-mail address].\n\n- `slipway/security`: 1 finding must be mended. (failure)\n";
+    let said = "Seen by [e-mail address].\n\n- `slipway/security` is open: 1 finding must be mended.\n";
     assert!(comment.body.ends_with(said), "{}", comment.body);
     drop(state);
     world.check_words();
@@ -269,11 +269,36 @@ async fn merging_is_for_those_who_may_and_closing_for_who_proposed() {
     };
     world.server.state().may_push = false;
     world.check_tree("main");
-    assert_eq!(world.open().await.unwrap(), Opening::Merged { number: pull.number, commit });
+    let merged = Opening::Merged { number: pull.number, commit };
+    assert_eq!(world.open().await.unwrap(), merged);
+    // What was merged is known where the fork is gone, too.
+    world.check_words();
+    world.server.state().forks.clear();
+    assert_eq!(world.open().await.unwrap(), merged);
     // Another one is taken back.
     let world = World::contributing().await;
     let (pull, _) = open(&world).await;
     assert_eq!(world.repository().close(&pull).await.unwrap(), Closing::Closed);
     assert_eq!(world.open().await.unwrap(), Opening::Closed { number: pull.number });
     world.check_words();
+}
+
+#[tokio::test]
+async fn a_base_that_only_the_fork_has_is_none() {
+    let world = World::contributing().await;
+    world.server.state().fork("hello", REPOSITORY).push("release", "old.txt", "x");
+    let proposal = Proposal { base: Some("release".to_owned()), ..world.proposal() };
+    let error = world.repository().open(&proposal).await.unwrap_err();
+    assert!(error.to_string().contains("there is no branch \"release\""), "{error}");
+    world.check_words();
+}
+
+#[tokio::test]
+async fn verdicts_need_the_fork() {
+    let world = World::contributing().await;
+    let (pull, _) = open(&world).await;
+    world.server.state().forks.clear();
+    let review = Review { verdicts: Vec::new(), findings: None };
+    let error = world.repository().report(&pull, &review).await.unwrap_err();
+    assert!(!error.is_worth_another_try() && error.to_string().contains("fork"), "{error}");
 }
