@@ -79,7 +79,7 @@ pub(super) async fn merge(
         // Who proposes from a fork need not be allowed to merge.
         Err(GitHubError::Rights { .. }) if found.is_from_fork() => Ok(Merging::NotAllowed {
             reason: format!(
-                "The access token may propose to {} but not merge there. The pull request waits for somebody who may.",
+                "The access token may propose to {} but not merge there; somebody who may has to merge it.",
                 client.repository()
             ),
         }),

@@ -64,7 +64,7 @@ fn check_done(world: &World, merging: &Merging, context: &str) {
     } else {
         // All that is left is for those who look after the repository.
         let Merging::NotAllowed { reason } = merging else { panic!("{context}: {merging:?}") };
-        assert!(reason.contains("waits for somebody"), "{context}: {reason}");
+        assert!(reason.contains("not merge there"), "{context}: {reason}");
         let head = world.home(&["rev-parse", BRANCH]);
         world.check_proposed(&PullRequest { number: 1, url: String::new(), head });
         assert_eq!(world.server.state().forks.len(), 1, "{context}");
