@@ -232,18 +232,23 @@ impl State {
     }
 
     fn create_tree(&self, question: &Question, place: Place) -> Answer {
-        let lines = question.body.as_ref().and_then(|it| it["tree"].as_array());
-        let lines = lines.into_iter().flatten().map(|line| {
+        let store = self.store(place);
+        let lines = question.body.as_ref().and_then(|it| it["tree"].as_array()).into_iter().flatten();
+        // What comes along is there; what is only named has to be.
+        let lines = lines.map(|line| {
             let text = |name: &str| line[name].as_str().map(str::to_owned);
-            let id = text("content").map(|it| self.store(place).blob(it.as_bytes())).or_else(|| text("sha"));
-            (text("mode").unwrap_or_default(), id, text("path").unwrap_or_default())
+            let id = match (text("content"), text("sha")) {
+                (Some(content), _) => Some(store.blob(content.as_bytes())),
+                (None, Some(id)) if !store.has(&id) => return None,
+                (None, id) => id,
+            };
+            Some((text("mode").unwrap_or_default(), id, text("path").unwrap_or_default()))
         });
-        let lines: Vec<_> = lines.collect();
-        if lines.iter().any(|(_, id, _)| id.as_ref().is_some_and(|id| !self.store(place).has(id))) {
+        let Some(lines) = lines.collect::<Option<Vec<_>>>() else {
             return refusal(422, "tree.sha is not a valid SHA");
-        }
-        let made = self.store(place).change_tree(question.text("/base_tree"), &lines);
-        match made.and_then(|id| Some((self.store(place).tree(&id, false)?, id))) {
+        };
+        let made = store.change_tree(question.text("/base_tree"), &lines);
+        match made.and_then(|id| Some((store.tree(&id, false)?, id))) {
             Some((lines, id)) => self.shown_tree(question, 201, &id, lines),
             None => refusal(422, "GitRPC::BadObjectState"),
         }
