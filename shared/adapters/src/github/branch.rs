@@ -71,7 +71,8 @@ pub(super) async fn find(client: &Client, branch: &str) -> Result<Option<String>
     Ok(found.map(|it| it.object.sha))
 }
 
-/// Whether the commit, which that repository has, is the base branch, as it is or once was, with the change set and nothing else.
+/// Whether the commit, which that repository has, is the base branch, as it is or once was, with the change set and
+/// nothing else.
 pub(super) async fn is_ours(
     ends: &Ends<'_>,
     holder: &Client,

@@ -99,7 +99,10 @@ pub(super) async fn catch_up(
         return Err(because);
     };
     if !branch::is_in(upstream, &tip, base).await? {
-        let said = format!("its branch {base:?} has commits of its own; bring it up to date there by hand.");
+        let said = because.said().unwrap_or_default();
+        let said = format!(
+            "{said} Perhaps it is too old: its branch {base:?} has commits of its own; bring it up to date there by hand."
+        );
         return Err(fork.rejected(409, &said));
     }
     let _: Ignored = fork.post("/merge-upstream", &NewSync { branch: base }).await?;
