@@ -23,6 +23,7 @@ revoke all on all functions in schema public
 grant usage on schema public to slipway_worker, slipway_scheduler, slipway_console, slipway_viewer;
 grant select on all tables in schema public to slipway_worker, slipway_scheduler, slipway_console, slipway_viewer;
 revoke select on api_tokens from slipway_worker, slipway_scheduler, slipway_viewer;
+revoke select on identity from slipway_scheduler, slipway_console, slipway_viewer;
 grant select (id, holder, role, created_by, created_at, expires_at, revoked_by, revoked_at)
     on api_tokens to slipway_viewer;
 grant execute on function slipway_now() to slipway_worker, slipway_scheduler, slipway_console, slipway_viewer;
@@ -42,11 +43,14 @@ grant delete, update (available_at) on outbox to slipway_worker, slipway_schedul
 -- To do jobs.
 grant usage on sequence lease_tokens to slipway_worker, slipway_scheduler;
 grant insert, update on backups to slipway_worker;
+grant update (completed_at) on builds to slipway_worker;
 
 -- To take features in, which are being shipped then; to start promotions, which locks the profile; to record deployments.
 grant insert, update (title) on builds to slipway_scheduler;
-grant insert (id, change_type, risk, requested_by), update (closed_at) on change_requests to slipway_scheduler;
-grant insert (id, build, installation, change_request, sandbox, baseline) on promotions to slipway_scheduler;
+grant insert (id, change_type, risk, requested_by, opened_at), update (opened_at, closed_at) on change_requests
+    to slipway_scheduler;
+grant insert (id, build, installation, change_request, sandbox, baseline, verification, contribution) on promotions
+    to slipway_scheduler;
 -- To follow openings, which the approved plan names; to send back what was approved and has changed since.
 grant insert on plans to slipway_scheduler;
 grant update (approved_plan) on promotions to slipway_scheduler;
@@ -54,10 +58,15 @@ grant execute on function withdraw_approval(text, text) to slipway_scheduler, sl
 grant insert on inbox to slipway_scheduler;
 grant update (id) on profiles to slipway_scheduler;
 grant insert, update on products to slipway_scheduler;
+grant insert on product_versions, epics to slipway_scheduler;
 grant update (current_promotion) on installations to slipway_scheduler;
 -- To watch over runs.
 grant insert, update on leadership to slipway_scheduler;
 grant insert, update (queue) on dead_letters to slipway_scheduler;
+
+-- What people answer ship runs: by a message, or where their rights are known.
+grant insert (promotion, topic, answer, by, reason) on answers to slipway_scheduler, slipway_console;
+grant insert (build, fingerprint, by, reason) on acknowledgements to slipway_console;
 
 -- What people decide.
 grant insert (id, change_type, risk, requested_by, reason), update (change_type, reason, reason_by, overrides_windows)

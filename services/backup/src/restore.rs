@@ -160,7 +160,9 @@ async fn not_restored(
     match from_database(error) {
         StepError::Retry(reason) => StepError::Retry(Reason { sentence: Some(sentence), ..reason }),
         StepError::Fail(reason) => StepError::Fail(Reason { sentence: Some(sentence), ..reason }),
-        other @ (StepError::Refuse(_) | StepError::Release) => other,
+        other @ (StepError::Refuse(_) | StepError::Ask(_) | StepError::Postpone(_) | StepError::Release) => {
+            other
+        }
     }
 }
 

@@ -68,7 +68,11 @@ async fn second_backup(cx: &JobContext, database: &Database) -> Result<Dump, Ste
     crate::dump::write(cx, database, &target).await.map_err(|error| match error {
         // The old version is stopped: this is no refusal any more.
         StepError::Refuse(sentence) => StepError::fail_plainly(sentence),
-        other @ (StepError::Retry(_) | StepError::Fail(_) | StepError::Release) => other,
+        other @ (StepError::Retry(_)
+        | StepError::Fail(_)
+        | StepError::Ask(_)
+        | StepError::Postpone(_)
+        | StepError::Release) => other,
     })
 }
 

@@ -1,11 +1,8 @@
 //! Step 4: the sealed change set over the source that is in production.
 
-use std::path::PathBuf;
-
 use adapters::change_set::{ChangeSet, LayError, Stamp};
 use adapters::disk;
 use adapters::installation::Installation;
-use anyhow::{Result, ensure};
 use engine::{JobContext, Report, StepError};
 
 use protocol::output::Extracted;
@@ -15,8 +12,10 @@ const NOT_AS_APPROVED: &str = "The sealed files of the feature are no longer wha
 
 pub(crate) async fn extract(cx: &JobContext, installation: &Installation) -> Result<Report, StepError> {
     let promotion = cx.order.promotion.as_str();
-    let set = sealed(cx).await.map_err(|error| StepError::fail(NOT_AS_APPROVED, error))?;
-    let base = base(cx, installation);
+    let folder = cx.change_set_dir(promotion);
+    let set = ChangeSet::open_known(&folder, cx.order.change_set.as_deref()).await;
+    let set = set.map_err(|error| StepError::fail(NOT_AS_APPROVED, error))?;
+    let base = cx.source_in_production(&installation.base_source);
     cx.log(format!("change set {}, laid over {}", set.hash, base.display()));
     let stamp = Stamp { build: cx.order.build.to_string(), promotion: promotion.to_owned() };
     let context = set.lay_over(&base, &cx.context_dir(promotion), &stamp).await;
@@ -27,20 +26,6 @@ pub(crate) async fn extract(cx: &JobContext, installation: &Installation) -> Res
         change_set: set.hash,
         source_hash: context.source_hash,
     })
-}
-
-/// The change set that was approved. Each of its files is compared with what was sealed.
-async fn sealed(cx: &JobContext) -> Result<ChangeSet> {
-    let set = ChangeSet::open(&cx.change_set_dir(cx.order.promotion.as_str())).await?;
-    let approved = cx.order.change_set.as_deref();
-    ensure!(approved == Some(&set.hash), "{} is sealed, but {approved:?} is on record", set.hash);
-    Ok(set)
-}
-
-/// What is in production: the source last deployed, or the base source where nothing was yet.
-fn base(cx: &JobContext, installation: &Installation) -> PathBuf {
-    let deployed = cx.order.current_promotion.as_deref().map(|promotion| cx.context_dir(promotion));
-    deployed.filter(|context| context.is_dir()).unwrap_or_else(|| installation.base_source.clone())
 }
 
 pub(crate) fn from_lay(cx: &JobContext, error: LayError) -> StepError {

@@ -21,12 +21,14 @@ mod audit;
 mod backups;
 mod blackouts;
 mod calendar;
+mod choices;
 mod dlq;
 pub mod doctor;
 mod exit;
 mod failure;
 mod follow;
 mod installations;
+mod inventory;
 mod output;
 mod patience;
 pub mod progress;
@@ -49,10 +51,12 @@ pub use self::calendar::CalendarCommand;
 pub use audit::AuditCommand;
 pub use backups::BackupsCommand;
 pub use blackouts::BlackoutsCommand;
+pub use choices::ChoicesCommand;
 pub use dlq::DlqCommand;
 pub use exit::Exit;
 pub use failure::Failure;
 pub use installations::InstallationsCommand;
+pub use inventory::InventoryCommand;
 pub use output::{Format, Output};
 pub use promotions::PromotionsCommand;
 pub use scan::ScanArgs;
@@ -114,6 +118,9 @@ pub enum Command {
     /// Describe, see and check installations
     #[command(subcommand)]
     Installations(InstallationsCommand),
+    /// See the digital products with their versions, and the backlog
+    #[command(subcommand)]
+    Inventory(InventoryCommand),
     /// See, send again and discard messages that nobody could handle (dead letters)
     #[command(subcommand)]
     Dlq(DlqCommand),
@@ -153,6 +160,7 @@ async fn attempt(command: Command, options: &Options, output: &mut Output) -> Re
         Command::Windows(command) => windows::run(command, &Api::new(options)?, output).await,
         Command::Blackouts(command) => blackouts::run(command, &Api::new(options)?, output).await,
         Command::Installations(command) => installations::run(command, &Api::new(options)?, output).await,
+        Command::Inventory(command) => inventory::run(command, &Api::new(options)?, output).await,
         Command::Dlq(command) => dlq::run(command, &Api::new(options)?, output).await,
         Command::Tokens(command) => tokens::run(command, &Api::new(options)?, output).await,
         Command::Audit(command) => audit::run(command, &Api::new(options)?, output).await,

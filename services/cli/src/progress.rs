@@ -57,6 +57,10 @@ impl<'a> Display<'a> {
                 Ok(())
             }
             Kind::StepFinished => self.end("✓", event),
+            Kind::Asked => {
+                self.conclude("?", event)?;
+                self.line(&format!("  How to answer: slipway promotions show {}", event.promotion))
+            }
             Kind::StepRetried => self.line(&format!("↻ {} {}", heading(event).trim_end(), event.message)),
             Kind::RollingBack => self.roll_back(event),
             Kind::Shipping | Kind::Created | Kind::Scheduled => self.line(&format!("· {}", event.message)),

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use clap::Subcommand;
 use clap::builder::NonEmptyStringValueParser;
-use protocol::http::{Decision, LogLine, Promotion, PromotionPlan, PromotionSummary, RollbackRequest};
+use protocol::http::{
+    Decision, LogLine, Promotion, PromotionPlan, PromotionSummary, RollbackRequest, TimelineEntry,
+};
 use tokio::time::sleep;
 
 use crate::api::Api;
+use crate::choices::{self, ChoicesCommand};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -37,6 +40,9 @@ pub enum PromotionsCommand {
         #[arg(value_name = "CP")]
         id: String,
     },
+    /// What the gates found, and answers to what is asked
+    #[command(flatten)]
+    Choice(ChoicesCommand),
     /// Approve a promotion, so that it starts; renew the approval of a scheduled one
     Approve {
         /// The promotion, CP-…
@@ -174,6 +180,7 @@ pub(crate) async fn run(command: PromotionsCommand, api: &Api, output: &mut Outp
             let all: Vec<PromotionSummary> = api.get(&["promotions"], &query).await?;
             output.result(all.as_slice(), list)?;
         }
+        PromotionsCommand::Choice(command) => return choices::run(command, api, output).await,
         PromotionsCommand::Show { id } => output.result(&api.promotion(&id).await?, show)?,
         PromotionsCommand::Plan { id } => {
             output.result(&api.get::<PromotionPlan>(&["promotions", &id, "plan"], &[]).await?, plan)?;
@@ -318,8 +325,8 @@ fn standing(summary: &PromotionSummary) -> String {
 
 fn show(promotion: &Promotion) -> String {
     let mut parts = vec![report::render(promotion)];
-    if !promotion.timeline.is_empty() {
-        parts.push(timeline(promotion));
+    for tries in [&promotion.shipping, &promotion.timeline].into_iter().filter(|tries| !tries.is_empty()) {
+        parts.push(timeline(tries));
     }
     // In need of attention, the report has them already.
     if let Some(backup) = &promotion.backup
@@ -331,9 +338,8 @@ fn show(promotion: &Promotion) -> String {
     parts.join("\n\n")
 }
 
-fn timeline(promotion: &Promotion) -> String {
-    let rows: Vec<_> = promotion
-        .timeline
+fn timeline(tries: &[TimelineEntry]) -> String {
+    let rows: Vec<_> = tries
         .iter()
         .map(|entry| {
             let is_undo = entry.direction == "undo";

@@ -1,9 +1,10 @@
 //! The report of a promotion: how it ended, in words, and what a person needs afterward.
 
 use protocol::http::{Promotion, TimelineEntry};
+use protocol::output::{Assessed, GateVerdict, Proposed};
 
 use crate::exit::is_held;
-use crate::units;
+use crate::{choices, units};
 
 /// The promotion for people, without a line break at the end.
 pub fn render(promotion: &Promotion) -> String {
@@ -14,6 +15,9 @@ pub fn render(promotion: &Promotion) -> String {
         lines.push(format!("  {label:<15} {value}"));
     }
     lines.extend(what_to_do(promotion));
+    if let Some(question) = &promotion.question {
+        lines.push(format!("\n{}", choices::asked(&promotion.summary.id, question)));
+    }
     if promotion.summary.status == "needs_attention"
         && let Some(backup) = &promotion.backup
     {
@@ -50,6 +54,9 @@ fn headline(promotion: &Promotion) -> String {
     let summary = &promotion.summary;
     let (title, installation) = (&summary.title, &summary.installation);
     match summary.status.as_str() {
+        "shipping" if promotion.question.is_some() => {
+            format!("Shipping: {title} waits for somebody's answer.")
+        }
         "shipping" => format!("Shipping: {title} is being taken out of the place where it was built."),
         "not_shipped" => {
             format!("Not shipped: {title} does not go to {installation}, and nothing was changed.")
@@ -79,6 +86,25 @@ fn headline(promotion: &Promotion) -> String {
     }
 }
 
+fn shared(assessment: &Assessed) -> String {
+    let is_shared = if assessment.is_shared { "proposed" } else { "kept to this installation" };
+    format!("{is_shared}: {}", assessment.reasons.first().map_or("", String::as_str))
+}
+
+fn gates(verdicts: &[GateVerdict]) -> Option<String> {
+    if verdicts.is_empty() {
+        return None;
+    }
+    let open: Vec<_> = verdicts.iter().filter(|it| it.open > 0).collect();
+    let told: Vec<_> = open.iter().map(|it| format!("{} {} open", it.gate, it.open)).collect();
+    Some(if told.is_empty() { "all four passed".to_owned() } else { told.join(", ") })
+}
+
+fn pull_request(proposed: &Proposed) -> String {
+    let url = proposed.url.as_ref().map(|url| format!("{url} ")).unwrap_or_default();
+    format!("{url}{}", proposed.notes.join(" "))
+}
+
 fn facts(promotion: &Promotion) -> Vec<(&'static str, String)> {
     let summary = &promotion.summary;
     let change = &promotion.change_request;
@@ -94,6 +120,9 @@ fn facts(promotion: &Promotion) -> Vec<(&'static str, String)> {
         promotion.rolls_back_to.as_ref().map(|target| format!("the version that {target} deployed")),
     );
     add("Restores", promotion.restore_from.clone());
+    add("Shared", promotion.assessment.as_ref().map(shared));
+    add("Gates", gates(&promotion.gates));
+    add("Pull request", promotion.pull_request.as_ref().map(pull_request));
     add("Approved by", promotion.approved_by.as_deref().map(|by| approved(by, promotion)));
     add("Starts", summary.opens_at.map(|at| format!("not before {}", units::instant(at))));
     add(

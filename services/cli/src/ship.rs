@@ -7,12 +7,14 @@ use std::time::Duration;
 use clap::Args;
 use jiff::Timestamp;
 use protocol::http::{Promotion, ShipAccepted, ShipAnswer};
+use protocol::question::Question;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::api::Api;
+use crate::choices;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::follow;
@@ -43,6 +45,9 @@ struct Shipped<'a> {
     status: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    /// What a person is asked before it goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    question: Option<&'a Question>,
 }
 
 pub(crate) async fn run(args: &ShipArgs, api: &Api, output: &mut Output) -> Result<Exit, Failure> {
@@ -67,6 +72,7 @@ pub(crate) async fn run(args: &ShipArgs, api: &Api, output: &mut Output) -> Resu
         answer: &answer,
         status: summary.map(|it| it.status.as_str()),
         reason: summary.and_then(|it| it.reason.as_deref()),
+        question: taken.as_ref().and_then(|promotion| promotion.question.as_ref()),
     };
     output.result(&shipped, |shipped| text(shipped, args.follow, api.wait_max))?;
     match answer {
@@ -78,12 +84,13 @@ pub(crate) async fn run(args: &ShipArgs, api: &Api, output: &mut Output) -> Resu
     }
 }
 
-/// The promotion when somebody can decide about it, or when that takes longer than people wait.
+/// The promotion when somebody can decide or is asked about it, or when that takes longer than people wait.
 async fn until_shipped(api: &Api, id: &str) -> Result<Promotion, Failure> {
     let asked_at = Instant::now();
     loop {
         let promotion: Promotion = api.get_patiently(&["promotions", id], &[]).await?;
-        if promotion.summary.status != "shipping" || asked_at.elapsed() >= api.wait_max {
+        let is_over = promotion.summary.status != "shipping" || promotion.question.is_some();
+        if is_over || asked_at.elapsed() >= api.wait_max {
             return Ok(promotion);
         }
         sleep(POLL_EVERY).await;
@@ -115,6 +122,9 @@ fn text(shipped: &Shipped<'_>, is_followed: bool, wait_max: Duration) -> String 
                         "{taken}\nNot shipped, and nothing was changed.\n  {}",
                         shipped.reason.unwrap_or_default()
                     )
+                }
+                Some("shipping") if let Some(question) = shipped.question => {
+                    format!("{taken}\n{}", choices::asked(promotion, question))
                 }
                 Some("shipping") => format!(
                     "{taken}\nIt is still being taken out of the place where it was built. See how far it is: \

@@ -17,6 +17,7 @@ use engine::store::answered;
 use engine::store::audit::Actor;
 use engine::store::tokens::{Holder, fingerprint};
 use protocol::http::{Decision, RollbackRequest, TokenRequest};
+use protocol::question::GivenAnswer;
 use protocol::window::{BlackoutFeed, NewBlackout, NewWindow, NewZone};
 use serde::de::DeserializeOwned;
 
@@ -39,9 +40,11 @@ fn needed(method: &Method, path: &str) -> Permission {
     match path {
         "/tokens" | "/tokens/{id}/revoke" => Permission::ManageAccess,
         _ if is_get => Permission::View,
-        "/ships" => Permission::Request,
-        "/promotions/{id}/approve" | "/promotions/{id}/reject" => Permission::Approve,
-        "/promotions/{id}/override" => Permission::Override,
+        "/ships" | "/promotions/{id}/answer" => Permission::Request,
+        "/promotions/{id}/approve" | "/promotions/{id}/reject" | "/promotions/{id}/acknowledge" => {
+            Permission::Approve
+        }
+        "/promotions/{id}/override" | "/promotions/{id}/release" => Permission::Override,
         "/promotions/{id}/emergency" => Permission::DeclareEmergency,
         "/windows" | "/windows/zone" | "/windows/{id}" | "/blackouts" | "/blackouts/import"
         | "/blackouts/{id}" => Permission::ManageWindows,
@@ -141,6 +144,12 @@ pub(crate) trait SaysWho {
 }
 
 impl SaysWho for Decision {
+    fn by(&self) -> &str {
+        &self.by
+    }
+}
+
+impl SaysWho for GivenAnswer {
     fn by(&self) -> &str {
         &self.by
     }

@@ -13,8 +13,8 @@ use engine::store::answered;
 
 use crate::problem::Failure;
 use crate::{
-    access, approvals, audit, backups, checks, dead_letters, installations, promotions, rollbacks, ships,
-    stream, tokens, windows,
+    access, approvals, audit, backups, checks, choices, dead_letters, installations, inventory, promotions,
+    rollbacks, ships, stream, tokens, windows,
 };
 
 /// Largest body that is taken, in bytes; a ship message has its own, smaller limit.
@@ -28,9 +28,15 @@ pub(crate) fn router(engine: Engine) -> Router {
         .route("/ships", post(ships::post))
         .route("/ships/{message}", get(ships::answer))
         .route("/schemas/ship.requested.v1", get(ships::schema))
+        .route("/schemas/ship.choice.v1", get(ships::choice_schema))
+        .route("/schemas/ship.cancel.v1", get(ships::cancel_schema))
         .route("/promotions", get(promotions::list))
         .route("/promotions/{id}", get(promotions::show))
         .route("/promotions/{id}/plan", get(approvals::plan))
+        .route("/promotions/{id}/findings", get(choices::findings))
+        .route("/promotions/{id}/answer", post(choices::answer))
+        .route("/promotions/{id}/acknowledge", post(choices::acknowledge))
+        .route("/promotions/{id}/release", post(choices::release))
         .route("/promotions/{id}/approve", post(approvals::approve))
         .route("/promotions/{id}/reject", post(approvals::reject))
         .route("/promotions/{id}/override", post(approvals::override_windows))
@@ -42,6 +48,8 @@ pub(crate) fn router(engine: Engine) -> Router {
         .route("/promotions/{id}/rollback", get(rollbacks::plan).post(rollbacks::order))
         .route("/promotions/{id}/log", get(promotions::log))
         .route("/promotions/{id}/events", get(stream::events))
+        .route("/products", get(inventory::products))
+        .route("/epics", get(inventory::epics))
         .route("/restorable", get(rollbacks::restorable))
         .route("/backups", get(backups::list))
         .route("/backups/prune", post(backups::prune))

@@ -4,14 +4,16 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use domain::run::Event;
-use domain::{PromotionId, Status};
+use domain::{Job, Plan, PromotionId, Status};
 use engine::attention::to_do;
 use engine::start::{Wish, withdraw};
 use engine::store::audit::Actor;
-use engine::store::promotions::{self as records, TryRecord};
-use engine::{Advanced, Engine, Report, Reporter, advance};
+use engine::store::promotions::{self as records, RunSummary, TryRecord};
+use engine::{Advanced, Engine, Report, Reporter, advance, ship};
 use protocol::http::{Backup, Decision, LogLine, Promotion, PromotionSummary, TimelineEntry};
+use protocol::output::Gated;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::access::Signed;
 use crate::problem::Failure;
@@ -41,11 +43,14 @@ pub(crate) async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<Promotion>, Failure> {
     let known = find(&engine, &id).await?.id;
-    let run = engine.store.latest_run(&known).await?;
-    let timeline = match &run {
-        Some(run) => engine.store.timeline(run.id).await?,
-        None => Vec::new(),
-    };
+    let run = engine.store.latest_run(&known, Plan::Promotion).await?;
+    let timeline = timeline_of(&engine, run.as_ref()).await?;
+    let shipping = engine.store.latest_run(&known, Plan::Ship).await?;
+    let shipping = timeline_of(&engine, shipping.as_ref()).await?;
+    let question = ship::question(&engine.store, &known).await?;
+    let gated: Option<Gated> = left_by(&engine, &known, Job::Gates).await?;
+    let assessment = left_by(&engine, &known, Job::Assess).await?;
+    let pull_request = left_by(&engine, &known, Job::Propose).await?;
     let backup = engine.store.backup_of(&known).await?;
     let standing = match &run {
         Some(run) => engine.store.run(run.id).await?,
@@ -70,6 +75,11 @@ pub(crate) async fn show(
         started_at: run.as_ref().map(|run| run.started_at),
         finished_at: run.as_ref().and_then(|run| run.finished_at),
         timeline: timeline.iter().map(entry).collect(),
+        shipping: shipping.iter().map(entry).collect(),
+        question,
+        assessment,
+        gates: gated.map(|gated| gated.gates).unwrap_or_default(),
+        pull_request,
         downtime_ms: promotion.facts.downtime_ms,
         backup: backup.map(|backup| Backup {
             path: backup.path,
@@ -84,6 +94,23 @@ pub(crate) async fn show(
         window_note: promotion.facts.window_note,
         image: promotion.facts.image,
     }))
+}
+
+async fn timeline_of(engine: &Engine, run: Option<&RunSummary>) -> Result<Vec<TryRecord>, Failure> {
+    match run {
+        Some(run) => Ok(engine.store.timeline(run.id).await?),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// What the job left. One of another version of Slipway that left it in another way is not told of.
+async fn left_by<T: DeserializeOwned>(
+    engine: &Engine,
+    id: &PromotionId,
+    job: Job,
+) -> Result<Option<T>, Failure> {
+    let left = engine.store.left_by(id, job).await?;
+    Ok(left.and_then(|it| serde_json::from_value(it).ok()))
 }
 
 /// Withdraws what has not begun; stops and undoes what has.

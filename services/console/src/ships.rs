@@ -9,6 +9,7 @@ use axum::response::IntoResponse;
 use engine::Engine;
 use engine::store::inbox::Answer;
 use engine::transport::{Exchange, Message};
+use protocol::choice::{CANCEL_SCHEMA, CHOICE_SCHEMA};
 use protocol::http::{FieldProblem, ShipAccepted, ShipAnswer};
 use protocol::ship::{SCHEMA, ShipMessage};
 use uuid::Uuid;
@@ -64,5 +65,17 @@ pub(crate) async fn answer(
 }
 
 pub(crate) async fn schema() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/schema+json")], SCHEMA)
+    published(SCHEMA)
+}
+
+pub(crate) async fn choice_schema() -> impl IntoResponse {
+    published(CHOICE_SCHEMA)
+}
+
+pub(crate) async fn cancel_schema() -> impl IntoResponse {
+    published(CANCEL_SCHEMA)
+}
+
+fn published(schema: &'static str) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/schema+json")], schema)
 }

@@ -14,7 +14,7 @@ use engine::store::promotions::Promotion;
 use futures_util::Stream;
 use futures_util::stream::{self, StreamExt};
 use protocol::ProgressEvent;
-use protocol::event::STEPS_TOTAL;
+use protocol::event::plan_of;
 
 use crate::problem::Failure;
 use crate::promotions::{After, find};
@@ -65,7 +65,7 @@ async fn next_batch(
 fn to_event(promotion: &Promotion, told: &Told) -> Option<Event> {
     // A kind that this version does not know was written by a newer one: its callers will see it there.
     let kind = serde_json::from_value(told.kind.clone().into()).ok()?;
-    let step = told.step.and_then(|number| Step::ALL.get(usize::from(number).checked_sub(1)?));
+    let (plan, steps_total) = plan_of(told.step);
     let event = ProgressEvent {
         sequence: told.sequence,
         at: told.at,
@@ -73,9 +73,10 @@ fn to_event(promotion: &Promotion, told: &Told) -> Option<Event> {
         promotion: promotion.id.to_string(),
         build: promotion.build.to_string(),
         installation: promotion.installation.clone(),
-        step: told.step,
-        step_title: step.map(|step| step.title().to_owned()),
-        steps_total: STEPS_TOTAL,
+        plan: plan.to_string(),
+        step: told.step.map(Step::number),
+        step_title: told.step.map(|step| step.title().to_owned()),
+        steps_total,
         message: told.message.clone(),
     };
     Event::default().id(told.sequence.to_string()).json_data(event).ok()

@@ -1,14 +1,17 @@
-//! From a ship message to a promotion that is being shipped, or to a refusal with its reason.
+//! From a ship message to a promotion that is being shipped, or to a refusal with its reason; and what people answer and
+//! withdraw by message.
 
 use adapters::installation::Installation;
 use anyhow::Result;
 use domain::{ChangeRequestId, PromotionId};
 use engine::Engine;
-use engine::start::{create_promotion, refuse_message};
+use engine::start::{Wish, accept_message, create_promotion, refuse_message, withdraw};
 use engine::store::audit::Actor;
 use engine::store::promotions::New;
 use engine::store::{StoreError, answered};
 use engine::transport::{Broker, Delivery, Queue};
+use protocol::choice::{self, CancelMessage, ChoiceMessage};
+use protocol::question::GivenAnswer;
 use protocol::ship::Sandbox;
 use protocol::{InvalidMessage, ShipMessage};
 use serde_json::{Value, json};
@@ -75,18 +78,92 @@ async fn answer_in_the_end(
 
 /// Puts the answer on record; `Some` when it is a refusal.
 async fn answer(engine: &Engine, body: &[u8], by: &Actor) -> Result<Option<InvalidMessage>, StoreError> {
-    let message = match ShipMessage::parse(body) {
-        Ok(message) => message,
-        Err(refused) => return refuse(engine, id_of(body), refused).await,
+    let parsed = match text_of(body, "type").as_deref() {
+        Some(choice::CHOICE_TYPE) => ChoiceMessage::parse(body).map(Asked::Choice),
+        Some(choice::CANCEL_TYPE) => CancelMessage::parse(body).map(Asked::Cancel),
+        _ => ShipMessage::parse(body).map(Asked::Ship),
     };
+    match parsed {
+        Ok(Asked::Ship(message)) => ship(engine, &message, by).await,
+        Ok(Asked::Choice(message)) => choose(engine, message, by).await,
+        Ok(Asked::Cancel(message)) => cancel(engine, message, by).await,
+        Err(refused) => refuse(engine, id_of(body), refused).await,
+    }
+}
+
+/// What a message asks for.
+enum Asked {
+    Ship(ShipMessage),
+    Choice(ChoiceMessage),
+    Cancel(CancelMessage),
+}
+
+/// Answers what a ship run asks.
+async fn choose(
+    engine: &Engine,
+    message: ChoiceMessage,
+    by: &Actor,
+) -> Result<Option<InvalidMessage>, StoreError> {
     if answered(engine.store.answer(&message.id)).await?.is_some() {
         return Ok(None);
     }
-    if let Some(refused) = unfit(engine, &message).await? {
-        return refuse(engine, Some(message.id), refused).await;
+    let given = GivenAnswer {
+        by: message.by,
+        answer: message.answer.to_string(),
+        reason: None,
+        fingerprints: Vec::new(),
+    };
+    let wish = engine::ship::answer(engine, &message.promotion, &given, by).await?;
+    settle(engine, message.id, &message.promotion, "data.answer", wish).await
+}
+
+/// Withdraws what is being shipped.
+async fn cancel(
+    engine: &Engine,
+    message: CancelMessage,
+    by: &Actor,
+) -> Result<Option<InvalidMessage>, StoreError> {
+    if answered(engine.store.answer(&message.id)).await?.is_some() {
+        return Ok(None);
+    }
+    let said = Actor { name: format!("{} ({})", message.by, by.name), from: by.from.clone() };
+    let wish = withdraw(engine, &message.promotion, &said, &message.reason).await?;
+    settle(engine, message.id, &message.promotion, "data.promotion", wish).await
+}
+
+/// Puts on record what became of a wish. Who dies before that finds the wish granted, which is refused the second time:
+/// that answer is wrong about the past, and right about what is left to do.
+async fn settle(
+    engine: &Engine,
+    message_id: String,
+    promotion: &PromotionId,
+    field: &str,
+    wish: Wish,
+) -> Result<Option<InvalidMessage>, StoreError> {
+    let problem = match wish {
+        Wish::Granted => return accept_message(engine, &message_id, promotion).await.map(|()| None),
+        Wish::Unknown => format!("there is no promotion {promotion}"),
+        Wish::NotFrom(status) => format!("it is {}", status.title().to_lowercase()),
+        Wish::OwnRequest => "it has to be somebody else".to_owned(),
+        Wish::Refused(sentence) => sentence,
+    };
+    let refused = InvalidMessage { field: field.to_owned(), problem };
+    refuse(engine, Some(message_id), refused).await
+}
+
+async fn ship(
+    engine: &Engine,
+    message: &ShipMessage,
+    by: &Actor,
+) -> Result<Option<InvalidMessage>, StoreError> {
+    if answered(engine.store.answer(&message.id)).await?.is_some() {
+        return Ok(None);
+    }
+    if let Some(refused) = unfit(engine, message).await? {
+        return refuse(engine, Some(message.id.clone()), refused).await;
     }
     loop {
-        match create_promotion(engine, &message.id, &promotion_for(&message), by).await {
+        match create_promotion(engine, &message.id, &promotion_for(message), by).await {
             // Eight hex digits may be taken already; others will not be.
             Err(StoreError::Conflict { constraint, .. }) if constraint.ends_with("_pkey") => {}
             created => return created.map(|()| None),
@@ -120,9 +197,13 @@ async fn refuse(
 
 /// The id of a message that is otherwise wrong, so that its sender can be answered.
 fn id_of(body: &[u8]) -> Option<String> {
+    text_of(body, "id").filter(|id| !id.is_empty() && id.len() <= 200 && !id.contains('\0'))
+}
+
+/// An attribute of a message that may be wrong in every other way.
+fn text_of(body: &[u8], attribute: &str) -> Option<String> {
     let event: Value = serde_json::from_slice(body).ok()?;
-    let id = event.get("id")?.as_str()?;
-    (!id.is_empty() && id.len() <= 200 && !id.contains('\0')).then(|| id.to_owned())
+    Some(event.get(attribute)?.as_str()?.to_owned())
 }
 
 fn promotion_for(message: &ShipMessage) -> New {
@@ -141,6 +222,8 @@ fn promotion_for(message: &ShipMessage) -> New {
         change_type: message.change_type,
         risk: message.risk,
         requested_by: message.requested_by.clone(),
+        verification: message.verification.map(|it| json!(it)),
+        contribution: message.contribution,
     }
 }
 

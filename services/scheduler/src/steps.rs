@@ -1,4 +1,5 @@
-//! The steps that touch only our own records: Validate, Window check, Record.
+//! The steps that touch only our own records: Validate, Window check and Record of a promotion; Register product, Backlog
+//! epic and Deploy of a ship run.
 
 use std::time::Duration;
 
@@ -26,6 +27,9 @@ impl JobHandler for Steps {
             Job::Validate => validate(cx).await,
             Job::CheckWindow => window::check(cx).await,
             Job::Record => record(cx).await,
+            // What they put on record is written with their report, in one transaction.
+            Job::Register | Job::Epic => Ok(Report::default()),
+            Job::Deploy => deploy(cx).await,
             other => Err(StepError::not_ours(other)),
         }
     }
@@ -65,6 +69,12 @@ async fn baseline(cx: &JobContext, installation: &Installation) -> Result<Baseli
         Some(problem) => format!("the running version is not healthy: {problem}"),
     });
     Ok(baseline)
+}
+
+/// Says when it could start; it does as soon as somebody approves it, or when its window opens after that.
+async fn deploy(cx: &JobContext) -> Result<Report, StepError> {
+    cx.log(cx.outlook().await?);
+    Ok(Report::default())
 }
 
 /// The record itself is written with this report, in one transaction: status, facts, product,

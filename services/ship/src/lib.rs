@@ -1,5 +1,11 @@
 //! The ship worker: makes a finished feature ready for the question whether it may be deployed.
 
+mod assess;
+mod assessment;
+mod change;
+mod gates;
+mod proposal;
+mod propose;
 mod risk;
 mod seal;
 
@@ -23,6 +29,9 @@ impl JobHandler for Ships {
         let installation = cx.installation(Installation::parse)?;
         match job {
             Job::Seal => seal::seal(cx, &installation).await,
+            Job::Assess => assess::assess(cx, &installation).await,
+            Job::Gates => gates::ask(cx, &installation).await,
+            Job::Propose => propose::propose(cx, &installation).await,
             other => Err(StepError::not_ours(other)),
         }
     }

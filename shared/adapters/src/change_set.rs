@@ -33,7 +33,7 @@ pub use error::{Flaw, TakeError};
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
 
 use repository::Repository;
@@ -180,6 +180,16 @@ impl ChangeSet {
         tokio::task::spawn_blocking(move || seal::open(&sealed))
             .await
             .context("wait for the verification of a sealed change set")?
+    }
+
+    /// The same of the set with this hash, and of no other.
+    ///
+    /// # Errors
+    /// Also where another one lies there.
+    pub async fn open_known(sealed: &Path, hash: Option<&str>) -> anyhow::Result<Self> {
+        let set = Self::open(sealed).await?;
+        ensure!(hash == Some(&set.hash), "{} is sealed, but {hash:?} is on record", set.hash);
+        Ok(set)
     }
 
     /// A set that changes nothing.

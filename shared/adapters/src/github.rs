@@ -4,20 +4,24 @@
 //! no copy of the repository is needed, and nothing is read that was not sealed. In this order:
 //!
 //! 1. the repository's visibility and what is known of the feature decide whether anything may be sent ([`Sharing`]);
+//!    where the token may not write to it, a contributing installation takes a fork of its own, of which the same is asked;
 //! 2. the base branch is compared with what the feature was built on: where they differ, people are told;
 //! 3. contents, tree, commit, branch, pull request, labels.
 //!
 //! Every operation looks first and then does what is missing, so a repeat changes nothing, whatever an earlier try
-//! got done. No branch is ever moved: one that holds something else than the feature is left alone. The commit
-//! carries a [`Pseudonym`] as author and committer; every text for people goes through [`Redaction`]. The access
-//! token goes to the one server that it is for, and into no message or log.
+//! got done. No branch is ever moved, but for a fork's copy of the base branch, and that only forward: one that holds
+//! something else than the feature is left alone. The commit carries a [`Pseudonym`] as author and committer; every
+//! text for people goes through [`Redaction`]. The access token goes to the one server that it is for, and into no
+//! message or log.
 
 mod access;
 mod address;
 mod branch;
 mod client;
 mod comment;
+mod ends;
 mod error;
+mod fork;
 mod merge;
 mod open;
 mod overlay;
@@ -114,7 +118,8 @@ impl Repository {
         Ok(Self { client: Client::new(address, token, patience)?, sharing, redaction })
     }
 
-    /// Proposes the feature as a pull request.
+    /// Proposes the feature as a pull request; from a fork, if a contributing installation may not write to the
+    /// repository.
     ///
     /// # Errors
     /// [`GitHubError::is_worth_another_try`] tells which are; what a person has to decide is an [`Opening`].
@@ -125,7 +130,8 @@ impl Repository {
         open::open(&self.client, self.sharing, &self.redaction, proposal).await
     }
 
-    /// Shows at the pull request's commit what each gate said, and tells the findings in one comment.
+    /// Shows at the pull request's commit what each gate said, and tells the findings in one comment. GitHub takes the
+    /// first only where the token may write: if that is a fork, they stand there and in the comment.
     ///
     /// # Idempotency
     /// A verdict that stands there already is not sent again; the comment is found again and updated.
@@ -133,7 +139,8 @@ impl Repository {
         report::report(&self.client, &self.redaction, pull, review).await
     }
 
-    /// Merges the pull request as one commit, if its branch still ends with the commit that was made for it.
+    /// Merges the pull request as one commit, if its branch still ends with the commit that was made for it. One from
+    /// a fork mostly has to be merged by somebody else: [`Merging::NotAllowed`].
     ///
     /// GitHub names whoever the token belongs to as that commit's author; the pseudonym stands in it as co-author,
     /// in place of the list that GitHub would write.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::database::{Database, DatabaseContainer, DatabaseError, DatabaseSettings};
+use crate::github::{Address, Sharing};
 use crate::probe::HealthRule;
 use crate::runtime::{Docker, DockerSettings, Process, ProcessSettings, Runtime};
 use crate::secret::SecretRef;
@@ -50,6 +51,51 @@ pub struct Installation {
     pub database: DatabaseRef,
     /// When it counts as healthy.
     pub health: HealthRule,
+    /// Where its features are proposed, and whether they are shared with others.
+    #[serde(default)]
+    pub contribution: Contribution,
+}
+
+/// Where features are proposed, and whether they are shared with others.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contribution {
+    /// Whether features are shared.
+    #[serde(default)]
+    pub mode: ContributionMode,
+    /// The repository that features are proposed to: the installation's own one, or the one that it shares them with.
+    #[serde(default)]
+    pub upstream: Option<Address>,
+    /// The branch that they are to become part of; the repository's default branch where not given.
+    #[serde(default)]
+    pub base: Option<String>,
+    /// The access token for the installation's own repository. Shared features use another one, which is not
+    /// written down here: see [`Tokens::CONTRIBUTION`](crate::github::Tokens::CONTRIBUTION).
+    #[serde(default)]
+    pub token: Option<SecretRef>,
+}
+
+/// Whether features are shared with others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContributionMode {
+    /// Never.
+    #[default]
+    ForkOnly,
+    /// A person is asked each time.
+    Selective,
+    /// Unless a person keeps one, or it looks private.
+    ContributeAll,
+}
+
+impl Contribution {
+    /// How its repository is dealt with.
+    pub fn sharing(&self) -> Sharing {
+        match self.mode {
+            ContributionMode::ForkOnly => Sharing::Private,
+            ContributionMode::Selective | ContributionMode::ContributeAll => Sharing::Contributing,
+        }
+    }
 }
 
 /// How the new version takes over.
@@ -285,6 +331,26 @@ impl Installation {
             "swap",
             "must be stop_first for an application that runs as a process",
         );
+        let Contribution { upstream, token, .. } = &self.contribution;
+        match self.contribution.sharing() {
+            Sharing::Private => expect(
+                upstream.is_none() || token.is_some(),
+                "contribution.token",
+                "must say where the access token for the repository is read from",
+            ),
+            Sharing::Contributing => {
+                expect(
+                    upstream.is_some(),
+                    "contribution.upstream",
+                    "must name the repository to share features with",
+                );
+                expect(
+                    token.is_none(),
+                    "contribution.token",
+                    "must be left out: shared features use another one",
+                );
+            }
+        }
         match &self.application {
             Application::Docker(docker) => {
                 expect(!docker.container.is_empty(), "application.docker.container", "must not be empty");
@@ -463,6 +529,31 @@ mod tests {
         assert_eq!(Installation::parse(&shop).unwrap_err().0[0].field, "swap");
         shop["swap"] = json!("hot");
         assert_eq!(Installation::parse(&shop).unwrap_err().0[0].field, "swap");
+    }
+
+    #[test]
+    fn each_way_of_sharing_has_its_repository_and_its_token() {
+        let upstream = json!({ "repository": "octocat/hello" });
+        let token = json!({ "env": "TOKEN" });
+        let table = [
+            (json!({}), None),
+            (json!({ "upstream": upstream, "token": token }), None),
+            (json!({ "upstream": upstream }), Some("contribution.token")),
+            (json!({ "mode": "selective", "upstream": upstream }), None),
+            (json!({ "mode": "contribute_all" }), Some("contribution.upstream")),
+            (
+                json!({ "mode": "contribute_all", "upstream": upstream, "token": token }),
+                Some("contribution.token"),
+            ),
+            (json!({ "mode": "always" }), Some("contribution.mode")),
+            (json!({ "upstream": { "repository": "hello" } }), Some("contribution.upstream")),
+        ];
+        for (contribution, expected) in table {
+            let mut shop = description();
+            shop["contribution"] = contribution.clone();
+            let found = Installation::parse(&shop).err().map(|wrong| wrong.0[0].field.clone());
+            assert_eq!(found.as_deref(), expected, "{contribution}");
+        }
     }
 
     #[test]

@@ -67,12 +67,14 @@ impl Permission {
     pub const fn phrase(self) -> &'static str {
         match self {
             Permission::View => "look",
-            Permission::Request => "ask for features to be shipped",
-            Permission::Approve => "approve or reject promotions",
+            Permission::Request => "ask for features to be shipped, or answer what they ask",
+            Permission::Approve => "approve or reject promotions, or acknowledge what loses data",
             Permission::Operate => {
                 "schedule, stop or resume promotions, or look after backups and dead letters"
             }
-            Permission::Override => "ship outside the deployment windows",
+            Permission::Override => {
+                "ship outside the deployment windows, or release what looks like a secret"
+            }
             Permission::DeclareEmergency => "make changes emergencies",
             Permission::RollBack => "bring earlier versions or backups back",
             Permission::ManageWindows => "change deployment windows",

@@ -16,8 +16,19 @@
 //! ```
 //! Every unwinding ends with `health.check_old`: nothing is called rolled back unchecked.
 //!
-//! Before anybody is asked whether a feature may be deployed, a *ship run* makes it ready for that question: it seals
-//! the feature's files (`ship.seal`). Nothing re-reads the place where it was built.
+//! Before anybody is asked whether a feature may be deployed, a *ship run* makes it ready for that question. It leaves
+//! nothing to undo:
+//!
+//! ```text
+//! step                              jobs
+//!  1 Extract and scan               ship.seal
+//!  2 Register product               scheduler.register
+//!  3 Backlog epic                   scheduler.epic
+//!  4 Contribution assessment        ship.assess
+//!  5 Pull request and security gates ship.gates · ship.propose
+//!  6 Deploy                         scheduler.deploy
+//! ```
+//! Nothing after the first step re-reads the place where the feature was built.
 //!
 //! Beside the promotions there are *errands*: runs of one job that leaves nothing to undo. One of them may be
 //! awaited by the promotion that ordered it ([`crate::turn`]): a rehearsal of the backup goes beside steps 4 and 5.
@@ -69,8 +80,8 @@ named!(
 );
 
 named!(
-    /// One of the eleven steps that people see.
-    Step, "validate, window_check, backup, extract, build, prepare, stop, start, health, record, cleanup" {
+    /// A step that people see: one of the eleven of a promotion, or of the six of a ship run.
+    Step, "validate, window_check, backup, extract, build, prepare, stop, start, health, record, cleanup, seal, register, epic, assess, propose, deploy" {
         /// Step 1.
         Validate = "validate",
         /// Step 2.
@@ -93,6 +104,18 @@ named!(
         Record = "record",
         /// Step 11.
         Cleanup = "cleanup",
+        /// Step 1 of a ship run.
+        Seal = "seal",
+        /// Step 2 of a ship run.
+        Register = "register",
+        /// Step 3 of a ship run.
+        Epic = "epic",
+        /// Step 4 of a ship run.
+        Assess = "assess",
+        /// Step 5 of a ship run.
+        Propose = "propose",
+        /// Step 6 of a ship run.
+        Deploy = "deploy",
     }
 );
 
@@ -108,9 +131,39 @@ impl Direction {
 }
 
 impl Step {
-    /// From 1 to 11.
+    /// From 1 to [`Step::total`].
     pub fn number(self) -> u8 {
-        Self::ALL.iter().zip(1u8..).find(|(step, _)| **step == self).map_or(0, |(_, number)| number)
+        Self::of(self.plan()).zip(1u8..).find(|(step, _)| *step == self).map_or(0, |(_, number)| number)
+    }
+
+    /// How many steps its plan has.
+    pub fn total(self) -> u8 {
+        Self::of(self.plan()).zip(1u8..).last().map_or(0, |(_, number)| number)
+    }
+
+    /// The steps of a plan in order; an errand has none of its own.
+    pub fn of(plan: Plan) -> impl Iterator<Item = Step> {
+        Self::ALL.iter().copied().filter(move |step| step.plan() == plan)
+    }
+
+    /// The plan that it belongs to.
+    pub const fn plan(self) -> Plan {
+        match self {
+            Step::Seal | Step::Register | Step::Epic | Step::Assess | Step::Propose | Step::Deploy => {
+                Plan::Ship
+            }
+            Step::Validate
+            | Step::WindowCheck
+            | Step::Backup
+            | Step::Extract
+            | Step::Build
+            | Step::Prepare
+            | Step::Stop
+            | Step::Start
+            | Step::Health
+            | Step::Record
+            | Step::Cleanup => Plan::Promotion,
+        }
     }
 
     /// The step's name as people read it.
@@ -127,6 +180,12 @@ impl Step {
             Step::Health => "Health check",
             Step::Record => "Record deployment",
             Step::Cleanup => "Cleanup",
+            Step::Seal => "Extract and scan",
+            Step::Register => "Register product",
+            Step::Epic => "Backlog epic",
+            Step::Assess => "Contribution assessment",
+            Step::Propose => "Pull request and security gates",
+            Step::Deploy => "Deploy",
         }
     }
 }
@@ -161,6 +220,18 @@ named!(
 
         /// The feature's files are sealed: the change set that is approved is the one that is deployed.
         Seal = "ship.seal",
+        /// The product has a version in the inventory that waits for its deployment; the change request is open.
+        Register = "scheduler.register",
+        /// The feature is in the backlog of operations.
+        Epic = "scheduler.epic",
+        /// Whether the feature is shared with others is decided.
+        Assess = "ship.assess",
+        /// The four gates have looked at the sealed change set.
+        Gates = "ship.gates",
+        /// The feature is proposed where that is wanted, and what must be acknowledged is.
+        Propose = "ship.propose",
+        /// People know when it could be deployed.
+        Deploy = "scheduler.deploy",
 
         /// A backup was restored beside the production database, and is what was backed up.
         RehearseBackup = "backup.rehearse",
@@ -208,7 +279,8 @@ pub const PLAN: [Job; 12] = [
 ];
 
 /// The jobs of a ship run in order.
-pub const SHIP: [Job; 1] = [Job::Seal];
+pub const SHIP: [Job; 7] =
+    [Job::Seal, Job::Register, Job::Epic, Job::Assess, Job::Gates, Job::Propose, Job::Deploy];
 
 /// Jobs that are a run of their own.
 pub const ERRANDS: &[Job] = &[Job::RehearseBackup, Job::VerifyBackup, Job::PruneBackups];
@@ -225,7 +297,7 @@ impl Job {
             Job::Dump | Job::DiscardPartial | Job::RehearseBackup | Job::VerifyBackup | Job::PruneBackups => {
                 Step::Backup
             }
-            Job::Extract | Job::DiscardContext | Job::Seal => Step::Extract,
+            Job::Extract | Job::DiscardContext => Step::Extract,
             Job::Image | Job::DiscardImage => Step::Build,
             Job::Prepare | Job::Unprepare => Step::Prepare,
             Job::StopOld | Job::Snapshot | Job::StartOld | Job::Restore => Step::Stop,
@@ -233,14 +305,22 @@ impl Job {
             Job::CheckNew => Step::Health,
             Job::Record => Step::Record,
             Job::Finish => Step::Cleanup,
+            Job::Seal => Step::Seal,
+            Job::Register => Step::Register,
+            Job::Epic => Step::Epic,
+            Job::Assess => Step::Assess,
+            Job::Gates | Job::Propose => Step::Propose,
+            Job::Deploy => Step::Deploy,
         }
     }
 
     /// The kind of worker that runs it: the first half of its name.
     pub const fn worker(self) -> Worker {
         match self {
-            Job::Validate | Job::CheckWindow | Job::Record => Worker::Scheduler,
-            Job::Seal => Worker::Ship,
+            Job::Validate | Job::CheckWindow | Job::Record | Job::Register | Job::Epic | Job::Deploy => {
+                Worker::Scheduler
+            }
+            Job::Seal | Job::Assess | Job::Gates | Job::Propose => Worker::Ship,
             Job::Dump
             | Job::Snapshot
             | Job::Restore
@@ -278,6 +358,12 @@ impl Job {
             | Job::Record
             | Job::Finish
             | Job::Seal
+            | Job::Register
+            | Job::Epic
+            | Job::Assess
+            | Job::Gates
+            | Job::Propose
+            | Job::Deploy
             | Job::RehearseBackup
             | Job::VerifyBackup
             | Job::PruneBackups
@@ -316,13 +402,20 @@ impl Job {
     /// undo jobs have only this: a rollback always runs to its end.
     pub const fn time_limit(self) -> Duration {
         Duration::from_secs(match self {
-            Job::Validate | Job::CheckWindow | Job::Record => 30 * SECOND,
-            // A start includes the installation's migrate command.
-            Job::Dump | Job::Image | Job::StartNew => 10 * MINUTE,
-            // A preparation includes the proof of a version that takes over running, and of the old one in comparison.
-            Job::Seal | Job::Extract | Job::Prepare | Job::Snapshot | Job::CheckNew | Job::CheckOld => {
-                5 * MINUTE
+            Job::Validate | Job::CheckWindow | Job::Record | Job::Register | Job::Epic | Job::Deploy => {
+                30 * SECOND
             }
+            // A start includes the installation's migrate command; a proposal may meet a slow line.
+            Job::Dump | Job::Image | Job::StartNew | Job::Propose => 10 * MINUTE,
+            // A preparation includes the proof of a version that takes over running, and of the old one in comparison.
+            Job::Seal
+            | Job::Assess
+            | Job::Gates
+            | Job::Extract
+            | Job::Prepare
+            | Job::Snapshot
+            | Job::CheckNew
+            | Job::CheckOld => 5 * MINUTE,
             Job::StopOld
             | Job::Unprepare
             | Job::StartOld
@@ -341,8 +434,9 @@ impl Job {
     /// How many tries may fail or be lost before the run gives it up. What cannot be undone gets more, and so does
     /// what holds up nobody else; undo jobs, too: giving up means calling a person. Tries that a worker handed back do not count.
     pub fn attempts_max(self) -> u32 {
+        let is_patient = matches!(self, Job::Finish | Job::PruneBackups) || self.plan() == Plan::Ship;
         match self.direction() {
-            Direction::Forward if !matches!(self, Job::Finish | Job::Seal | Job::PruneBackups) => 3,
+            Direction::Forward if !is_patient => 3,
             Direction::Forward | Direction::Undo => 6,
         }
     }
@@ -390,6 +484,10 @@ mod tests {
         let mut steps: alloc::vec::Vec<_> = PLAN.iter().map(|job| job.step().number()).collect();
         steps.dedup();
         assert_eq!(steps, (1..=11).collect::<alloc::vec::Vec<_>>());
+        let mut steps: alloc::vec::Vec<_> = SHIP.iter().map(|job| job.step().number()).collect();
+        steps.dedup();
+        assert_eq!(steps, (1..=6).collect::<alloc::vec::Vec<_>>());
+        assert_eq!((Step::Cleanup.total(), Step::Seal.total()), (11, 6));
     }
 
     #[test]

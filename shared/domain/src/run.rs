@@ -7,7 +7,9 @@
 //!    │                                             NeedsAttention ──gives up─────────┤
 //!    └──last job done (or given up after the pivot)──────────────────────────────────┘
 //! ```
-//! A ship run and an errand take the lower way and, as they leave nothing to undo, end where a promotion turns.
+//! A ship run and an errand take the lower way and, as they leave nothing to undo, end where a promotion turns. A ship
+//! run may ask a person something on its way: it is `Asking` until somebody answers, and then runs the job that asked
+//! again. Nobody works on it meanwhile, however long that takes.
 //!
 //! A try of a job ends in one of three ways: it succeeded; it certainly did nothing
 //! ([`Event::Refused`]); or nobody can say what it did (it failed, it was lost, it was handed back,
@@ -33,7 +35,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use self::decision::{Try, compensating, draining, enqueue, forward, moved, waiting};
+use self::decision::{Try, asking, compensating, draining, enqueue, forward, moved, waiting};
 use crate::job::{Job, PLAN, SHIP};
 use crate::promotion::Status;
 
@@ -55,6 +57,15 @@ pub enum Phase {
         attempt: u32,
         /// Tries that failed or were lost; bounded by [`Job::attempts_max`].
         strikes: u32,
+    },
+    /// A person has to choose something first; left when somebody answers. Only a ship run asks.
+    Asking {
+        /// The job that asked, and will be run again.
+        job: Job,
+        /// The try that asked.
+        attempt: u32,
+        /// What it asked, one or two plain sentences.
+        question: String,
     },
     /// The worker was told to stop; left when it reports or its lease is over.
     Draining {
@@ -182,6 +193,29 @@ pub enum Event {
         /// One plain sentence: why not, and what would help.
         reason: String,
     },
+    /// The job cannot go on before a person has chosen something. Only a ship run's may ask; another one's has failed.
+    Asked {
+        /// The job.
+        job: Job,
+        /// The try that asks.
+        attempt: u32,
+        /// What it asks, one or two plain sentences.
+        question: String,
+    },
+    /// The job cannot go on before some time has passed; the pause is somebody else's wish, so it counts as no strike.
+    Postponed {
+        /// The job.
+        job: Job,
+        /// The try that ends.
+        attempt: u32,
+        /// How long to wait.
+        pause: Duration,
+    },
+    /// A person has answered what the run asked.
+    Answered {
+        /// Who.
+        by: String,
+    },
     /// The worker must end and hands the job back, as far as it came. Counts as no strike: a
     /// restart of workers, however often, fails no deployment.
     Released {
@@ -263,7 +297,7 @@ pub enum Ignored {
     PastPivot,
     /// The run is being undone already.
     AlreadyUnwinding,
-    /// No undo job waits for a person.
+    /// Nothing waits for a person.
     NotWaiting,
 }
 
@@ -308,7 +342,7 @@ impl Run {
             Phase::Forward { job, attempt, .. }
             | Phase::Draining { job, attempt, .. }
             | Phase::Compensating { job, attempt, .. } => Some((job, attempt)),
-            Phase::NeedsAttention { .. } | Phase::Finished(_) => None,
+            Phase::Asking { .. } | Phase::NeedsAttention { .. } | Phase::Finished(_) => None,
         }
     }
 
@@ -317,6 +351,7 @@ impl Run {
         match &self.phase {
             Phase::Finished(outcome) => Some(outcome),
             Phase::Forward { .. }
+            | Phase::Asking { .. }
             | Phase::Draining { .. }
             | Phase::Compensating { .. }
             | Phase::NeedsAttention { .. } => None,
@@ -338,6 +373,7 @@ impl Run {
             Phase::Forward { job, attempt, strikes } => {
                 forward(Try { job: *job, attempt: *attempt, strikes: *strikes }, event)
             }
+            Phase::Asking { job, attempt, .. } => asking(*job, *attempt, event),
             Phase::Draining { job, attempt, cause } => draining(*job, *attempt, cause, event),
             Phase::Compensating { from, job, attempt, strikes, cause } => {
                 let undo = Try { job: *job, attempt: *attempt, strikes: *strikes };
@@ -358,9 +394,12 @@ impl Event {
             Event::Succeeded { job, attempt }
             | Event::Failed { job, attempt, .. }
             | Event::Refused { job, attempt, .. }
+            | Event::Asked { job, attempt, .. }
+            | Event::Postponed { job, attempt, .. }
             | Event::Released { job, attempt }
             | Event::Lost { job, attempt } => Some((*job, *attempt)),
             Event::DeadlinePassed
+            | Event::Answered { .. }
             | Event::CancelRequested { .. }
             | Event::ResumeRequested { .. }
             | Event::GiveUpRequested { .. } => None,

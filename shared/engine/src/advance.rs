@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use domain::run::{Effect, Event, Ignored, Run, Transition};
-use domain::{Direction, Plan, Status, Turn};
+use domain::{Direction, Job, Plan, PromotionId, Status, Turn};
 use protocol::JobMessage;
 use serde_json::json;
 use store::audit::Actor;
 use store::jobs::{self, End, Holder, Try};
 use store::outbox::{self, Outgoing};
 use store::runs::{self, Locked};
-use store::{Result, Tx, backups, leadership, promotions, waits};
+use store::{Result, Tx, backups, inventory, leadership, promotions, waits};
 use transport::Exchange;
 use uuid::Uuid;
 
@@ -111,6 +111,7 @@ pub(crate) async fn record_within(
         promotions::set_facts(tx, &locked.promotion, &report.facts).await?;
     }
     write_backups(tx, &locked, report).await?;
+    write_shipped(tx, &locked.promotion, event, report).await?;
     let mut messages = carry_out(tx, &locked, &next).await?;
     if matches!(event, Event::Succeeded { .. }) {
         // A run that turned back while its job was done orders nothing that it would wait for.
@@ -140,6 +141,21 @@ async fn write_backups(tx: &mut Tx, locked: &Locked, report: &Report) -> Result<
     Ok(())
 }
 
+/// What a job of a ship run puts on record when it is done.
+async fn write_shipped(tx: &mut Tx, promotion: &PromotionId, event: &Event, report: &Report) -> Result<()> {
+    let Event::Succeeded { job, .. } = event else { return Ok(()) };
+    if *job == Job::Register {
+        inventory::register(tx, promotion).await?;
+    }
+    if *job == Job::Epic {
+        inventory::open_epic(tx, promotion).await?;
+    }
+    if report.is_merged {
+        promotions::complete_build(tx, promotion).await?;
+    }
+    Ok(())
+}
+
 async fn may_speak(tx: &mut Tx, run: Uuid, event: &Event, reporter: Reporter<'_>) -> Result<bool> {
     if let Reporter::Supervisor { term } = reporter
         && !leadership::holds(tx, term).await?
@@ -157,6 +173,9 @@ async fn may_speak(tx: &mut Tx, run: Uuid, event: &Event, reporter: Reporter<'_>
             Event::Failed { .. } => holder == Holder::Nobody,
             Event::Succeeded { .. }
             | Event::Refused { .. }
+            | Event::Asked { .. }
+            | Event::Postponed { .. }
+            | Event::Answered { .. }
             | Event::Released { .. }
             | Event::DeadlinePassed
             | Event::CancelRequested { .. }
@@ -175,12 +194,15 @@ async fn end_try(tx: &mut Tx, run: Uuid, event: &Event, report: &Report) -> Resu
         Event::Succeeded { .. } => (End::Succeeded, None),
         Event::Failed { reason, .. } => (End::Failed, Some(reason.as_str())),
         Event::Refused { reason, .. } => (End::Refused, Some(reason.as_str())),
+        Event::Asked { question, .. } => (End::Asked, Some(question.as_str())),
+        Event::Postponed { .. } => (End::Postponed, None),
         Event::Released { .. } => (End::Released, None),
         Event::Lost { .. } => match jobs::holder(tx, which).await? {
             Holder::Nobody => (End::Stopped, None),
             Holder::Worker { .. } | Holder::Ended => (End::Lost, None),
         },
         Event::DeadlinePassed
+        | Event::Answered { .. }
         | Event::CancelRequested { .. }
         | Event::ResumeRequested { .. }
         | Event::GiveUpRequested { .. } => return Ok(()),

@@ -8,6 +8,7 @@
 use domain::{Job, PromotionId, Status};
 use jiff::Timestamp;
 use protocol::Kind;
+use serde::de::DeserializeOwned;
 use store::approvals::{self, Subject};
 use store::audit::Actor;
 use store::outbox::Outgoing;
@@ -131,7 +132,9 @@ pub async fn propose(store: &Store, id: &PromotionId) -> Result<Option<Proposal>
     let Some(case) = Case::read(&mut tx, id, &windows).await? else { return Ok(None) };
     let hash = case.keep(&mut tx).await?;
     let last_downtime_ms = approvals::last_downtime_ms(&mut tx, &case.subject.installation).await?;
-    let sealed = store.left_by(id, Job::Seal).await?;
+    let sealed = left_by(store, id, Job::Seal).await?;
+    let gated = left_by(store, id, Job::Gates).await?;
+    let proposed = left_by(store, id, Job::Propose).await?;
     let opening = schedule::opening(&mut tx, id, &mut windows).await?;
     tx.commit().await?;
     let circumstances = Circumstances {
@@ -139,8 +142,9 @@ pub async fn propose(store: &Store, id: &PromotionId) -> Result<Option<Proposal>
         installation: case.subject.installation.clone(),
         opening: opening.unwrap_or_default(),
         last_downtime_ms,
-        // One that another version of Slipway left in another way is not told of.
-        sealed: sealed.and_then(|it| serde_json::from_value(it).ok()),
+        sealed,
+        gated,
+        proposed,
     };
     let approval = case.subject.approval.as_ref();
     Ok(Some(Proposal {
@@ -152,7 +156,13 @@ pub async fn propose(store: &Store, id: &PromotionId) -> Result<Option<Proposal>
     }))
 }
 
-/// Approves a pending promotion; renews the approval of a scheduled one, which goes on waiting for its window; asks
+/// What a job left. One of another version of Slipway that left it in another way is not told of.
+async fn left_by<T: DeserializeOwned>(store: &Store, id: &PromotionId, job: Job) -> Result<Option<T>> {
+    let left = store.left_by(id, job).await?;
+    Ok(left.and_then(|it| serde_json::from_value(it).ok()))
+}
+
+/// Approves a pending promotion, which starts then, or when its window opens; renews the approval of a scheduled one, which goes on waiting for its window; asks
 /// for an approved one to be started again, and approves it anew where the approval that it has does not hold.
 /// `shown` is the hash of the plan that was shown; without it the present plan is approved.
 pub async fn approve(engine: &Engine, id: &PromotionId, by: &Actor, shown: Option<&str>) -> Result<Wish> {
@@ -197,7 +207,7 @@ async fn record_approval(
     if is_new && promotions::needs_another_approver(&mut tx, id, &by.name).await? {
         return Ok((Wish::OwnRequest, Vec::new()));
     }
-    let said = if is_new {
+    let mut said = if is_new {
         let status = if status == Status::Scheduled { status } else { Status::Approved };
         case.approve(&mut tx, &by.name, status).await?;
         format!("{} approved the promotion.", by.name)
@@ -208,6 +218,8 @@ async fn record_approval(
     };
     if status == Status::Scheduled {
         schedule::restate(&mut tx, id, &mut windows).await?;
+    } else if is_new && let Some(opening) = schedule::unless_open(&mut tx, id, &mut windows).await? {
+        said = format!("{said} {opening}");
     } else {
         promotions::request_start(&mut tx, id).await?;
     }

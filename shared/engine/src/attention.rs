@@ -41,6 +41,12 @@ fn by_hand(undo: Job) -> Option<&'static str> {
         | Job::Record
         | Job::Finish
         | Job::Seal
+        | Job::Register
+        | Job::Epic
+        | Job::Assess
+        | Job::Gates
+        | Job::Propose
+        | Job::Deploy
         | Job::RehearseBackup
         | Job::VerifyBackup
         | Job::PruneBackups

@@ -5,10 +5,13 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use domain::{BuildId, ChangeType, Job, PromotionId, Risk};
+use domain::{Answer, BuildId, ChangeType, Job, PromotionId, Risk, Topic};
+use jiff::Timestamp;
+use protocol::question::Question;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use store::answers::{Acknowledgement, Given};
 use store::backups::{Backup, Checked, Record};
 use store::promotions::Facts;
 use store::{Store, StoreError};
@@ -19,6 +22,7 @@ use crate::errand::Errand;
 use crate::log::LogSender;
 use crate::patience::patiently;
 use crate::retention::{self, Deployments, Retention};
+use crate::schedule;
 use crate::windows::Windows;
 
 /// More deployments than are ever looked at: what is older went long ago.
@@ -53,6 +57,16 @@ pub struct Order {
     pub urgency: Option<Urgency>,
     /// Whether it goes past closed windows for that reason, although it is no emergency.
     pub overrides_windows: bool,
+    /// The feature's name.
+    pub title: String,
+    /// Who asked for it.
+    pub requested_by: String,
+    /// When its ship message became a promotion.
+    pub created_at: Timestamp,
+    /// What was reported of its build.
+    pub verification: Option<Value>,
+    /// What a person had chosen about sharing it when it was handed in: `share` or `keep`.
+    pub contribution: Option<Answer>,
     /// Where the feature was built.
     pub sandbox: Value,
     /// The commit that it started from.
@@ -119,6 +133,8 @@ pub struct Report {
     pub pruned: Vec<String>,
     /// What is to be done beside the promotion, beginning with this report.
     pub errands: Vec<Errand>,
+    /// Whether the feature's pull request was merged, which completes its build.
+    pub is_merged: bool,
 }
 
 /// Why a job did not reach its goal.
@@ -130,6 +146,10 @@ pub enum StepError {
     Fail(Reason),
     /// No, and this try certainly did nothing: there is nothing of it to undo.
     Refuse(String),
+    /// A person has to choose something first; then the job is run again, and finds the answer. For ship runs only.
+    Ask(Box<Question>),
+    /// Somebody outside wants to be left alone for this long; then another try. No failure.
+    Postpone(Duration),
     /// The worker must end; another one goes on. For the engine itself.
     Release,
 }
@@ -286,6 +306,21 @@ impl JobContext {
         Ok(patiently(|| Windows::read(&self.store)).await?)
     }
 
+    /// What a person last answered about the topic, since the promotion began.
+    pub async fn latest_answer(&self, topic: Topic) -> Result<Option<Given>, StepError> {
+        Ok(patiently(|| self.store.latest_answer(&self.order.promotion, topic)).await?)
+    }
+
+    /// Statements of the build that lose data, and are meant.
+    pub async fn acknowledged(&self) -> Result<Vec<Acknowledgement>, StepError> {
+        Ok(patiently(|| self.store.acknowledged(&self.order.build)).await?)
+    }
+
+    /// When the promotion starts once somebody approves it, for people.
+    pub async fn outlook(&self) -> Result<String, StepError> {
+        Ok(patiently(|| schedule::outlook(&self.store, &self.order.promotion)).await?)
+    }
+
     /// What of the promotion is no longer as it was approved, for people; `None` where all of it is.
     pub async fn approval_broken(&self) -> Result<Option<String>, StepError> {
         Ok(patiently(|| approval::changed(&self.store, &self.order.promotion)).await?)
@@ -338,6 +373,17 @@ impl JobContext {
     /// Where a promotion's build context lies; it stays while its version is in production or may come back.
     pub fn context_dir(&self, promotion: &str) -> PathBuf {
         context_dir(&self.data_dir, promotion)
+    }
+
+    /// The source that is in production: what was deployed last, or `base` where nothing was yet.
+    pub fn source_in_production(&self, base: &Path) -> PathBuf {
+        let deployed = self.order.current_promotion.as_deref().map(|promotion| self.context_dir(promotion));
+        deployed.filter(|context| context.is_dir()).unwrap_or_else(|| base.to_owned())
+    }
+
+    /// A secret that is the same for as long as there are records: pseudonyms and fingerprints are keyed with it.
+    pub async fn identity_key(&self) -> Result<String, StepError> {
+        Ok(patiently(|| self.store.identity_key()).await?)
     }
 
     /// Where the installation's saved specifications lie.

@@ -28,6 +28,7 @@ pub mod relay;
 pub mod retention;
 pub mod rollback;
 pub mod schedule;
+pub mod ship;
 pub mod start;
 pub mod windows;
 pub mod worker;
@@ -37,7 +38,6 @@ mod heartbeat;
 mod log;
 mod news;
 mod patience;
-mod ship;
 mod turn;
 
 use std::sync::Arc;

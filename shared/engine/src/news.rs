@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::run::{Event, Outcome, Phase, Run, Transition};
 use domain::{Cause, Job, Plan, PromotionId, Step};
-use protocol::event::STEPS_TOTAL;
+use protocol::event::plan_of;
 use protocol::{InvalidMessage, Kind, ProgressEvent};
 use store::outbox::{self, Outgoing};
 use store::promotions::About;
@@ -14,6 +14,7 @@ use transport::Exchange;
 use uuid::Uuid;
 
 use crate::advance::RELAY_GRACE;
+use crate::schedule;
 
 /// One sentence for people.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,7 +36,12 @@ pub(crate) async fn tell(
         Plan::Promotion => {}
         Plan::Ship => {
             let about = promotions::about(tx, &locked.promotion).await?;
-            if let Some(item) = of_shipping(&about, event, &next.run) {
+            let mut told = of_shipping(&about, &locked.run, event, &next.run);
+            if let Some(ready) = told.iter_mut().find(|item| item.kind == Kind::Created) {
+                let outlook = schedule::outlook_within(tx, &locked.promotion).await?;
+                ready.message = format!("{} {outlook}", ready.message);
+            }
+            for item in told {
                 messages.push(publish(tx, &locked.promotion, &item).await?);
             }
             return Ok(messages);
@@ -56,6 +62,7 @@ pub(crate) async fn publish(tx: &mut Tx, promotion: &PromotionId, news: &News) -
     let (sequence, at) =
         progress::insert(tx, promotion, news.kind.as_str(), news.step, &news.message).await?;
     let about = promotions::about(tx, promotion).await?;
+    let (plan, steps_total) = plan_of(news.step);
     let event = ProgressEvent {
         sequence,
         at,
@@ -63,9 +70,10 @@ pub(crate) async fn publish(tx: &mut Tx, promotion: &PromotionId, news: &News) -
         promotion: promotion.to_string(),
         build: about.build,
         installation: about.installation,
+        plan: plan.to_string(),
         step: news.step.map(Step::number),
         step_title: news.step.map(|step| step.title().to_owned()),
-        steps_total: STEPS_TOTAL,
+        steps_total,
         message: news.message.clone(),
     };
     let id = Uuid::now_v7();
@@ -102,6 +110,7 @@ pub(crate) async fn refusal(
 pub(crate) fn reason(run: &Run, limit: Duration) -> Option<String> {
     match &run.phase {
         Phase::Forward { .. } | Phase::Finished(Outcome::Done) => None,
+        Phase::Asking { question, .. } => Some(question.clone()),
         Phase::Draining { cause, .. }
         | Phase::Compensating { cause, .. }
         | Phase::Finished(Outcome::Refused(cause) | Outcome::RolledBack(cause) | Outcome::Failed(cause)) => {
@@ -118,31 +127,41 @@ pub(crate) fn reason(run: &Run, limit: Duration) -> Option<String> {
 }
 
 /// What people are told of a ship run; nothing of one that a person has stopped, who was told.
-fn of_shipping(about: &About, event: &Event, after: &Run) -> Option<News> {
-    let (kind, message) = match &after.phase {
-        Phase::Forward { attempt, .. } if *attempt > 1 => (Kind::Shipping, trying_again(event)),
+fn of_shipping(about: &About, before: &Run, event: &Event, after: &Run) -> Vec<News> {
+    match &after.phase {
+        Phase::Forward { job, attempt: 1, .. } => went_on(before, *job),
+        Phase::Forward { job, .. } => {
+            if let Event::Answered { by } = event {
+                vec![news(Kind::StepStarted, *job, format!("{by} has answered. Going on."))]
+            } else {
+                vec![retried(*job, event)]
+            }
+        }
+        Phase::Asking { job, question, .. } => vec![news(Kind::Asked, *job, question.clone())],
         Phase::Finished(Outcome::Done) => {
             let About { title, installation, .. } = about;
-            (
-                Kind::Created,
-                format!("“{title}” is ready to be shipped to {installation} and waits for approval."),
-            )
+            let ready = format!("“{title}” is ready to be shipped to {installation} and waits for approval.");
+            vec![
+                news(Kind::StepFinished, Job::Deploy, finished(Step::Deploy)),
+                News { kind: Kind::Created, step: None, message: ready },
+            ]
         }
         Phase::Finished(Outcome::Failed(Cause::Cancelled { .. }))
-        | Phase::Forward { .. }
         | Phase::Draining { .. }
         | Phase::Compensating { .. }
-        | Phase::NeedsAttention { .. } => return None,
-        Phase::Finished(_) => (Kind::NotShipped, reason(after, Duration::ZERO).unwrap_or_default()),
-    };
-    Some(News { kind, step: None, message })
+        | Phase::NeedsAttention { .. } => vec![],
+        Phase::Finished(_) => {
+            let why = reason(after, Duration::ZERO).unwrap_or_default();
+            vec![News { kind: Kind::NotShipped, step: None, message: why }]
+        }
+    }
 }
 
 fn of_transition(before: &Run, event: &Event, after: &Run, limit: Duration) -> Vec<News> {
     match &after.phase {
         Phase::Forward { job, attempt, .. } if *attempt > 1 => vec![retried(*job, event)],
         Phase::Forward { job, .. } => went_on(before, *job),
-        Phase::Draining { .. } => vec![],
+        Phase::Asking { .. } | Phase::Draining { .. } => vec![],
         Phase::Compensating { job, attempt, .. } if *attempt > 1 => vec![retried(*job, event)],
         Phase::Compensating { job, cause, .. } => went_back(before, *job, cause, limit),
         Phase::NeedsAttention { .. } => {
@@ -168,8 +187,13 @@ fn trying_again(event: &Event) -> String {
         Event::Lost { .. } => "Whoever was working on it vanished.".to_owned(),
         Event::Released { .. } => "Whoever was working on it had to stop.".to_owned(),
         Event::ResumeRequested { by } => format!("{by} asked to go on."),
+        Event::Postponed { pause, .. } => {
+            return format!("It has to wait, and is tried again in {} s.", pause.as_secs());
+        }
         Event::Succeeded { .. }
         | Event::Refused { .. }
+        | Event::Asked { .. }
+        | Event::Answered { .. }
         | Event::DeadlinePassed
         | Event::CancelRequested { .. }
         | Event::GiveUpRequested { .. } => String::new(),
@@ -199,7 +223,7 @@ fn went_back(before: &Run, next: Job, cause: &Cause, limit: Duration) -> Vec<New
             news(Kind::RollingBack, job, cause.sentence(limit)),
             news(Kind::StepStarted, next, undoing(next)),
         ],
-        Phase::NeedsAttention { .. } | Phase::Finished(_) => vec![],
+        Phase::Asking { .. } | Phase::NeedsAttention { .. } | Phase::Finished(_) => vec![],
     }
 }
 
@@ -251,6 +275,12 @@ pub(crate) fn doing(step: Step) -> &'static str {
         Step::Health => "Checking that the new version works.",
         Step::Record => "Recording the deployment.",
         Step::Cleanup => "Removing temporary files and the old version.",
+        Step::Seal => "Taking the feature out of the place where it was built.",
+        Step::Register => "Registering the product.",
+        Step::Epic => "Adding the feature to the backlog.",
+        Step::Assess => "Looking whether the feature could be shared with others.",
+        Step::Propose => "Asking the security gates, and proposing the feature.",
+        Step::Deploy => "Looking when it could be deployed.",
     }
 }
 
@@ -267,6 +297,12 @@ fn finished(step: Step) -> &'static str {
         Step::Health => "The new version works.",
         Step::Record => "The deployment is on record.",
         Step::Cleanup => "Temporary files are gone.",
+        Step::Seal => "The feature is sealed: what is looked at and approved now is what would be deployed.",
+        Step::Register => "The product is registered; it becomes active with its deployment.",
+        Step::Epic => "The feature is in the backlog of operations.",
+        Step::Assess => "Whether the feature is shared with others is decided.",
+        Step::Propose => "The security gates have looked at the feature.",
+        Step::Deploy => "It is known when it could be deployed.",
     }
 }
 
@@ -328,6 +364,12 @@ fn undo_sentences(job: Job) -> (&'static str, &'static str) {
         | Job::Record
         | Job::Finish
         | Job::Seal
+        | Job::Register
+        | Job::Epic
+        | Job::Assess
+        | Job::Gates
+        | Job::Propose
+        | Job::Deploy
         | Job::RehearseBackup
         | Job::VerifyBackup
         | Job::PruneBackups => (doing(job.step()), finished(job.step())),

@@ -93,14 +93,54 @@ async fn record_schedule(engine: &Engine, id: &PromotionId, by: &Actor) -> Resul
     Ok((Wish::Granted, vec![message]))
 }
 
+/// Schedules a promotion that has just been approved, if no window is open for it and one opens later: it starts by
+/// itself then. Otherwise it may start, or is to hear why not.
+pub(crate) async fn unless_open(
+    tx: &mut Tx,
+    id: &PromotionId,
+    windows: &mut Windows,
+) -> Result<Option<String>> {
+    let Some(waiting) = queue::find(tx, id).await? else { return Ok(None) };
+    let decision = windows.decide_start(&waiting);
+    if decision.may_start() || decision.next_opening.is_none() {
+        return Ok(None);
+    }
+    let opening = Opening::of(&waiting, windows);
+    queue::schedule(tx, id, opening.at, Some(&opening.sentence)).await?;
+    Ok(Some(opening.sentence))
+}
+
 /// When the promotion could start as things are, as a sentence for people; `None` if there is no such promotion.
 pub(crate) async fn opening(tx: &mut Tx, id: &PromotionId, windows: &mut Windows) -> Result<Option<String>> {
     let Some(waiting) = queue::find(tx, id).await? else { return Ok(None) };
     let decision = windows.decide_start(&waiting);
     Ok(Some(match decision.next_opening {
-        Some(at) => format!("As things are, that is {}.", windows.tell(at)),
+        Some(at) => format!("As things are, it can start {}.", windows.tell(at)),
         None => windows.sentence(&decision),
     }))
+}
+
+/// When the promotion starts once somebody approves it, as a sentence for people; empty if there is no such promotion.
+pub(crate) async fn outlook(store: &Store, id: &PromotionId) -> Result<String> {
+    let mut tx = store.begin().await?;
+    outlook_within(&mut tx, id).await
+}
+
+/// The same as a part of a transaction.
+pub(crate) async fn outlook_within(tx: &mut Tx, id: &PromotionId) -> Result<String> {
+    let mut windows = Windows::read_within(tx).await?;
+    let Some(waiting) = queue::find(tx, id).await? else { return Ok(String::new()) };
+    let decision = windows.decide_start(&waiting);
+    Ok(match decision.next_opening {
+        _ if decision.may_start() => "It starts as soon as somebody approves it.".to_owned(),
+        Some(at) => {
+            format!(
+                "Once somebody approves it, it starts by itself when the window opens: {}.",
+                windows.tell(at)
+            )
+        }
+        None => windows.sentence(&decision),
+    })
 }
 
 /// Says anew what a scheduled promotion waits for.

@@ -1,13 +1,18 @@
-//! Ship runs: what is done about a feature before anybody is asked whether it may be deployed.
+//! Ship runs: what is done about a feature before anybody is asked whether it may be deployed, and what people are asked
+//! on the way.
 
-use domain::PromotionId;
-use domain::run::{Event, Run};
+use domain::run::{Event, Phase, Run};
+use domain::{Answer, PromotionId, Topic};
+use protocol::question::{GivenAnswer, Question};
+use store::answers::{self, Given};
 use store::audit::Actor;
+use store::jobs::{self, Try};
 use store::outbox::Outgoing;
-use store::{Result, Tx, runs};
+use store::{Result, Store, Tx, runs};
 use uuid::Uuid;
 
-use crate::{Report, Reporter, advance};
+use crate::start::Wish;
+use crate::{Engine, Report, Reporter, advance};
 
 /// Begins the ship run of a promotion that is being created; answers with the messages to publish at once.
 pub(crate) async fn begin(tx: &mut Tx, promotion: &PromotionId) -> Result<Vec<Outgoing>> {
@@ -32,4 +37,88 @@ pub(crate) async fn stop(
     let (_, messages) =
         advance::record_within(tx, run, &event, Reporter::Person(by), &Report::default()).await?;
     Ok(messages)
+}
+
+/// What the promotion's ship run asks at this moment; `None` where it asks nothing.
+pub async fn question(store: &Store, promotion: &PromotionId) -> Result<Option<Question>> {
+    let mut tx = store.begin_brief().await?;
+    Ok(asked(&mut tx, promotion).await?.map(|(_, question)| question))
+}
+
+/// The ship run that asks something, locked, and what.
+async fn asked(tx: &mut Tx, promotion: &PromotionId) -> Result<Option<(Uuid, Question)>> {
+    let Some(run) = runs::open_ship_run(tx, promotion).await? else { return Ok(None) };
+    let Some(locked) = runs::lock(tx, run).await? else { return Ok(None) };
+    let Phase::Asking { job, attempt, .. } = locked.run.phase else { return Ok(None) };
+    let kept = jobs::output_of(tx, Try { run, job, attempt }).await?;
+    let question = kept.and_then(|kept| serde_json::from_value(kept).ok());
+    Ok(question.map(|question| (run, question)))
+}
+
+/// Answers what the promotion's ship run asks, whereupon it goes on.
+///
+/// # Idempotency
+/// The second time nothing is asked any more, and nothing is changed.
+pub async fn answer(
+    engine: &Engine,
+    promotion: &PromotionId,
+    given: &GivenAnswer,
+    by: &Actor,
+) -> Result<Wish> {
+    engine.recorded(record_answer(engine, promotion, given, by)).await
+}
+
+async fn record_answer(
+    engine: &Engine,
+    promotion: &PromotionId,
+    given: &GivenAnswer,
+    by: &Actor,
+) -> Result<(Wish, Vec<Outgoing>)> {
+    let mut tx = engine.store.begin_as(by).await?;
+    let Some((run, question)) = asked(&mut tx, promotion).await? else {
+        return Ok((Wish::Refused("Nothing is asked about it at this moment.".to_owned()), Vec::new()));
+    };
+    let (topic, answer) = match fitting(&question, given) {
+        Ok(fitting) => fitting,
+        Err(why) => return Ok((Wish::Refused(why), Vec::new())),
+    };
+    let reason = given.reason.clone();
+    if answer == Answer::Acknowledge {
+        let why = reason.as_deref().unwrap_or_default();
+        answers::acknowledge(&mut tx, promotion, &given.fingerprints, &given.by, why).await?;
+    }
+    let kept = Given { topic, answer, by: given.by.clone(), reason };
+    answers::insert(&mut tx, promotion, &kept).await?;
+    let event = Event::Answered { by: given.by.clone() };
+    let (_, messages) =
+        advance::record_within(&mut tx, run, &event, Reporter::Person(by), &Report::default()).await?;
+    tx.commit().await?;
+    Ok((Wish::Granted, messages))
+}
+
+/// The topic and the answer, if that is one to this question; otherwise why not, for people.
+fn fitting(question: &Question, given: &GivenAnswer) -> std::result::Result<(Topic, Answer), String> {
+    let answers = question.answers.join(", ");
+    let (topic, answer) = question
+        .topic
+        .parse::<Topic>()
+        .ok()
+        .zip(given.answer.parse::<Answer>().ok())
+        .filter(|(topic, answer)| topic.answers().contains(answer))
+        .ok_or_else(|| format!("{:?} is no answer to what is asked; it can be: {answers}.", given.answer))?;
+    let is_reasoned = given.reason.as_ref().is_some_and(|reason| !reason.trim().is_empty());
+    if answer.is_consent() && !is_reasoned {
+        return Err("Say why: it stays on record with your name.".to_owned());
+    }
+    if answer == Answer::Acknowledge {
+        let is_asked = |it: &String| question.fingerprints.contains(it);
+        if given.fingerprints.is_empty() || !given.fingerprints.iter().all(is_asked) {
+            return Err(
+                "These are not the statements that are asked about. Look at them as they are now, and acknowledge \
+                 those."
+                    .to_owned(),
+            );
+        }
+    }
+    Ok((topic, answer))
 }

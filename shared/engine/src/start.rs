@@ -82,6 +82,13 @@ async fn record_promotion(
     Ok(((), messages))
 }
 
+/// Puts on record that a message about this promotion was heard; one that was answered before keeps its answer.
+pub async fn accept_message(engine: &Engine, message_id: &str, promotion: &PromotionId) -> Result<()> {
+    let mut tx = engine.store.begin().await?;
+    inbox::insert(&mut tx, message_id, &Answer::Accepted(promotion.clone())).await?;
+    tx.commit().await
+}
+
 /// Puts the refusal of a ship message on record and tells whoever listens for events.
 /// A message without a readable id can only be told of.
 pub async fn refuse_message(

@@ -222,6 +222,11 @@ async fn execute<H: JobHandler>(engine: &Engine, handler: &H, which: Try) -> Res
             tracing::warn!(promotion = %cx.order.promotion, sentence, detail, "failed");
         }
         Err(StepError::Refuse(sentence)) => cx.log(format!("refused: {sentence}")),
+        Err(StepError::Ask(question)) => {
+            cx.log(format!("asked: {}", question.sentence));
+            question.details.iter().for_each(|detail| cx.log(format!("    {detail}")));
+        }
+        Err(StepError::Postpone(pause)) => cx.log(format!("put off for {} s", pause.as_secs())),
         Err(StepError::Release) => {}
     }
     drop(cx);
@@ -243,6 +248,11 @@ async fn order(engine: &Engine, which: Try) -> Result<Order, StepError> {
         input,
         promotion: promotion.id,
         build: promotion.build,
+        title: promotion.title,
+        requested_by: promotion.requested_by.clone(),
+        created_at: promotion.created_at,
+        verification: promotion.verification,
+        contribution: promotion.contribution,
         change_type: promotion.change_type,
         risk: promotion.risk,
         urgency: promotion
@@ -274,6 +284,12 @@ fn to_event(which: Try, result: Result<Report, StepError>) -> (Event, Report) {
         Err(StepError::Retry(reason)) => failed(reason, true),
         Err(StepError::Fail(reason)) => failed(reason, false),
         Err(StepError::Refuse(reason)) => (Event::Refused { job, attempt, reason }, Report::default()),
+        Err(StepError::Ask(question)) => {
+            let output = serde_json::to_value(&question).ok();
+            let question = question.sentence;
+            (Event::Asked { job, attempt, question }, Report { output, ..Report::default() })
+        }
+        Err(StepError::Postpone(pause)) => (Event::Postponed { job, attempt, pause }, Report::default()),
         Err(StepError::Release) => (Event::Released { job, attempt }, Report::default()),
     }
 }

@@ -1,17 +1,16 @@
 //! Progress, told to whoever listens on the exchange `slipway.events` or on the HTTP stream.
 //!
 //! `CloudEvents` 1.0 in structured JSON, type `slipway.promotion.<kind>.v1`, subject the promotion,
-//! routing key `promotion.<CP id>.<kind>`.
+//! routing key `promotion.<CP id>.<kind>`. The steps of a ship run, and what it asks, come as
+//! `slipway.ship.<kind>.v1` with the routing key `ship.<FB id>.<kind>`.
 
+use domain::{Plan, Step};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::InvalidMessage;
-
-/// How many steps people see.
-pub const STEPS_TOTAL: u8 = 11;
 
 /// What a progress event tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +20,8 @@ pub enum Kind {
     Shipping,
     /// That cannot be done; nothing was changed.
     NotShipped,
+    /// A person has to choose something before it goes on.
+    Asked,
     /// A promotion waits for approval.
     Created,
     /// A ship message was not taken.
@@ -59,6 +60,7 @@ impl Kind {
         match self {
             Kind::Shipping => "shipping",
             Kind::NotShipped => "not_shipped",
+            Kind::Asked => "asked",
             Kind::Created => "created",
             Kind::Refused => "refused",
             Kind::Approved => "approved",
@@ -108,7 +110,10 @@ pub struct ProgressEvent {
     pub build: String,
     /// The installation's name.
     pub installation: String,
-    /// The step it speaks of, 1 to [`STEPS_TOTAL`].
+    /// `ship` or `promotion`: what the steps belong to.
+    #[serde(default = "promotion")]
+    pub plan: String,
+    /// The step it speaks of, 1 to `steps_total`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<u8>,
     /// The step's name for people.
@@ -120,10 +125,21 @@ pub struct ProgressEvent {
     pub message: String,
 }
 
+fn promotion() -> String {
+    Plan::Promotion.to_string()
+}
+
+/// The plan that news about this step, or about none, belongs to, and how many steps that has.
+pub fn plan_of(step: Option<Step>) -> (Plan, u8) {
+    let step = step.unwrap_or(Step::Validate);
+    (step.plan(), step.total())
+}
+
 impl ProgressEvent {
     /// The routing key on `slipway.events`.
     pub fn routing_key(&self) -> String {
-        format!("promotion.{}.{}", self.promotion, self.kind.as_str())
+        let subject = if self.plan == Plan::Ship.as_str() { &self.build } else { &self.promotion };
+        format!("{}.{subject}.{}", self.plan, self.kind.as_str())
     }
 
     /// The event in its `CloudEvents` envelope.
@@ -131,7 +147,7 @@ impl ProgressEvent {
         json!({
             "specversion": "1.0",
             "id": id,
-            "type": format!("slipway.promotion.{}.v1", self.kind.as_str()),
+            "type": format!("slipway.{}.{}.v1", self.plan, self.kind.as_str()),
             "source": "slipway",
             "subject": self.promotion,
             "time": self.at,

@@ -3,10 +3,14 @@
 //! ```text
 //! POST /api/v1/ships                          CloudEvent            → 202 ShipAccepted
 //! GET  /api/v1/ships/{message id}                                   → ShipAnswer
-//! GET  /api/v1/schemas/ship.requested.v1                            → JSON Schema
+//! GET  /api/v1/schemas/{ship.requested.v1|ship.choice.v1|ship.cancel.v1}  → JSON Schema
 //! GET  /api/v1/promotions[?installation=…]                          → [PromotionSummary]
 //! GET  /api/v1/promotions/{id}                                      → Promotion
 //! GET  /api/v1/promotions/{id}/plan                                 → PromotionPlan
+//! GET  /api/v1/promotions/{id}/findings                             → Findings
+//! POST /api/v1/promotions/{id}/answer         GivenAnswer           → PromotionSummary
+//! POST /api/v1/promotions/{id}/acknowledge    GivenAnswer           → PromotionSummary
+//! POST /api/v1/promotions/{id}/release        GivenAnswer           → PromotionSummary
 //! POST /api/v1/promotions/{id}/approve        Decision on a plan    → PromotionSummary
 //! POST /api/v1/promotions/{id}/reject         Decision with reason  → PromotionSummary
 //! POST /api/v1/promotions/{id}/override       Decision with reason  → PromotionSummary
@@ -19,6 +23,8 @@
 //! POST /api/v1/promotions/{id}/rollback       RollbackRequest       → PromotionSummary of the one that does it
 //! GET  /api/v1/promotions/{id}/log[?after=N]                        → [LogLine]
 //! GET  /api/v1/promotions/{id}/events[?after=N]  (server-sent)      → ProgressEvent…
+//! GET  /api/v1/products[?installation=…]                            → [ProductVersion]
+//! GET  /api/v1/epics                                                → [Epic], newest first
 //! GET  /api/v1/restorable[?installation=…]                          → [Restorable], newest first
 //! GET  /api/v1/backups[?installation=…]                             → [BackupSummary], newest first
 //! GET  /api/v1/backups/{id}                                         → BackupRecord
@@ -51,7 +57,8 @@
 //! GET  /api/v1/audit/verify                                         → AuditVerdict
 //! GET  /api/v1/doctor                                               → [Check]
 //! ```
-//! Bodies about windows and blackouts stand in [`crate::window`], decisions in [`crate::decision`]. Errors are [`Problem`]s (RFC 9457, `application/problem+json`).
+//! Bodies about windows and blackouts stand in [`crate::window`], decisions in [`crate::decision`], questions and answers in
+//! [`crate::question`], products and epics in [`crate::inventory`]. Errors are [`Problem`]s (RFC 9457, `application/problem+json`).
 
 use core::fmt;
 
@@ -60,6 +67,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use crate::decision::{Decision, PromotionPlan};
+use crate::output::{Assessed, GateVerdict, Gated, Proposed};
+use crate::question::Question;
 
 /// The answer to a posted ship message: it is on the queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,6 +166,21 @@ pub struct Promotion {
     pub finished_at: Option<Timestamp>,
     /// What the latest run did, job by job, oldest first.
     pub timeline: Vec<TimelineEntry>,
+    /// What its ship run did, job by job, oldest first.
+    #[serde(default)]
+    pub shipping: Vec<TimelineEntry>,
+    /// What a person is asked before its ship run goes on.
+    #[serde(default)]
+    pub question: Option<Question>,
+    /// Whether it is shared with others, and why, once that is decided.
+    #[serde(default)]
+    pub assessment: Option<Assessed>,
+    /// What each gate said, once they were asked.
+    #[serde(default)]
+    pub gates: Vec<GateVerdict>,
+    /// What became of its pull request, once that is known.
+    #[serde(default)]
+    pub pull_request: Option<Proposed>,
     /// How long nobody was served, in milliseconds, once it is known.
     pub downtime_ms: Option<i64>,
     /// The backup taken in step 3.
@@ -175,10 +199,30 @@ pub struct Promotion {
     pub to_do: Vec<String>,
 }
 
+/// What the gates found in a promotion's sealed change set, and what of it is meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Findings {
+    /// What the gates said; absent before they were asked.
+    pub report: Option<Gated>,
+    /// Statements that lose data, and that somebody has acknowledged.
+    pub acknowledged: Vec<Acknowledged>,
+}
+
+/// A statement that loses data, and is meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledged {
+    /// What it is recognised by.
+    pub fingerprint: String,
+    /// Who said so.
+    pub by: String,
+    /// Why, in their words.
+    pub reason: String,
+}
+
 /// One try of one job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimelineEntry {
-    /// Step number, 1 to 11.
+    /// Step number, from 1.
     pub step: u8,
     /// Step name for people.
     pub step_title: String,
@@ -188,7 +232,7 @@ pub struct TimelineEntry {
     pub direction: String,
     /// Which try, from 1.
     pub attempt: u32,
-    /// `held`, `queued`, `running`, `succeeded`, `failed`, `refused`, `released`, `lost`, `stopped`.
+    /// `held`, `queued`, `running`, `succeeded`, `failed`, `refused`, `asked`, `postponed`, `released`, `lost`, `stopped`.
     pub state: String,
     /// When a worker took it.
     pub started_at: Option<Timestamp>,

@@ -5,11 +5,12 @@
 
 use std::path::PathBuf;
 
-use domain::{BuildId, ChangeType, Risk};
+use domain::{Answer, BuildId, ChangeType, Risk, Topic};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::MESSAGE_BYTES_MAX;
+use crate::fields::{InvalidMessage, data, envelope, exactly, invalid, parsed, structure, text};
+use crate::verification::Verification;
 
 /// The `type` attribute of the event.
 pub const TYPE: &str = "slipway.ship.requested.v1";
@@ -38,6 +39,10 @@ pub struct ShipMessage {
     pub risk: Risk,
     /// Who asks, as Build Studio knows them.
     pub requested_by: String,
+    /// What became of the build's own checks; nothing counts as passed that is not reported.
+    pub verification: Option<Verification>,
+    /// Whether it is to be shared with others, where somebody has chosen that already.
+    pub contribution: Option<Answer>,
 }
 
 /// Where the feature was built.
@@ -54,35 +59,15 @@ pub enum Sandbox {
     },
 }
 
-/// Why a ship message cannot be taken: the field and what is wrong with it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {problem}")]
-pub struct InvalidMessage {
-    /// Where it is wrong, as a path: `data.build`.
-    pub field: String,
-    /// What is wrong, for people.
-    pub problem: String,
-}
-
 impl ShipMessage {
     /// Reads a message that arrived.
     ///
     /// # Errors
     /// [`InvalidMessage`] names the first field that is wrong; the same bytes are wrong every time.
     pub fn parse(bytes: &[u8]) -> Result<Self, InvalidMessage> {
-        if bytes.len() > MESSAGE_BYTES_MAX {
-            return Err(invalid("message", format!("must not be larger than {MESSAGE_BYTES_MAX} bytes")));
-        }
-        let value: Value = serde_json::from_slice(bytes)
-            .map_err(|error| invalid("message", format!("is not JSON: {error}")))?;
-        if holds_nul(&value) {
-            return Err(invalid("message", "must not contain the character U+0000".to_owned()));
-        }
-        let event = object(&value, "message")?;
-        exactly(event, "specversion", "1.0")?;
+        let event = &envelope(bytes)?;
         exactly(event, "type", TYPE)?;
-        let data = object(event.get("data").unwrap_or(&Value::Null), "data")?;
-        refuse_unknown(data)?;
+        let data = data(event, &DATA_FIELDS)?;
         Ok(Self {
             id: text(event, "", "id", 200)?,
             build: parsed(data, "build", None)?,
@@ -93,21 +78,34 @@ impl ShipMessage {
             change_type: parsed(data, "change_type", Some(ChangeType::Normal))?,
             risk: parsed(data, "risk", Some(Risk::Low))?,
             requested_by: text(data, "data.", "requested_by", 200)?,
+            verification: structure(data, "verification")?,
+            contribution: contribution(data)?,
         })
     }
 }
 
 /// The fields of `data`; anything else is refused, so that a misspelt one is noticed.
-const DATA_FIELDS: [&str; 8] =
-    ["build", "title", "installation", "sandbox", "baseline", "change_type", "risk", "requested_by"];
+const DATA_FIELDS: [&str; 10] = [
+    "build",
+    "title",
+    "installation",
+    "sandbox",
+    "baseline",
+    "change_type",
+    "risk",
+    "requested_by",
+    "verification",
+    "contribution",
+];
 
-fn refuse_unknown(data: &Map<String, Value>) -> Result<(), InvalidMessage> {
-    match data.keys().find(|key| !DATA_FIELDS.contains(&key.as_str())) {
-        Some(unknown) => Err(invalid(
-            &format!("data.{unknown}"),
-            format!("is not known; known are {}", DATA_FIELDS.join(", ")),
-        )),
-        None => Ok(()),
+fn contribution(data: &Map<String, Value>) -> Result<Option<Answer>, InvalidMessage> {
+    match data.get("contribution") {
+        None | Some(Value::Null) => Ok(None),
+        Some(_) => parsed(data, "contribution", None).and_then(|answer: Answer| {
+            let is_choice = Topic::Contribution.answers().contains(&answer);
+            let problem = || invalid("data.contribution", "must be one of: share, keep".to_owned());
+            if is_choice { Ok(Some(answer)) } else { Err(problem()) }
+        }),
     }
 }
 
@@ -147,61 +145,4 @@ fn baseline(data: &Map<String, Value>) -> Result<Option<String>, InvalidMessage>
         }
         Some(_) => Err(invalid("data.baseline", "must be a whole commit id: 40 or 64 hex digits".to_owned())),
     }
-}
-
-/// Whether the character that Postgres does not store stands anywhere in it.
-fn holds_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(items) => items.iter().any(holds_nul),
-        Value::Object(map) => map.iter().any(|(key, value)| key.contains('\0') || holds_nul(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
-fn object<'a>(value: &'a Value, field: &str) -> Result<&'a Map<String, Value>, InvalidMessage> {
-    value.as_object().ok_or_else(|| invalid(field, "must be an object".to_owned()))
-}
-
-fn exactly(event: &Map<String, Value>, field: &str, expected: &str) -> Result<(), InvalidMessage> {
-    match event.get(field) {
-        Some(Value::String(found)) if found == expected => Ok(()),
-        _ => Err(invalid(field, format!("must be \"{expected}\""))),
-    }
-}
-
-fn text(
-    map: &Map<String, Value>,
-    prefix: &str,
-    field: &str,
-    bytes_max: usize,
-) -> Result<String, InvalidMessage> {
-    match map.get(field) {
-        Some(Value::String(text))
-            if !text.trim().is_empty() && text.len() <= bytes_max && !text.contains(char::is_control) =>
-        {
-            Ok(text.clone())
-        }
-        _ => Err(invalid(
-            &format!("{prefix}{field}"),
-            format!("must be a text of 1 to {bytes_max} bytes on one line"),
-        )),
-    }
-}
-
-fn parsed<T>(data: &Map<String, Value>, field: &str, default: Option<T>) -> Result<T, InvalidMessage>
-where
-    T: std::str::FromStr<Err: std::fmt::Display>,
-{
-    let wrong = |problem: String| invalid(&format!("data.{field}"), problem);
-    match (data.get(field), default) {
-        (None | Some(Value::Null), Some(default)) => Ok(default),
-        (Some(Value::String(text)), _) => text.parse().map_err(|error: T::Err| wrong(error.to_string())),
-        (Some(_), _) => Err(wrong("must be a text".to_owned())),
-        (None, None) => Err(wrong("is missing".to_owned())),
-    }
-}
-
-fn invalid(field: &str, problem: String) -> InvalidMessage {
-    InvalidMessage { field: field.to_owned(), problem }
 }

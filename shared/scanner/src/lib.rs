@@ -22,6 +22,7 @@ mod allowance;
 mod baseline;
 mod canary;
 pub mod change;
+mod command;
 pub mod diff;
 pub mod finding;
 mod fingerprint;
@@ -40,6 +41,7 @@ mod sql;
 mod supply;
 mod tripwire;
 mod unseen;
+mod weakness;
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -73,8 +75,12 @@ pub struct FileScan {
 
 /// Looks at one file of a change, on a thread with [`STACK_BYTES`]; for callers that look at many at a time, see [`assemble`].
 pub fn scan_file(file: &ChangedFile, origin: Origin, policy: &Policy) -> FileScan {
-    // The one place where a failure is caught: whatever an engine trips over, the file counts as not checked.
-    catch_unwind(AssertUnwindSafe(|| look_at(file, origin, policy))).unwrap_or_else(|_| FileScan {
+    guarded(file, policy, || look_at(file, origin, policy))
+}
+
+/// Whatever an engine trips over, the file counts as not checked.
+fn guarded(file: &ChangedFile, policy: &Policy, look: impl FnOnce() -> FileScan) -> FileScan {
+    catch_unwind(AssertUnwindSafe(look)).unwrap_or_else(|_| FileScan {
         findings: outline::findings(file, None, vec![tripwire::not_checked()], policy),
         lines: 0,
         secrets: Secrets::default(),
@@ -140,10 +146,12 @@ fn look_at(file: &ChangedFile, origin: Origin, policy: &Policy) -> FileScan {
         Some(before) => Added::between(before, &after),
         None => Added::all(&after),
     };
-    let head = engines(&file.path, &after, policy, origin);
+    // A diff shows pieces of a file that was there before.
+    let is_piece = origin == Origin::Hunks && before.is_some();
+    let head = engines(&file.path, &after, policy, is_piece);
     let secrets = Secrets::of(&head, &after);
     let base = || match &before {
-        Some(before) => engines(&file.path, before, policy, origin),
+        Some(before) => engines(&file.path, before, policy, is_piece),
         None => Vec::new(),
     };
     sightings.extend(news(head, &added, base));
@@ -187,15 +195,16 @@ fn text_of(
 }
 
 /// Everything that the engines see in one text.
-fn engines(path: &str, text: &str, policy: &Policy, origin: Origin) -> Vec<Sighting> {
+fn engines(path: &str, text: &str, policy: &Policy, is_piece: bool) -> Vec<Sighting> {
     let source = Source { path, text };
     let mut seen = script::look(source, policy);
     seen.extend(sql::look(source));
     seen.extend(secret::look(source));
     seen.extend(unseen::look(source));
-    if origin == Origin::Hunks {
-        // Pieces of a file do not parse; what shows in them is all that can be said.
-        seen.retain(|it| !it.rule.ends_with(".unparsable"));
+    seen.extend(command::look(source));
+    if is_piece {
+        // Pieces do not parse; what shows in them is all that can be said.
+        seen.retain(|it| !matches!(it.rule, "unread.script" | "destructive.unreadable"));
     }
     sighting::strongest(seen)
 }
@@ -219,4 +228,18 @@ fn news(head: Vec<Sighting>, added: &Added, base: impl FnOnce() -> Vec<Sighting>
     }
     new.sort_by_key(|it| it.place.start);
     new
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_an_engine_fails_on_blocks() {
+        let file = ChangedFile { path: "src/a.ts".to_owned(), moved_from: None, before: None, after: None };
+        let scan = guarded(&file, &Policy::default(), || panic!("a test fails on purpose"));
+        let said: Vec<_> = scan.findings.iter().map(|it| (it.rule.as_str(), it.verdict)).collect();
+        assert_eq!(said, [("change.not-checked", finding::Verdict::Block)]);
+        assert!(scan.findings[0].message.starts_with("This could not be checked"));
+    }
 }

@@ -146,3 +146,20 @@ fn paragraph(finding: &Finding) -> String {
         write!(text, "  {verdict} [{rule}]\n  {message}\n  To do: {remedy}\n  Fingerprint: {fingerprint}");
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_self_check_that_misses_something_closes_every_gate() {
+        let policy = Policy::default();
+        assert!(SelfCheck { found: 13, of: 13 }.finding(&policy).is_none());
+        let findings = SelfCheck { found: 12, of: 13 }.finding(&policy).into_iter().collect();
+        let report = Report { findings, ..Report::default() };
+        assert!(report.blocks());
+        for gate in [Gate::Security, Gate::Destructive, Gate::Architecture, Gate::Dependencies] {
+            assert!(!report.passes(gate), "{gate:?}");
+        }
+    }
+}

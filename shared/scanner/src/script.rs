@@ -20,6 +20,7 @@ mod depth;
 mod embedded;
 mod facts;
 mod fold;
+mod host;
 mod intrusion;
 mod leave;
 mod literals;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! text ─┬─ rules    tokens by their provider's form (rules/*.toml)      ─┐
+//!       ├─ shape    tokens that only their shape tells                  │
 //!       ├─ keyed    literals beside a name such as `password`            ├─▶ place, kind, value ─▶ Sighting
 //!       ├─ link     connection strings with a password in them           │   (the value is only hashed)
 //!       └─ decoded  base64, hex and escapes, looked at again (depth 3)  ─┘
@@ -15,9 +16,13 @@ mod link;
 mod name;
 mod near;
 mod rules;
+mod samples;
+mod shape;
 mod value;
 
 use std::ops::Range;
+
+pub(crate) use samples::Samples;
 
 use crate::change::Source;
 use crate::finding::{Category, Confidence, Gate, Severity, Verdict};
@@ -65,6 +70,7 @@ pub(crate) fn look(source: Source<'_>) -> Vec<Sighting> {
 /// The secrets of one text as it stands, without what is encoded in it.
 fn secrets(source: Source<'_>) -> Vec<Secret> {
     let mut found = rules::look(source);
+    found.extend(shape::look(source));
     found.extend(keyed::look(source));
     found.extend(link::look(source));
     found
@@ -76,8 +82,8 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
 }
 
 /// How sure it is that a literal with this name beside it is a secret.
-pub(crate) fn of_name(name: &str, literal: &str) -> Option<Confidence> {
-    keyed::judge(name, literal, false).map(|(_, confidence)| confidence)
+pub(crate) fn of_name(name: &str, literal: &str, is_sample: bool) -> Option<Confidence> {
+    keyed::judge(name, literal, is_sample).map(|(_, confidence)| confidence)
 }
 
 /// The words of a name, in small letters.

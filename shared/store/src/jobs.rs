@@ -44,6 +44,10 @@ pub enum End {
     Failed,
     /// It certainly did nothing.
     Refused,
+    /// A person has to choose something first; what, stands in its output.
+    Asked,
+    /// It had to wait for something outside.
+    Postponed,
     /// Its worker had to end and handed it back.
     Released,
     /// Its lease ran out.
@@ -58,6 +62,8 @@ impl End {
             End::Succeeded => "succeeded",
             End::Failed => "failed",
             End::Refused => "refused",
+            End::Asked => "asked",
+            End::Postponed => "postponed",
             End::Released => "released",
             End::Lost => "lost",
             End::Stopped => "stopped",
@@ -153,6 +159,19 @@ pub async fn end(
     .execute(&mut *tx.0)
     .await?;
     Ok(())
+}
+
+/// What the try asked, or left, whatever became of it.
+pub async fn output_of(tx: &mut Tx, which: Try) -> Result<Option<Value>> {
+    let output = sqlx::query_scalar!(
+        "select output from jobs where run = $1 and job = $2 and attempt = $3",
+        which.run,
+        which.job.as_str(),
+        number(which.attempt),
+    )
+    .fetch_optional(&mut *tx.0)
+    .await?;
+    Ok(output.flatten())
 }
 
 /// Takes tries that nobody has begun since they were announced, and that have no message on its way: the

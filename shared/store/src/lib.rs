@@ -10,6 +10,7 @@
 
 mod error;
 
+pub mod answers;
 pub mod approvals;
 pub mod audit;
 pub mod backups;
@@ -17,6 +18,7 @@ pub mod clock;
 pub mod dead_letters;
 pub mod inbox;
 pub mod installations;
+pub mod inventory;
 pub mod jobs;
 pub mod leadership;
 pub mod log;

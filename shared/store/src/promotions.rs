@@ -1,6 +1,6 @@
 //! Promotions with their builds, change requests and products.
 
-use domain::{BuildId, ChangeRequestId, ChangeType, Job, PromotionId, Risk, Status};
+use domain::{Answer, BuildId, ChangeRequestId, ChangeType, Job, Plan, PromotionId, Risk, Status};
 use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
@@ -31,6 +31,10 @@ pub struct New {
     pub risk: Risk,
     /// Who asks.
     pub requested_by: String,
+    /// What was reported of its build; `None` where nothing was.
+    pub verification: Option<Value>,
+    /// What somebody has chosen about sharing it with others, if they have.
+    pub contribution: Option<Answer>,
 }
 
 /// A promotion as it is on record.
@@ -56,6 +60,10 @@ pub struct Promotion {
     pub sandbox: Value,
     /// The commit that it started from.
     pub baseline: Option<String>,
+    /// What was reported of its build; `None` where nothing was.
+    pub verification: Option<Value>,
+    /// What somebody had chosen about sharing it with others when it was handed in.
+    pub contribution: Option<Answer>,
     /// The promotion whose version it brings back; `None` where it ships a feature.
     pub rolls_back_to: Option<PromotionId>,
     /// File of the backup that the version shall work with; the data stays as it is without one.
@@ -121,7 +129,7 @@ pub struct TryRecord {
     pub job: Job,
     /// Which try.
     pub attempt: u32,
-    /// held, queued, running, succeeded, failed, refused, released, lost, stopped.
+    /// held, queued, running, succeeded, failed, refused, asked, postponed, released, lost, stopped.
     pub state: String,
     /// When a worker took it.
     pub started_at: Option<Timestamp>,
@@ -142,6 +150,8 @@ struct Row {
     requested_by: String,
     sandbox: Value,
     baseline: Option<String>,
+    verification: Option<Value>,
+    contribution: Option<String>,
     rolls_back_to: Option<String>,
     restore_from: Option<String>,
     change_reason: Option<String>,
@@ -178,6 +188,8 @@ impl TryFrom<Row> for Promotion {
             requested_by: row.requested_by,
             sandbox: row.sandbox,
             baseline: row.baseline,
+            verification: row.verification,
+            contribution: row.contribution.map(|it| known("promotions.contribution", &it)).transpose()?,
             rolls_back_to: row
                 .rolls_back_to
                 .map(|target| known("promotions.rolls_back_to", &target))
@@ -206,7 +218,7 @@ impl TryFrom<Row> for Promotion {
     }
 }
 
-/// Writes a promotion that is being shipped, its change request, its build and its product.
+/// Writes a promotion that is being shipped, its change request, which is not open yet, and its build.
 pub async fn insert(tx: &mut Tx, new: &New) -> Result<()> {
     sqlx::query!(
         "insert into builds (id, title) values ($1, $2) on conflict (id) do update set title = excluded.title",
@@ -216,7 +228,7 @@ pub async fn insert(tx: &mut Tx, new: &New) -> Result<()> {
     .execute(&mut *tx.0)
     .await?;
     sqlx::query!(
-        "insert into change_requests (id, change_type, risk, requested_by) values ($1, $2, $3, $4)",
+        "insert into change_requests (id, change_type, risk, requested_by, opened_at) values ($1, $2, $3, $4, null)",
         new.change_request.as_str(),
         new.change_type.as_str(),
         new.risk.as_str(),
@@ -225,22 +237,17 @@ pub async fn insert(tx: &mut Tx, new: &New) -> Result<()> {
     .execute(&mut *tx.0)
     .await?;
     sqlx::query!(
-        "insert into promotions (id, build, installation, change_request, sandbox, baseline)
-         values ($1, $2, $3, $4, $5, $6)",
+        "insert into promotions (id, build, installation, change_request, sandbox, baseline, verification,
+                                 contribution)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
         new.id.as_str(),
         new.build.as_str(),
         new.installation,
         new.change_request.as_str(),
         new.sandbox,
         new.baseline,
-    )
-    .execute(&mut *tx.0)
-    .await?;
-    sqlx::query!(
-        "insert into products (installation, name, promotion) values ($1, $2, $3) on conflict do nothing",
-        new.installation,
-        new.title,
-        new.id.as_str(),
+        new.verification,
+        new.contribution.map(Answer::as_str),
     )
     .execute(&mut *tx.0)
     .await?;
@@ -353,6 +360,21 @@ pub async fn set_facts(tx: &mut Tx, id: &PromotionId, facts: &Facts) -> Result<(
     Ok(())
 }
 
+/// The promotion's build is finished, wherever it is deployed: its pull request was merged.
+///
+/// # Idempotency
+/// The first time stays.
+pub async fn complete_build(tx: &mut Tx, id: &PromotionId) -> Result<()> {
+    sqlx::query!(
+        "update builds b set completed_at = coalesce(completed_at, now())
+         from promotions p where p.id = $1 and b.id = p.build",
+        id.as_str(),
+    )
+    .execute(&mut *tx.0)
+    .await?;
+    Ok(())
+}
+
 /// Puts the deployment on record: product active, change request closed, its source the base of the next.
 pub async fn record_deployment(tx: &mut Tx, id: &PromotionId) -> Result<()> {
     sqlx::query!(
@@ -364,7 +386,9 @@ pub async fn record_deployment(tx: &mut Tx, id: &PromotionId) -> Result<()> {
     .await?;
     sqlx::query!(
         "insert into products (installation, name, promotion, state)
-         select p.installation, b.title, p.id, 'active' from promotions p join builds b on b.id = p.build where p.id = $1
+         select p.installation, coalesce(v.product, b.title), p.id, 'active'
+         from promotions p join builds b on b.id = p.build
+         left join product_versions v on v.promotion = coalesce(p.rolls_back_to, p.id) where p.id = $1
          on conflict (installation, name) do update
              set state = 'active', promotion = excluded.promotion, updated_at = now()",
         id.as_str(),
@@ -427,7 +451,7 @@ impl Store {
             Row,
             r#"select p.id, p.build, b.title, p.installation, p.change_request, c.change_type, c.risk,
                       c.requested_by, c.reason as change_reason, coalesce(c.reason_by, c.requested_by) as reason_by, c.overrides_windows,
-                      p.sandbox, p.baseline, p.rolls_back_to, p.restore_from, p.status, p.reason, p.approved_by,
+                      p.sandbox, p.baseline, p.verification, p.contribution, p.rolls_back_to, p.restore_from, p.status, p.reason, p.approved_by,
                       p.approved_plan, p.approval_ends_at as "approval_ends_at: jiff_sqlx::Timestamp",
                       p.created_at as "created_at: jiff_sqlx::Timestamp",
                       p.opens_at as "opens_at: jiff_sqlx::Timestamp",
@@ -449,13 +473,14 @@ impl Store {
         rows.into_iter().map(Promotion::try_from).collect()
     }
 
-    /// The promotion's latest run.
-    pub async fn latest_run(&self, id: &PromotionId) -> Result<Option<RunSummary>> {
+    /// The promotion's latest run through this plan.
+    pub async fn latest_run(&self, id: &PromotionId, plan: Plan) -> Result<Option<RunSummary>> {
         let row = sqlx::query!(
             r#"select id, created_at as "created_at: jiff_sqlx::Timestamp",
                       finished_at as "finished_at: jiff_sqlx::Timestamp"
-               from runs where promotion = $1 and plan = 'promotion' order by created_at desc limit 1"#,
+               from runs where promotion = $1 and plan = $2 order by created_at desc limit 1"#,
             id.as_str(),
+            plan.as_str(),
         )
         .fetch_optional(&self.pool)
         .await?;

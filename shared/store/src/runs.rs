@@ -334,6 +334,7 @@ impl Row {
         let note = || self.outcome_note.clone().unwrap_or_default();
         match self.phase.as_str() {
             "forward" => Ok(Phase::Forward { job: job()?, attempt, strikes }),
+            "asking" => Ok(Phase::Asking { job: job()?, attempt, question: note() }),
             "draining" => Ok(Phase::Draining { job: job()?, attempt, cause: cause()? }),
             "compensating" => {
                 Ok(Phase::Compensating { from: from()?, job: job()?, attempt, strikes, cause: cause()? })
@@ -370,6 +371,9 @@ fn to_columns(phase: &Phase) -> PhaseColumns {
     match phase {
         Phase::Forward { job, attempt, strikes } => {
             PhaseColumns { strikes: number(*strikes), ..at("forward", job, *attempt) }
+        }
+        Phase::Asking { job, attempt, question } => {
+            PhaseColumns { outcome_note: Some(question.clone()), ..at("asking", job, *attempt) }
         }
         Phase::Draining { job, attempt, cause } => {
             PhaseColumns { cause: Some(cause_to_json(cause)), ..at("draining", job, *attempt) }
@@ -435,6 +439,13 @@ fn event_to_json(event: &Event) -> Value {
     match event {
         Event::Succeeded { job, attempt } => report("succeeded", job, *attempt),
         Event::Released { job, attempt } => report("released", job, *attempt),
+        Event::Asked { job, attempt, question } => {
+            json!({ "kind": "asked", "job": job.as_str(), "attempt": attempt, "question": question })
+        }
+        Event::Postponed { job, attempt, pause } => {
+            json!({ "kind": "postponed", "job": job.as_str(), "attempt": attempt, "seconds": pause.as_secs() })
+        }
+        Event::Answered { by } => json!({ "kind": "answered", "by": by }),
         Event::Lost { job, attempt } => report("lost", job, *attempt),
         Event::Failed { job, attempt, reason, retry } => {
             json!({ "kind": "failed", "job": job.as_str(), "attempt": attempt, "reason": reason, "retry": retry })
@@ -460,6 +471,12 @@ fn event_from_json(value: &Value) -> Result<Event> {
     match text("kind").as_str() {
         "succeeded" => Ok(Event::Succeeded { job: job()?, attempt }),
         "released" => Ok(Event::Released { job: job()?, attempt }),
+        "asked" => Ok(Event::Asked { job: job()?, attempt, question: text("question") }),
+        "postponed" => {
+            let seconds = value["seconds"].as_u64().unwrap_or_default();
+            Ok(Event::Postponed { job: job()?, attempt, pause: std::time::Duration::from_secs(seconds) })
+        }
+        "answered" => Ok(Event::Answered { by: text("by") }),
         "lost" => Ok(Event::Lost { job: job()?, attempt }),
         "failed" => {
             let retry = value["retry"].as_bool().unwrap_or_default();

@@ -21,6 +21,14 @@ impl Figures {
         (lower + upper) / 2
     }
 
+    /// The shortest that so many of a hundred do not exceed; zero of none.
+    pub(crate) fn percentile(&self, hundredths: usize) -> Duration {
+        let mut sorted = self.0.clone();
+        sorted.sort_unstable();
+        let rank = (sorted.len() * hundredths).div_ceil(100);
+        sorted.get(rank.saturating_sub(1)).copied().unwrap_or_default()
+    }
+
     /// The longest; zero of none.
     pub(crate) fn max(&self) -> Duration {
         self.0.iter().max().copied().unwrap_or_default()
@@ -67,6 +75,15 @@ mod tests {
             let found = (figures.median(), figures.max());
             assert_eq!(found, (Duration::from_millis(median), Duration::from_millis(max)), "{spans:?}");
         }
+    }
+
+    #[test]
+    fn a_percentile_is_one_of_the_spans() {
+        let figures: Figures = (1..=40).rev().map(Duration::from_millis).collect();
+        for (hundredths, expected) in [(95, 38), (100, 40), (50, 20), (1, 1)] {
+            assert_eq!(figures.percentile(hundredths), Duration::from_millis(expected), "{hundredths}");
+        }
+        assert_eq!(Figures::default().percentile(95), Duration::ZERO);
     }
 
     #[test]

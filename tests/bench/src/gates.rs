@@ -2,6 +2,7 @@
 //! category; over a folder without annotations, what it has to say at all, and how long it takes. Other scanners that
 //! are installed here stand beside it. The samples stay outside of this repository.
 
+mod changes;
 mod index;
 mod scanners;
 mod semgrep;
@@ -16,7 +17,7 @@ use crate::{machine, report};
 use scanners::{Answer, Finding};
 
 /// The programs that are compared.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Programs {
     /// The program under test; it must understand `scan --format json FOLDER`.
     #[arg(long, default_value = "target/release/slipway")]
@@ -30,6 +31,13 @@ pub(crate) struct Programs {
     /// detect-secrets, to stand beside it.
     #[arg(long)]
     detect_secrets: Option<PathBuf>,
+}
+
+impl Programs {
+    /// The program under test alone.
+    fn alone(&self) -> Self {
+        Self { program: self.program.clone(), semgrep: None, semgrep_rules: None, detect_secrets: None }
+    }
 }
 
 /// A line of a sample, and whether something is wrong with it.
@@ -51,20 +59,30 @@ struct Score {
     silent: usize,
 }
 
-/// Has each program look at the corpus once, and counts; gives a section of the report.
+/// Has each program look at the corpus once, and counts, and then at so many changes made of its files; gives a section
+/// of the report.
 ///
 /// # Errors
 /// A program cannot be started, or does not answer as it should.
-pub(crate) fn run(corpus: &Path, programs: &Programs) -> Result<String> {
+pub(crate) fn run(corpus: &Path, programs: &Programs, changes: usize) -> Result<String> {
     let marks = marks(corpus)?;
+    // Whoever is asked first must not be the only one to wait for the disk.
+    for file in semgrep::files(corpus)? {
+        fs::read(&file).with_context(|| format!("read {}", file.display()))?;
+    }
     let load = machine::load();
-    let answers = answers(corpus, programs)?;
+    let answers = scanners::answers(corpus, programs)?;
     let times = times(&load, &answers);
     let name = corpus.file_name().map_or_else(|| "corpus".into(), |it| it.to_string_lossy().into_owned());
-    if marks.is_empty() {
-        return Ok(plain_section(&name, semgrep::count_of_files(corpus)?, &times, &answers));
+    let section = if marks.is_empty() {
+        plain_section(&name, semgrep::files(corpus)?.len(), &times, &answers)
+    } else {
+        marked_section(&name, &marks, &times, &answers)
+    };
+    if changes == 0 {
+        return Ok(section);
     }
-    Ok(marked_section(&name, &marks, &times, &answers))
+    Ok(format!("{}\n\n{}", section.trim_end(), changes::part(corpus, programs, changes)?))
 }
 
 fn marks(corpus: &Path) -> Result<Vec<Mark>> {
@@ -75,17 +93,6 @@ fn marks(corpus: &Path) -> Result<Vec<Mark>> {
         );
     }
     semgrep::marks(corpus)
-}
-
-fn answers(corpus: &Path, programs: &Programs) -> Result<Vec<(&'static str, Answer)>> {
-    let mut answers = vec![("slipway", scanners::slipway(&programs.program, corpus)?)];
-    if let (Some(program), Some(rules)) = (&programs.semgrep, &programs.semgrep_rules) {
-        answers.push(("semgrep", scanners::semgrep(program, rules, corpus)?));
-    }
-    if let Some(program) = &programs.detect_secrets {
-        answers.push(("detect-secrets", scanners::detect_secrets(program, corpus)?));
-    }
-    Ok(answers)
 }
 
 fn scores(marks: &[Mark], findings: &[Finding]) -> BTreeMap<String, Score> {

@@ -69,6 +69,9 @@ enum What {
         /// is said about it at all.
         #[arg(long)]
         corpus: PathBuf,
+        /// How many changes of 60 files are made of the folder's files and looked at as well, one by one.
+        #[arg(long, default_value_t = 0)]
+        changes: usize,
         #[command(flatten)]
         programs: gates::Programs,
     },
@@ -107,7 +110,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
         What::Backup { rounds, megabytes } => backup::run(*rounds, *megabytes, &interrupt).await?,
         What::Calendar { .. } if arguments.quick => calendar::run(50)?,
         What::Calendar { rounds } => calendar::run(*rounds)?,
-        What::Gates { corpus, programs } => gates::run(corpus, programs)?,
+        What::Gates { corpus, changes, programs } => gates::run(corpus, programs, *changes)?,
     };
     println!("{section}");
     if let Some(path) = arguments.report_path() {

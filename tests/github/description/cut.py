@@ -15,6 +15,8 @@ import sys
 REPOSITORY = "/repos/{owner}/{repo}"
 OPERATIONS = [
     ("get", ""),
+    ("post", "/forks"),
+    ("post", "/merge-upstream"),
     ("get", "/git/ref/{ref}"),
     ("post", "/git/refs"),
     ("get", "/git/commits/{commit_sha}"),
@@ -75,8 +77,8 @@ def main():
         return resolve(node).get("content", {}).get("application/json", {})
 
     operations = []
-    for method, rest in OPERATIONS:
-        full = whole["paths"][REPOSITORY + rest][method]
+    for method, path in [("get", "/user")] + [(method, REPOSITORY + rest) for method, rest in OPERATIONS]:
+        full = whole["paths"][path][method]
         answers = {}
         for status, answer in full["responses"].items():
             content = contents(answer)
@@ -88,7 +90,7 @@ def main():
         operation = {
             "operation": full["operationId"],
             "method": method.upper(),
-            "path": REPOSITORY + rest,
+            "path": path,
             "parameters": [
                 {"name": it["name"], "in": it["in"], "schema": schema(it["schema"])} for it in parameters
             ],

@@ -1,6 +1,7 @@
 //! What the server does and answers, operation by operation.
 
 mod pulls;
+mod repositories;
 
 use data_encoding::BASE64;
 use serde_json::{Value, json};
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 use crate::description::{Operation, Parts};
 use crate::git::{Commit, Line};
 use crate::state::{Comment, State, Status};
+use repositories::Place;
 
 /// A question that was understood.
 #[derive(Debug)]
@@ -98,16 +100,36 @@ fn lay_over(example: &mut Value, truth: Value) {
 impl State {
     /// Does what is asked.
     pub(crate) fn answer(&mut self, question: &Question) -> Answer {
+        if question.operation.name() == "users/get-authenticated" {
+            return Self::user(question);
+        }
+        let place = self.place(question.part("owner"), question.part("repo"));
+        match place.filter(|it| *it != Place::Upstream || self.may(question.operation.name())) {
+            Some(place) => self.answer_at(question, place),
+            // GitHub does not tell whoever may not write that there is something to write to.
+            None => refusal(404, "Not Found"),
+        }
+    }
+
+    /// Whether the token may do this in the upstream.
+    fn may(&self, operation: &str) -> bool {
+        let is_writing = ["git/create-", "repos/create-commit-status", "pulls/merge"];
+        self.may_push || !is_writing.iter().any(|it| operation.starts_with(it))
+    }
+
+    fn answer_at(&mut self, question: &Question, place: Place) -> Answer {
         match question.operation.name() {
-            "repos/get" => self.repository(question),
-            "git/get-ref" => self.reference(question),
-            "git/create-ref" => self.create_reference(question),
-            "git/get-commit" => self.commit(question),
-            "git/create-commit" => self.create_commit(question),
-            "git/get-tree" => self.tree(question),
-            "git/create-tree" => self.create_tree(question),
-            "git/create-blob" => self.create_blob(question),
-            "repos/compare-commits-with-basehead" => self.compare(question),
+            "repos/get" => self.repository(question, place),
+            "repos/create-fork" => self.create_fork(question),
+            "repos/merge-upstream" => self.merge_upstream(question, place),
+            "git/get-ref" => self.reference(question, place),
+            "git/create-ref" => self.create_reference(question, place),
+            "git/get-commit" => self.commit(question, place),
+            "git/create-commit" => self.create_commit(question, place),
+            "git/get-tree" => self.tree(question, place),
+            "git/create-tree" => self.create_tree(question, place),
+            "git/create-blob" => self.create_blob(question, place),
+            "repos/compare-commits-with-basehead" => self.compare(question, place),
             "pulls/list" => self.list_pulls(question),
             "pulls/create" => self.create_pull(question),
             "pulls/get" => self.pull(question, 200, question.number("pull_number")),
@@ -117,54 +139,44 @@ impl State {
             "issues/list-comments" => self.list_comments(question),
             "issues/create-comment" => self.create_comment(question),
             "issues/update-comment" => self.update_comment(question),
-            "repos/create-commit-status" => self.create_status(question),
-            "repos/get-combined-status-for-ref" => self.combined_status(question),
+            "repos/create-commit-status" => self.create_status(question, place),
+            "repos/get-combined-status-for-ref" => self.combined_status(question, place),
             other => unreachable!("{other} is described and not done"),
         }
     }
 
-    fn repository(&self, question: &Question) -> Answer {
-        let mut answer = question.good(
-            200,
-            json!({
-                "name": "hello", "full_name": crate::REPOSITORY, "default_branch": "main",
-                "private": self.visibility != "public", "visibility": self.visibility, "language": null,
-            }),
-        );
-        // GitHub's examples of these, and of the language, do not fit its own description.
-        for name in ["source", "parent", "template_repository"] {
-            answer.body.as_object_mut().expect("an object").remove(name);
+    fn reference(&mut self, question: &Question, place: Place) -> Answer {
+        if let Place::Fork(index) = place
+            && self.forks[index].is_empty_still()
+        {
+            return refusal(409, "Git Repository is empty.");
         }
-        answer
-    }
-
-    fn reference(&self, question: &Question) -> Answer {
         let name = question.part("ref");
-        match name.strip_prefix("heads/").and_then(|it| self.git.branch(it)) {
+        match name.strip_prefix("heads/").and_then(|it| self.store(place).branch(it)) {
             Some(id) => question.good(200, json!({ "ref": format!("refs/{name}"), "object": { "sha": id } })),
             None => refusal(404, "Not Found"),
         }
     }
 
-    fn create_reference(&self, question: &Question) -> Answer {
+    fn create_reference(&self, question: &Question, place: Place) -> Answer {
         let (name, id) = (question.text("/ref"), question.text("/sha"));
         let branch = name.strip_prefix("refs/heads/").unwrap_or_default();
-        if branch.is_empty() || !self.git.has(id) {
+        if branch.is_empty() || !self.store(place).has(id) {
             return refusal(422, "Object does not exist");
         }
-        if self.git.branch(branch).is_some() {
+        if self.store(place).branch(branch).is_some() {
             return refusal(422, "Reference already exists");
         }
-        self.git.set_branch(branch, id);
+        self.store(place).set_branch(branch, id);
         question.good(201, json!({ "ref": name, "object": { "sha": id } }))
     }
 
-    fn commit(&self, question: &Question) -> Answer {
-        self.shown_commit(question, 200, question.part("commit_sha"))
+    fn commit(&self, question: &Question, place: Place) -> Answer {
+        self.shown_commit(question, place, 200, question.part("commit_sha"))
     }
 
-    fn shown_commit(&self, question: &Question, status: u16, id: &str) -> Answer {
-        let Some(commit) = self.git.read_commit(id) else {
+    fn shown_commit(&self, question: &Question, place: Place, status: u16, id: &str) -> Answer {
+        let Some(commit) = self.store(place).read_commit(id) else {
             return refusal(404, "Not Found");
         };
         let url = "https://api.github.com/x";
@@ -180,7 +192,7 @@ impl State {
         )
     }
 
-    fn create_commit(&self, question: &Question) -> Answer {
+    fn create_commit(&self, question: &Question, place: Place) -> Answer {
         let who = |place: &str| {
             ["name", "email", "date"].map(|field| question.text(&format!("/{place}/{field}")).to_owned())
         };
@@ -193,16 +205,17 @@ impl State {
             committer: who("committer"),
             message: question.text("/message").to_owned(),
         };
-        if !self.git.has(&commit.tree) || !commit.parents.iter().all(|it| self.git.has(it)) {
+        if !self.store(place).has(&commit.tree) || !commit.parents.iter().all(|it| self.store(place).has(it))
+        {
             return refusal(422, "Tree SHA does not exist");
         }
-        let made = self.git.commit(&commit);
-        self.shown_commit(question, 201, &made)
+        let made = self.store(place).commit(&commit);
+        self.shown_commit(question, place, 201, &made)
     }
 
-    fn tree(&self, question: &Question) -> Answer {
+    fn tree(&self, question: &Question, place: Place) -> Answer {
         let id = question.part("tree_sha");
-        match self.git.tree(id, question.parameter("recursive").is_some()) {
+        match self.store(place).tree(id, question.parameter("recursive").is_some()) {
             Some(lines) => self.shown_tree(question, 200, id, lines),
             None => refusal(404, "Not Found"),
         }
@@ -218,25 +231,30 @@ impl State {
             .good(status, json!({ "sha": id, "tree": lines.collect::<Vec<_>>(), "truncated": is_truncated }))
     }
 
-    fn create_tree(&self, question: &Question) -> Answer {
-        let lines = question.body.as_ref().and_then(|it| it["tree"].as_array());
-        let lines = lines.into_iter().flatten().map(|line| {
+    fn create_tree(&self, question: &Question, place: Place) -> Answer {
+        let store = self.store(place);
+        let lines = question.body.as_ref().and_then(|it| it["tree"].as_array()).into_iter().flatten();
+        // What comes along is there; what is only named has to be.
+        let lines = lines.map(|line| {
             let text = |name: &str| line[name].as_str().map(str::to_owned);
-            let id = text("content").map(|it| self.git.blob(it.as_bytes())).or_else(|| text("sha"));
-            (text("mode").unwrap_or_default(), id, text("path").unwrap_or_default())
+            let id = match (text("content"), text("sha")) {
+                (Some(content), _) => Some(store.blob(content.as_bytes())),
+                (None, Some(id)) if !store.has(&id) => return None,
+                (None, id) => id,
+            };
+            Some((text("mode").unwrap_or_default(), id, text("path").unwrap_or_default()))
         });
-        let lines: Vec<_> = lines.collect();
-        if lines.iter().any(|(_, id, _)| id.as_ref().is_some_and(|id| !self.git.has(id))) {
+        let Some(lines) = lines.collect::<Option<Vec<_>>>() else {
             return refusal(422, "tree.sha is not a valid SHA");
-        }
-        let made = self.git.change_tree(question.text("/base_tree"), &lines);
-        match made.and_then(|id| Some((self.git.tree(&id, false)?, id))) {
+        };
+        let made = store.change_tree(question.text("/base_tree"), &lines);
+        match made.and_then(|id| Some((store.tree(&id, false)?, id))) {
             Some((lines, id)) => self.shown_tree(question, 201, &id, lines),
             None => refusal(422, "GitRPC::BadObjectState"),
         }
     }
 
-    fn create_blob(&self, question: &Question) -> Answer {
+    fn create_blob(&self, question: &Question, place: Place) -> Answer {
         let content = question.text("/content");
         let bytes = if question.text("/encoding") == "base64" {
             BASE64.decode(content.as_bytes()).ok()
@@ -244,23 +262,26 @@ impl State {
             Some(content.as_bytes().to_vec())
         };
         match bytes {
-            Some(bytes) => question.good(201, json!({ "sha": self.git.blob(&bytes) })),
+            Some(bytes) => question.good(201, json!({ "sha": self.store(place).blob(&bytes) })),
             None => refusal(422, "content is not valid Base64"),
         }
     }
 
-    fn compare(&self, question: &Question) -> Answer {
-        let id = |name: &str| self.git.branch(name).or_else(|| self.git.has(name).then(|| name.to_owned()));
+    fn compare(&self, question: &Question, place: Place) -> Answer {
+        let id = |name: &str| {
+            self.store(place).branch(name).or_else(|| self.store(place).has(name).then(|| name.to_owned()))
+        };
         let sides = question.part("basehead").split_once("...");
         let Some((old, new)) = sides.and_then(|(old, new)| Some((id(old)?, id(new)?))) else {
             return refusal(404, "Not Found");
         };
-        let status = match (self.git.is_ancestor(&old, &new), self.git.is_ancestor(&new, &old)) {
-            (true, true) => "identical",
-            (true, false) => "ahead",
-            (false, true) => "behind",
-            (false, false) => "diverged",
-        };
+        let status =
+            match (self.store(place).is_ancestor(&old, &new), self.store(place).is_ancestor(&new, &old)) {
+                (true, true) => "identical",
+                (true, false) => "ahead",
+                (false, true) => "behind",
+                (false, false) => "diverged",
+            };
         question.good(200, json!({ "status": status }))
     }
 
@@ -306,9 +327,10 @@ impl State {
         }
     }
 
-    fn create_status(&mut self, question: &Question) -> Answer {
+    fn create_status(&mut self, question: &Question, place: Place) -> Answer {
         let text = |name: &str| question.text(name).to_owned();
         let status = Status {
+            repository: self.name(place),
             commit: question.part("sha").to_owned(),
             context: text("/context"),
             state: text("/state"),
@@ -319,10 +341,11 @@ impl State {
         question.good(201, truth)
     }
 
-    fn combined_status(&self, question: &Question) -> Answer {
-        let commit = question.part("ref");
+    fn combined_status(&self, question: &Question, place: Place) -> Answer {
+        let (commit, repository) = (question.part("ref"), self.name(place));
+        let of_commit = |it: &&Status| it.commit == commit && it.repository == repository;
         let mut latest: Vec<&Status> = Vec::new();
-        for status in self.statuses.iter().rev().filter(|it| it.commit == commit) {
+        for status in self.statuses.iter().rev().filter(of_commit) {
             if !latest.iter().any(|it| it.context.eq_ignore_ascii_case(&status.context)) {
                 latest.push(status);
             }

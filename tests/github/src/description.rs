@@ -34,6 +34,13 @@ impl Operation {
         operations.iter().enumerate().find_map(fits)
     }
 
+    /// The operation with that name.
+    pub(crate) fn named(name: &str) -> Self {
+        let operations = DESCRIPTION["operations"].as_array().expect("a list");
+        let index = operations.iter().position(|it| it["operation"] == name).expect("it is described");
+        Self { whole: &operations[index], index }
+    }
+
     /// Its name.
     pub(crate) fn name(self) -> &'static str {
         text(&self.whole["operation"])

@@ -33,6 +33,18 @@ impl Git {
         git
     }
 
+    /// From now on sees what the other one has, as forks mostly do.
+    pub(crate) fn see(&self, other: &Self) {
+        let theirs = format!("{}\n", other.folder().join("objects").display());
+        std::fs::write(self.folder().join("objects/info/alternates"), theirs).expect("a file of git's");
+    }
+
+    /// Takes over what the other one's branch has.
+    pub(crate) fn fetch(&self, other: &Self, branch: &str) {
+        let folder = other.folder().to_str().expect("a readable name");
+        self.run(&["fetch", "--quiet", "--no-tags", folder, &format!("refs/heads/{branch}")]);
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.0.path()
     }
@@ -122,6 +134,20 @@ impl Git {
             command.env(format!("GIT_{who}_DATE"), date);
         }
         finish(command, commit.message.as_bytes()).expect("git makes a commit")
+    }
+
+    /// Puts one more commit on a branch; makes the branch out of `main` if need be.
+    pub(crate) fn push(&self, branch: &str, path: &str, content: &str) -> String {
+        let parent = self.branch(branch).or_else(|| self.branch("main")).expect("a branch");
+        let blob = self.blob(content.as_bytes());
+        let mut commit = self.read_commit(&parent).expect("a commit");
+        let line = ("100644".to_owned(), Some(blob), path.to_owned());
+        commit.tree = self.change_tree(&commit.tree, &[line]).expect("a tree");
+        commit.parents = vec![parent];
+        commit.message = format!("push {path}");
+        let made = self.commit(&commit);
+        self.set_branch(branch, &made);
+        made
     }
 
     pub(crate) fn read_commit(&self, id: &str) -> Option<Commit> {

@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 
 use answers::Question;
 use description::Operation;
-pub use state::{Comment, Pull, State, Status};
+pub use state::{Comment, Fork, Pull, State, Status};
 
 /// The server; ends when it is dropped.
 #[derive(Debug)]
@@ -81,6 +81,9 @@ impl Fault {
 
 /// The repository that the server has.
 pub const REPOSITORY: &str = "octocat/hello";
+
+/// Who the token belongs to.
+pub const LOGIN: &str = "mona";
 
 /// The token that it takes.
 pub const TOKEN: &str = "a-token-for-tests";
@@ -195,11 +198,7 @@ fn is_let_in(headers: &HeaderMap) -> bool {
 
 fn act(shared: &Mutex<State>, question: &Question) -> Response {
     let mut state = shared.lock().expect("no question fails");
-    let answer = if question.parts["owner"] == "octocat" && question.parts["repo"] == "hello" {
-        state.answer(question)
-    } else {
-        answers::refusal(404, "Not Found")
-    };
+    let answer = state.answer(question);
     let wrong = question.operation.check_answer(answer.status, &answer.body);
     state.problems.extend(wrong);
     let mut response = json_response(answer.status, &answer.body);

@@ -10,9 +10,22 @@ use crate::{Fault, What};
 
 /// The repository, and what people see beside it.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "a test sets the one that it is about")]
 pub struct State {
     /// `public`, `private` or `internal`.
     pub visibility: &'static str,
+    /// Whether the token may write to it.
+    pub may_push: bool,
+    /// Whether it takes nothing any more.
+    pub is_archived: bool,
+    /// Whether it may be forked.
+    pub allow_forking: bool,
+    /// What the token's owner has.
+    pub forks: Vec<Fork>,
+    /// How many looks it takes until a new fork is there.
+    pub fork_looks: usize,
+    /// Whether forks see what the repository gets after they were made.
+    pub forks_see: bool,
     /// Its pull requests; their numbers count from 1.
     pub pulls: Vec<Pull>,
     /// All comments; their ids count from 1.
@@ -39,6 +52,20 @@ pub struct State {
     pub(crate) git: Git,
 }
 
+/// A repository of the token's owner.
+#[derive(Debug)]
+pub struct Fork {
+    /// Its name, without the owner's.
+    pub name: String,
+    /// What it is a fork of; empty if of none.
+    pub parent: &'static str,
+    /// `public`, `private` or `internal`.
+    pub visibility: &'static str,
+    /// How many more looks it takes until it is there: all but the last find nothing, the last finds it empty.
+    pub looks: usize,
+    pub(crate) git: Git,
+}
+
 /// A pull request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "they are GitHub's")]
@@ -46,6 +73,8 @@ pub struct Pull {
     pub title: String,
     pub body: String,
     pub head: String,
+    /// Whether the branch is in the fork.
+    pub is_from_fork: bool,
     pub base: String,
     pub is_open: bool,
     pub labels: BTreeSet<String>,
@@ -68,16 +97,41 @@ pub struct Comment {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "they are GitHub's")]
 pub struct Status {
+    pub repository: String,
     pub commit: String,
     pub context: String,
     pub state: String,
     pub description: String,
 }
 
+impl Fork {
+    /// What git prints there.
+    ///
+    /// # Panics
+    /// If it refuses.
+    pub fn git(&self, arguments: &[&str]) -> String {
+        self.git.run(arguments).unwrap_or_else(|| panic!("git refuses {arguments:?}"))
+    }
+
+    /// Puts one more commit on a branch, as [`State::push`] does in the upstream.
+    ///
+    /// # Panics
+    /// If git refuses.
+    pub fn push(&mut self, branch: &str, path: &str, content: &str) -> String {
+        self.git.push(branch, path, content)
+    }
+}
+
 impl State {
     pub(crate) fn new(from: &Path) -> Self {
         Self {
             visibility: "private",
+            may_push: true,
+            is_archived: false,
+            allow_forking: true,
+            forks: Vec::new(),
+            fork_looks: 0,
+            forks_see: true,
             pulls: Vec::new(),
             comments: Vec::new(),
             statuses: Vec::new(),
@@ -112,16 +166,21 @@ impl State {
     /// # Panics
     /// If git refuses.
     pub fn push(&mut self, branch: &str, path: &str, content: &str) -> String {
-        let parent = self.git.branch(branch).or_else(|| self.git.branch("main")).expect("a branch");
-        let blob = self.git.blob(content.as_bytes());
-        let mut commit = self.git.read_commit(&parent).expect("a commit");
-        let line = ("100644".to_owned(), Some(blob), path.to_owned());
-        commit.tree = self.git.change_tree(&commit.tree, &[line]).expect("a tree");
-        commit.parents = vec![parent];
-        commit.message = format!("push {path}");
-        let made = self.git.commit(&commit);
-        self.git.set_branch(branch, &made);
-        made
+        self.git.push(branch, path, content)
+    }
+
+    /// Gives the token's owner a repository with what the upstream has now.
+    ///
+    /// # Panics
+    /// If git refuses.
+    pub fn fork(&mut self, name: &str, parent: &'static str) -> &mut Fork {
+        let git = Git::clone(self.git.folder());
+        if self.forks_see {
+            git.see(&self.git);
+        }
+        let (name, visibility) = (name.to_owned(), self.visibility);
+        self.forks.push(Fork { name, parent, visibility, looks: 0, git });
+        self.forks.last_mut().expect("it was added")
     }
 
     /// What goes wrong with this question.

@@ -133,7 +133,10 @@ fn undone(state: &State) -> Option<&Cause> {
 
 fn is_undoing(run: &Run) -> bool {
     match &run.phase {
-        Phase::Forward { .. } | Phase::Draining { .. } | Phase::Finished(Outcome::Deployed { .. }) => false,
+        Phase::Forward { .. }
+        | Phase::Asking { .. }
+        | Phase::Draining { .. }
+        | Phase::Finished(Outcome::Deployed { .. }) => false,
         Phase::Compensating { .. } | Phase::NeedsAttention { .. } | Phase::Finished(_) => true,
     }
 }
@@ -156,7 +159,7 @@ fn is_truthful(run: &Run, status: Status) -> bool {
         Phase::Finished(Outcome::RolledBack(_)) => status == Status::RolledBack,
         Phase::Finished(Outcome::Refused(Cause::Cancelled { .. })) => status == Status::Cancelled,
         Phase::Finished(Outcome::Refused(_)) => status == Status::Approved,
-        // How errands end, of which there are none here.
-        Phase::Finished(Outcome::Done | Outcome::Failed(_)) => false,
+        // How errands end, and what only ship runs do, of which there are none here.
+        Phase::Asking { .. } | Phase::Finished(Outcome::Done | Outcome::Failed(_)) => false,
     }
 }

@@ -153,6 +153,9 @@ impl Protocol {
                 Event::Failed { .. } => holder == Holder::Nobody,
                 Event::Succeeded { .. }
                 | Event::Refused { .. }
+                | Event::Asked { .. }
+                | Event::Postponed { .. }
+                | Event::Answered { .. }
                 | Event::Released { .. }
                 | Event::DeadlinePassed
                 | Event::CancelRequested { .. }

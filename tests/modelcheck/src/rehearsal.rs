@@ -58,7 +58,13 @@ impl State {
                 }
             }
             Some(Phase::Draining { .. }) => steps.push(Step::Errand(Errand::Stops)),
-            Some(Phase::Compensating { .. } | Phase::NeedsAttention { .. } | Phase::Finished(_)) | None => {}
+            Some(
+                Phase::Asking { .. }
+                | Phase::Compensating { .. }
+                | Phase::NeedsAttention { .. }
+                | Phase::Finished(_),
+            )
+            | None => {}
         }
     }
 

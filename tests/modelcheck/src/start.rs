@@ -72,7 +72,9 @@ fn last_try(last: Job, faults: u8) -> State {
 fn strikes(run: &Run) -> u32 {
     match run.phase {
         Phase::Forward { strikes, .. } | Phase::Compensating { strikes, .. } => strikes,
-        Phase::Draining { .. } | Phase::NeedsAttention { .. } | Phase::Finished(_) => 0,
+        Phase::Asking { .. } | Phase::Draining { .. } | Phase::NeedsAttention { .. } | Phase::Finished(_) => {
+            0
+        }
     }
 }
 

@@ -327,7 +327,7 @@ fn push_wishes(state: &State, steps: &mut Vec<Step>) {
     match state.run.phase {
         Phase::Forward { .. } => steps.extend([Step::Deadline, Step::Cancel]),
         Phase::NeedsAttention { .. } => steps.extend([Step::Resume, Step::GiveUp]),
-        Phase::Draining { .. } | Phase::Compensating { .. } | Phase::Finished(_) => {}
+        Phase::Asking { .. } | Phase::Draining { .. } | Phase::Compensating { .. } | Phase::Finished(_) => {}
     }
 }
 

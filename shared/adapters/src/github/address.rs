@@ -69,6 +69,10 @@ impl Address {
         &self.owner
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// `owner/name`.
     pub fn repository(&self) -> String {
         format!("{}/{}", self.owner, self.name)

@@ -1,6 +1,8 @@
 //! The branch of a proposal: one commit on the base branch, and nothing else.
 
 use super::client::Client;
+use super::ends::Ends;
+use super::fork;
 use super::tree::{Laid, lay};
 use super::wire::{CommitAnswer, ComparisonAnswer, Id, NewCommit, NewRef, RefAnswer, Signature};
 use super::{GitHubError, Proposal};
@@ -20,7 +22,24 @@ pub(super) enum Made {
 
 /// Makes the branch, or finds it made.
 pub(super) async fn make(
-    client: &Client,
+    ends: &Ends<'_>,
+    proposal: &Proposal<'_>,
+    base: &str,
+    message: &str,
+) -> Result<Made, GitHubError> {
+    let made = find_or_make(ends, proposal, base, message).await;
+    match (made, &ends.fork) {
+        // A fork may lack what the upstream has since; GitHub has no word of its own for that.
+        (Err(error), Some(fork)) if error.status().is_some() => {
+            fork::catch_up(ends.upstream, fork, base, error).await?;
+            find_or_make(ends, proposal, base, message).await
+        }
+        (made, _) => made,
+    }
+}
+
+async fn find_or_make(
+    ends: &Ends<'_>,
     proposal: &Proposal<'_>,
     base: &str,
     message: &str,
@@ -28,16 +47,16 @@ pub(super) async fn make(
     let mut tries = 0;
     loop {
         tries += 1;
-        if let Some(head) = find(client, &proposal.branch).await? {
-            let is_ours = is_ours(client, proposal, base, &head).await?;
+        if let Some(head) = find(ends.home(), &proposal.branch).await? {
+            let is_ours = is_ours(ends, ends.home(), proposal, base, &head).await?;
             return Ok(if is_ours { Made::Branch(head) } else { Made::Taken });
         }
-        let head = match commit(client, proposal, base, message).await? {
+        let head = match commit(ends, proposal, base, message).await? {
             Ok(head) => head,
             Err(other) => return Ok(other),
         };
         let new = NewRef { name: format!("refs/heads/{}", proposal.branch), sha: &head };
-        match client.post::<RefAnswer>("/git/refs", &new).await {
+        match ends.home().post::<RefAnswer>("/git/refs", &new).await {
             Ok(made) => return Ok(Made::Branch(made.object.sha)),
             // Made meanwhile, perhaps by this very request, whose first answer was lost.
             Err(error) if error.status() == Some(422) && tries == 1 => {}
@@ -52,41 +71,48 @@ pub(super) async fn find(client: &Client, branch: &str) -> Result<Option<String>
     Ok(found.map(|it| it.object.sha))
 }
 
-/// Whether the commit is the base branch, as it is or once was, with the change set and nothing else.
+/// Whether the commit, which that repository has, is the base branch, as it is or once was, with the change set and
+/// nothing else.
 pub(super) async fn is_ours(
-    client: &Client,
+    ends: &Ends<'_>,
+    holder: &Client,
     proposal: &Proposal<'_>,
     base: &str,
     head: &str,
 ) -> Result<bool, GitHubError> {
-    let Some(commit) = client.find::<CommitAnswer>(&format!("/git/commits/{head}")).await? else {
+    let Some(commit) = holder.find::<CommitAnswer>(&format!("/git/commits/{head}")).await? else {
         return Ok(false);
     };
     let [Id { sha: parent }] = commit.parents.as_slice() else {
         return Ok(false);
     };
-    let comparison = format!("/compare/{parent}...{}?per_page=1", escape(base));
-    let comparison: Option<ComparisonAnswer> = client.find(&comparison).await?;
-    if !comparison.is_some_and(|it| matches!(it.status.as_str(), "ahead" | "identical")) {
+    if !is_in(ends.upstream, parent, base).await? {
         return Ok(false);
     }
-    let parent = read(client, parent).await?;
-    Ok(lay(client, proposal.changes, &parent.tree.sha).await? == Laid::Tree(commit.tree.sha))
+    let parent = read(ends.upstream, parent).await?;
+    Ok(lay(ends, proposal.changes, &parent.tree.sha).await? == Laid::Tree(commit.tree.sha))
+}
+
+/// Whether the repository's branch has the commit.
+pub(super) async fn is_in(client: &Client, commit: &str, branch: &str) -> Result<bool, GitHubError> {
+    let comparison = format!("/compare/{commit}...{}?per_page=1", escape(branch));
+    let comparison: Option<ComparisonAnswer> = client.find(&comparison).await?;
+    Ok(comparison.is_some_and(|it| matches!(it.status.as_str(), "ahead" | "identical")))
 }
 
 /// Makes the commit. With the same base it is the same each time, as all of it is given.
 async fn commit(
-    client: &Client,
+    ends: &Ends<'_>,
     proposal: &Proposal<'_>,
     base: &str,
     message: &str,
 ) -> Result<Result<String, Made>, GitHubError> {
-    let Some(parent) = find(client, base).await? else {
+    let Some(parent) = find(ends.upstream, base).await? else {
         let said = format!("there is no branch {base:?} to propose anything to.");
-        return Err(GitHubError::Rejected { repository: client.repository(), status: 404, said });
+        return Err(ends.upstream.rejected(404, &said));
     };
-    let parent = read(client, &parent).await?;
-    let tree = match lay(client, proposal.changes, &parent.tree.sha).await? {
+    let parent = read(ends.upstream, &parent).await?;
+    let tree = match lay(ends, proposal.changes, &parent.tree.sha).await? {
         Laid::Tree(tree) => tree,
         Laid::Contained => return Ok(Err(Made::Contained)),
         Laid::Conflict(paths) => return Ok(Err(Made::Conflict(paths))),
@@ -95,7 +121,7 @@ async fn commit(
     let signature = Signature { name: proposal.author.name(), email: proposal.author.email(), date: &date };
     let new =
         NewCommit { message, tree: &tree, parents: [&parent.sha], author: signature, committer: signature };
-    let made: CommitAnswer = client.post("/git/commits", &new).await?;
+    let made: CommitAnswer = ends.home().post("/git/commits", &new).await?;
     Ok(Ok(made.sha))
 }
 

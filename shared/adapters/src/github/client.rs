@@ -45,9 +45,26 @@ impl Client {
         Ok(Self { crab, address: address.clone(), patience, token: token.clone() })
     }
 
+    /// The same server with the same token, and the repository that GitHub calls so.
+    pub(super) fn at(&self, repository: &str) -> Result<Self, GitHubError> {
+        let address = Address::new(self.address.api(), repository).context("read a repository's name")?;
+        let (crab, patience, token) = (self.crab.clone(), self.patience.clone(), self.token.clone());
+        Ok(Self { crab, address, patience, token })
+    }
+
+    /// Who the token belongs to.
+    pub(super) async fn user<T: DeserializeOwned>(&self) -> Result<T, GitHubError> {
+        self.ask::<T, ()>(Question::Get("/user")).await
+    }
+
     /// The repository's owner.
     pub(super) fn owner(&self) -> &str {
         self.address.owner()
+    }
+
+    /// The repository's name, without its owner's.
+    pub(super) fn name(&self) -> &str {
+        self.address.name()
     }
 
     /// `owner/name`.
@@ -124,6 +141,11 @@ impl Client {
         debug!(repository = self.repository(), %error, pause_ms = pause.as_millis(), "GitHub is asked again");
         tokio::time::sleep(pause).await;
         Ok(())
+    }
+
+    /// That something will not work in this repository, in a sentence for people.
+    pub(super) fn rejected(&self, status: u16, said: &str) -> GitHubError {
+        GitHubError::Rejected { repository: self.repository(), status, said: said.to_owned() }
     }
 
     fn route(&self, path: &str) -> String {

@@ -84,6 +84,21 @@ impl GitHubError {
         }
     }
 
+    /// What GitHub said with a final refusal.
+    pub(super) fn said(&self) -> Option<&str> {
+        match self {
+            Self::Rejected { said, .. } | Self::Rights { said, .. } => Some(said),
+            Self::Unavailable(_)
+            | Self::Limited { .. }
+            | Self::Token { .. }
+            | Self::Missing { .. }
+            | Self::Moved { .. }
+            | Self::Refused(_)
+            | Self::Branch(_)
+            | Self::Failed(_) => None,
+        }
+    }
+
     /// The status of a final refusal.
     pub(super) fn status(&self) -> Option<u16> {
         match self {

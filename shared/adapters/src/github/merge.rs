@@ -59,7 +59,8 @@ pub(super) async fn merge(
     pull: &PullRequest,
     squash: &Squash,
 ) -> Result<Merging, GitHubError> {
-    if let Some(over) = over(&read(client, pull).await?, &pull.head) {
+    let found = read(client, pull).await?;
+    if let Some(over) = over(&found, &pull.head) {
         return Ok(over);
     }
     let (name, email) = (squash.author.name(), squash.author.email());
@@ -75,6 +76,13 @@ pub(super) async fn merge(
         Err(GitHubError::Rejected { status: 405 | 409, said, .. }) => {
             judge(&read(client, pull).await?, &pull.head, said)
         }
+        // Who proposes from a fork need not be allowed to merge.
+        Err(GitHubError::Rights { .. }) if found.is_from_fork() => Ok(Merging::NotAllowed {
+            reason: format!(
+                "The access token may propose to {} but not merge there; somebody who may has to merge it.",
+                client.repository()
+            ),
+        }),
         Err(error) => Err(error),
     }
 }
@@ -92,7 +100,7 @@ pub(super) async fn close(client: &Client, pull: &PullRequest) -> Result<Closing
     })
 }
 
-async fn read(client: &Client, pull: &PullRequest) -> Result<PullAnswer, GitHubError> {
+pub(super) async fn read(client: &Client, pull: &PullRequest) -> Result<PullAnswer, GitHubError> {
     client.get(&format!("/pulls/{}", pull.number)).await
 }
 
@@ -156,8 +164,8 @@ mod tests {
             state: state.to_owned(),
             merged_at: merged.then(|| "2026-11-23T14:00:00Z".to_owned()),
             merge_commit_sha: Some("merge".to_owned()),
-            head: Side { branch: "feature".to_owned(), sha: head.to_owned() },
-            base: Side { branch: "main".to_owned(), sha: "base".to_owned() },
+            head: Side { branch: "feature".to_owned(), sha: head.to_owned(), repo: None },
+            base: Side { branch: "main".to_owned(), sha: "base".to_owned(), repo: None },
             mergeable,
             mergeable_state: Some(why.to_owned()),
         }

@@ -2,8 +2,9 @@
 
 use super::branch::{self, Made};
 use super::client::Client;
+use super::ends::Ends;
 use super::wire::{NewLabels, NewPull, PullAnswer, RepositoryAnswer};
-use super::{GitHubError, Proposal, PullRequest, Redaction, Refusal, Sharing, Visibility};
+use super::{GitHubError, Proposal, PullRequest, Redaction, Refusal, Sharing};
 
 /// Longest title, in characters; GitHub takes no longer one.
 const TITLE_MAX: usize = 256;
@@ -67,19 +68,19 @@ pub(super) async fn open(
         return Err(GitHubError::Branch(proposal.branch.clone()));
     }
     let repository: RepositoryAnswer = client.get("").await.map_err(|error| missing(client, error))?;
-    let visibility = Visibility::of(repository.private, repository.visibility.as_deref());
-    if let Err(refusal) = sharing.check(visibility, proposal.secret_open) {
-        return Ok(Opening::Refused(refusal));
-    }
+    let ends = match Ends::choose(client, sharing, &repository, proposal.secret_open).await? {
+        Ok(ends) => ends,
+        Err(refusal) => return Ok(Opening::Refused(refusal)),
+    };
     let base = proposal.base.clone().unwrap_or(repository.default_branch);
-    let found = find(client, &proposal.branch, &base).await?;
+    let found = find(&ends, &proposal.branch, &base).await?;
     if let Some(pull) = &found
-        && let Some(over) = over(client, proposal, &base, pull).await?
+        && let Some(over) = over(&ends, proposal, &base, pull).await?
     {
         return Ok(over);
     }
     let text = Text::of(proposal, redaction);
-    let head = match branch::make(client, proposal, &base, &text.message()).await? {
+    let head = match branch::make(&ends, proposal, &base, &text.message()).await? {
         Made::Branch(head) => head,
         Made::Contained => return Ok(Opening::Contained),
         Made::Conflict(paths) => return Ok(Opening::Conflict { paths }),
@@ -87,9 +88,9 @@ pub(super) async fn open(
     };
     let pull = match found {
         Some(pull) => pull,
-        None => create(client, proposal, &base, &text).await?,
+        None => create(&ends, proposal, &base, &text).await?,
     };
-    if let Some(over) = over(client, proposal, &base, &pull).await? {
+    if let Some(over) = over(&ends, proposal, &base, &pull).await? {
         return Ok(over);
     }
     let notes = label(client, &pull, &proposal.labels).await?;
@@ -104,16 +105,16 @@ fn missing(client: &Client, error: GitHubError) -> GitHubError {
 }
 
 /// The pull request of these two branches: a merged one before an open one before a closed one.
-async fn find(client: &Client, branch: &str, base: &str) -> Result<Option<PullAnswer>, GitHubError> {
-    let path = format!("/pulls?state=all&head={}:{branch}&per_page=100", client.owner());
-    let mut pulls: Vec<PullAnswer> = client.list(&path).await?;
+async fn find(ends: &Ends<'_>, branch: &str, base: &str) -> Result<Option<PullAnswer>, GitHubError> {
+    let path = format!("/pulls?state=all&head={}:{branch}&per_page=100", ends.home().owner());
+    let mut pulls: Vec<PullAnswer> = ends.upstream.list(&path).await?;
     pulls.retain(|it| it.head.branch == branch && it.base.branch == base);
     Ok(pulls.into_iter().min_by_key(|it| (it.merged_at.is_none(), it.state != "open")))
 }
 
 /// What there is to say of a pull request that is no longer open.
 async fn over(
-    client: &Client,
+    ends: &Ends<'_>,
     proposal: &Proposal<'_>,
     base: &str,
     pull: &PullAnswer,
@@ -123,7 +124,8 @@ async fn over(
         return Ok((pull.state != "open").then_some(Opening::Closed { number }));
     }
     let commit = pull.merge_commit_sha.clone().unwrap_or_default();
-    let is_ours = branch::is_ours(client, proposal, base, &head).await?;
+    // What was merged is kept with the pull request, even where the fork is gone.
+    let is_ours = branch::is_ours(ends, ends.upstream, proposal, base, &head).await?;
     Ok(Some(if is_ours {
         Opening::Merged { number, commit }
     } else {
@@ -132,21 +134,21 @@ async fn over(
 }
 
 async fn create(
-    client: &Client,
+    ends: &Ends<'_>,
     proposal: &Proposal<'_>,
     base: &str,
     text: &Text,
 ) -> Result<PullAnswer, GitHubError> {
     let new = NewPull {
         title: &text.title,
-        head: &proposal.branch,
+        head: &ends.head(&proposal.branch),
         base,
         body: &text.body,
         maintainer_can_modify: false,
     };
-    match client.post("/pulls", &new).await {
+    match ends.upstream.post("/pulls", &new).await {
         // Opened meanwhile, perhaps by this very request, whose first answer was lost.
-        Err(error) if error.status() == Some(422) => find(client, &proposal.branch, base).await?.ok_or(error),
+        Err(error) if error.status() == Some(422) => find(ends, &proposal.branch, base).await?.ok_or(error),
         other => other,
     }
 }
@@ -160,7 +162,10 @@ async fn label(client: &Client, pull: &PullAnswer, labels: &[String]) -> Result<
     match client.post::<serde_json::Value>(&path, &NewLabels { labels }).await {
         Ok(_) => Ok(Vec::new()),
         Err(error) if error.status() == Some(403) => {
-            Ok(vec![format!("The pull request has no labels: {error}")])
+            let (repository, labels) = (client.repository(), labels.join(", "));
+            Ok(vec![format!(
+                "The pull request has no labels: the access token may not set any in {repository}. Whoever looks after it can add these: {labels}."
+            )])
         }
         Err(error) => Err(error),
     }

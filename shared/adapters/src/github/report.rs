@@ -1,6 +1,7 @@
 //! What the gates said, where people look at the pull request.
 
 use super::client::Client;
+use super::merge::read;
 use super::wire::{NewStatus, StatusAnswer, StatusesAnswer};
 use super::{GitHubError, PullRequest, Redaction, comment};
 
@@ -42,6 +43,17 @@ pub enum VerdictState {
 }
 
 impl VerdictState {
+    /// For people.
+    fn word(self) -> &'static str {
+        match self {
+            VerdictState::Passed => "passed",
+            VerdictState::Open => "is open",
+            VerdictState::Unknown => "could not be asked",
+            VerdictState::Pending => "is still at work",
+        }
+    }
+
+    /// For GitHub.
     fn name(self) -> &'static str {
         match self {
             VerdictState::Passed => "success",
@@ -52,14 +64,22 @@ impl VerdictState {
     }
 }
 
-/// Shows the verdicts, then tells the findings.
+/// Shows the verdicts where the branch is, then tells the findings where the pull request is.
 pub(super) async fn report(
     client: &Client,
     redaction: &Redaction,
     pull: &PullRequest,
     review: &Review,
 ) -> Result<(), GitHubError> {
-    let shown = shown(client, &pull.head).await?;
+    let found = read(client, pull).await?;
+    let is_from_fork = found.is_from_fork();
+    // GitHub takes statuses from those who may write to a repository; each repository keeps its own.
+    let Some(home) = found.head.repo else {
+        let said = "the fork that this was proposed from is gone. Close the pull request and ship the feature again.";
+        return Err(client.rejected(404, said));
+    };
+    let home = client.at(&home.full_name)?;
+    let shown = shown(&home, &pull.head).await?;
     for verdict in &review.verdicts {
         let description = redaction.line(&verdict.summary, DESCRIPTION_MAX);
         let state = verdict.state.name();
@@ -70,13 +90,23 @@ pub(super) async fn report(
         });
         if !is_shown {
             let new = NewStatus { state, context: &verdict.gate, description: &description };
-            let _: StatusAnswer = client.post(&format!("/statuses/{}", pull.head), &new).await?;
+            let _: StatusAnswer = home.post(&format!("/statuses/{}", pull.head), &new).await?;
         }
     }
     match &review.findings {
+        Some(findings) if is_from_fork => {
+            let text = format!("{findings}\n\n{}", lines(&review.verdicts));
+            comment::tell(client, pull, &redaction.text(&text)).await
+        }
         Some(findings) => comment::tell(client, pull, &redaction.text(findings)).await,
         None => Ok(()),
     }
+}
+
+/// The verdicts as a list: who looks at the pull request need not see the statuses of a fork.
+fn lines(verdicts: &[Verdict]) -> String {
+    let line = |it: &Verdict| format!("- `{}` {}: {}\n", it.gate, it.state.word(), it.summary);
+    verdicts.iter().map(line).collect()
 }
 
 /// The latest status of each name at the commit.

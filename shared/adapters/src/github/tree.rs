@@ -8,6 +8,7 @@ use sha1::{Digest, Sha1};
 
 use super::GitHubError;
 use super::client::Client;
+use super::ends::Ends;
 use super::overlay::{Ids, Listing, Step, mode_name, overlay};
 use super::wire::{Id, NewBlob, NewContent, NewEntry, NewTree, TreeAnswer};
 use crate::change_set::{ChangeSet, Kind};
@@ -30,12 +31,15 @@ pub(super) enum Laid {
 }
 
 /// Makes the tree; what was made is compared with what was sealed, path by path.
-pub(super) async fn lay(client: &Client, set: &ChangeSet, base: &str) -> Result<Laid, GitHubError> {
+///
+/// The base is a tree of the upstream; the new one is in the store of the branch's repository.
+pub(super) async fn lay(ends: &Ends<'_>, set: &ChangeSet, base: &str) -> Result<Laid, GitHubError> {
+    let home = ends.home();
     let set = set.clone();
     let (set, ids) = tokio::task::spawn_blocking(move || ids(&set).map(|ids| (set, ids)))
         .await
         .context("wait for the sealed contents")??;
-    let listing = list(client, &set, base).await?;
+    let listing = list(ends.upstream, &set, base).await?;
     let steps = match overlay(&listing, &set.changes, &ids) {
         Err(conflicts) => return Ok(Laid::Conflict(conflicts)),
         Ok(steps) if steps.is_empty() => return Ok(Laid::Contained),
@@ -45,14 +49,14 @@ pub(super) async fn lay(client: &Client, set: &ChangeSet, base: &str) -> Result<
     let mut tree = base.to_owned();
     let mut lines = Lines::default();
     for step in &steps {
-        let line = line(client, &set, &stored, step).await?;
+        let line = line(home, &set, &stored, step).await?;
         if lines.is_full(&line) {
-            tree = lines.send(client, &tree).await?;
+            tree = lines.send(home, &tree).await?;
         }
         lines.add(line);
     }
-    tree = lines.send(client, &tree).await?;
-    let made = list(client, &set, &tree).await?;
+    tree = lines.send(home, &tree).await?;
+    let made = list(home, &set, &tree).await?;
     match overlay(&made, &set.changes, &ids) {
         Ok(rest) if rest.is_empty() => Ok(Laid::Tree(tree)),
         Ok(_) | Err(_) => {

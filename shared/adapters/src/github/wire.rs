@@ -2,12 +2,57 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Visibility;
+
 #[derive(Debug, Deserialize)]
 pub(super) struct RepositoryAnswer {
+    pub(super) id: u64,
+    pub(super) full_name: String,
     pub(super) private: bool,
     pub(super) visibility: Option<String>,
     pub(super) default_branch: String,
+    #[serde(default)]
+    pub(super) archived: bool,
+    pub(super) allow_forking: Option<bool>,
+    /// What the token's owner may do.
+    pub(super) permissions: Option<Permissions>,
+    /// What it is a fork of.
+    pub(super) parent: Option<Parent>,
 }
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Permissions {
+    pub(super) push: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Parent {
+    pub(super) id: u64,
+}
+
+impl RepositoryAnswer {
+    pub(super) fn visibility(&self) -> Visibility {
+        Visibility::of(self.private, self.visibility.as_deref())
+    }
+
+    /// Where GitHub does not say it, trying will tell.
+    pub(super) fn may_push(&self) -> bool {
+        self.permissions.as_ref().is_none_or(|it| it.push)
+    }
+
+    pub(super) fn is_fork_of(&self, other: &Self) -> bool {
+        self.parent.as_ref().is_some_and(|parent| parent.id == other.id)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct UserAnswer {
+    pub(super) login: String,
+}
+
+/// An answer of which only matters that it is a good one.
+#[derive(Debug, Deserialize)]
+pub(super) struct Ignored {}
 
 #[derive(Debug, Deserialize)]
 pub(super) struct RefAnswer {
@@ -71,6 +116,20 @@ pub(super) struct Side {
     #[serde(rename = "ref")]
     pub(super) branch: String,
     pub(super) sha: String,
+    /// Absent once it is gone.
+    pub(super) repo: Option<RepositoryName>,
+}
+
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct RepositoryName {
+    pub(super) full_name: String,
+}
+
+impl PullAnswer {
+    /// Whether its branch is in another repository than the pull request.
+    pub(super) fn is_from_fork(&self) -> bool {
+        self.head.repo != self.base.repo
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -96,6 +155,16 @@ pub(super) struct StatusAnswer {
     pub(super) context: String,
     pub(super) state: String,
     pub(super) description: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct NewFork {
+    pub(super) default_branch_only: bool,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct NewSync<'a> {
+    pub(super) branch: &'a str,
 }
 
 #[derive(Debug, Serialize)]

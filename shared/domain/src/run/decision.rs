@@ -21,11 +21,13 @@ impl Try {
     /// The try after this one, if the event allows another.
     fn next(self, event: &Event) -> Option<Try> {
         let strikes = match event {
-            Event::Released { .. } => self.strikes,
+            Event::Released { .. } | Event::Postponed { .. } => self.strikes,
             Event::Failed { retry: true, .. } | Event::Lost { .. } => self.strikes + 1,
             Event::Succeeded { .. }
             | Event::Failed { retry: false, .. }
             | Event::Refused { .. }
+            | Event::Asked { .. }
+            | Event::Answered { .. }
             | Event::DeadlinePassed
             | Event::CancelRequested { .. }
             | Event::ResumeRequested { .. }
@@ -37,10 +39,15 @@ impl Try {
     /// Queues it. A loss makes nobody wait: it was noticed only when the lease was over, which was pause enough.
     fn enqueue_after(self, event: &Event) -> Effect {
         let pause = match event {
+            Event::Postponed { pause, .. } => {
+                return Effect::Enqueue { job: self.job, attempt: self.attempt, delay: *pause };
+            }
             Event::Lost { .. } | Event::Released { .. } => 0,
             Event::Succeeded { .. }
             | Event::Failed { .. }
             | Event::Refused { .. }
+            | Event::Asked { .. }
+            | Event::Answered { .. }
             | Event::DeadlinePassed
             | Event::CancelRequested { .. }
             | Event::ResumeRequested { .. }
@@ -62,33 +69,73 @@ pub(super) fn forward(current: Try, event: &Event) -> Result<Transition, Ignored
         Event::Failed { reason, .. } | Event::Refused { reason, .. } if past_pivot => {
             Ok(deployed(Some(reason.clone())))
         }
-        Event::Lost { .. } | Event::Released { .. } if past_pivot => Ok(deployed(Some(lost_sentence(job)))),
-        Event::Failed { reason, .. } => {
+        Event::Lost { .. } | Event::Released { .. } | Event::Postponed { .. } if past_pivot => {
+            Ok(deployed(Some(lost_sentence(job))))
+        }
+        Event::Asked { question, .. } if job.plan() == Plan::Ship => {
+            let phase = Phase::Asking { job, attempt, question: question.clone() };
+            Ok(moved(phase, vec![Effect::Settle(Status::Shipping)]))
+        }
+        Event::Failed { reason, .. } | Event::Asked { question: reason, .. } => {
             Ok(unwind(job.plan(), Some(job), Cause::Failed { job, reason: reason.clone() }))
         }
         Event::Refused { reason, .. } => {
             let cause = Cause::Failed { job, reason: reason.clone() };
             Ok(unwind(job.plan(), untouched(job, attempt), cause))
         }
-        Event::Lost { .. } | Event::Released { .. } => Ok(unwind(job.plan(), Some(job), Cause::Lost { job })),
+        Event::Lost { .. } | Event::Released { .. } | Event::Postponed { .. } => {
+            Ok(unwind(job.plan(), Some(job), Cause::Lost { job }))
+        }
         Event::DeadlinePassed | Event::CancelRequested { .. } if past_pivot => Err(Ignored::PastPivot),
         Event::DeadlinePassed => Ok(drain(job, attempt, Cause::Deadline { job })),
         Event::CancelRequested { by, reason } => {
             Ok(drain(job, attempt, Cause::Cancelled { by: by.clone(), reason: reason.clone() }))
         }
-        Event::ResumeRequested { .. } | Event::GiveUpRequested { .. } => Err(Ignored::NotWaiting),
+        Event::ResumeRequested { .. } | Event::GiveUpRequested { .. } | Event::Answered { .. } => {
+            Err(Ignored::NotWaiting)
+        }
+    }
+}
+
+/// Nobody is at it: what a person says is done at once.
+pub(super) fn asking(job: Job, attempt: u32, event: &Event) -> Result<Transition, Ignored> {
+    match event {
+        Event::Answered { .. } => {
+            let attempt = attempt + 1;
+            let phase = Phase::Forward { job, attempt, strikes: 0 };
+            Ok(moved(phase, vec![Effect::Settle(Status::Shipping), enqueue(job, attempt, 0)]))
+        }
+        Event::CancelRequested { by, reason } => {
+            let cause = Cause::Cancelled { by: by.clone(), reason: reason.clone() };
+            Ok(unwind(job.plan(), Some(job), cause))
+        }
+        Event::DeadlinePassed | Event::ResumeRequested { .. } | Event::GiveUpRequested { .. } => {
+            Err(Ignored::NotWaiting)
+        }
+        Event::Succeeded { .. }
+        | Event::Failed { .. }
+        | Event::Refused { .. }
+        | Event::Asked { .. }
+        | Event::Postponed { .. }
+        | Event::Released { .. }
+        | Event::Lost { .. } => Err(Ignored::Stale),
     }
 }
 
 pub(super) fn draining(job: Job, attempt: u32, cause: &Cause, event: &Event) -> Result<Transition, Ignored> {
     match event {
         // Whatever the worker says, it is no longer acting. Even a success is undone: the time is over.
-        Event::Succeeded { .. } | Event::Failed { .. } | Event::Released { .. } | Event::Lost { .. } => {
-            Ok(unwind(job.plan(), Some(job), cause.clone()))
-        }
+        Event::Succeeded { .. }
+        | Event::Failed { .. }
+        | Event::Asked { .. }
+        | Event::Postponed { .. }
+        | Event::Released { .. }
+        | Event::Lost { .. } => Ok(unwind(job.plan(), Some(job), cause.clone())),
         Event::Refused { .. } => Ok(unwind(job.plan(), untouched(job, attempt), cause.clone())),
         Event::DeadlinePassed | Event::CancelRequested { .. } => Err(Ignored::AlreadyUnwinding),
-        Event::ResumeRequested { .. } | Event::GiveUpRequested { .. } => Err(Ignored::NotWaiting),
+        Event::ResumeRequested { .. } | Event::GiveUpRequested { .. } | Event::Answered { .. } => {
+            Err(Ignored::NotWaiting)
+        }
     }
 }
 
@@ -115,10 +162,16 @@ pub(super) fn compensating(
     };
     match event {
         Event::Succeeded { .. } => Ok(next_undo(from, job, cause)),
-        Event::Failed { reason, .. } | Event::Refused { reason, .. } => Ok(call_a_person(reason.clone())),
-        Event::Lost { .. } | Event::Released { .. } => Ok(call_a_person(lost_sentence(job))),
+        Event::Failed { reason, .. }
+        | Event::Refused { reason, .. }
+        | Event::Asked { question: reason, .. } => Ok(call_a_person(reason.clone())),
+        Event::Lost { .. } | Event::Released { .. } | Event::Postponed { .. } => {
+            Ok(call_a_person(lost_sentence(job)))
+        }
         Event::DeadlinePassed | Event::CancelRequested { .. } => Err(Ignored::AlreadyUnwinding),
-        Event::ResumeRequested { .. } | Event::GiveUpRequested { .. } => Err(Ignored::NotWaiting),
+        Event::ResumeRequested { .. } | Event::GiveUpRequested { .. } | Event::Answered { .. } => {
+            Err(Ignored::NotWaiting)
+        }
     }
 }
 
@@ -142,9 +195,12 @@ pub(super) fn waiting(
             Ok(moved(Phase::Finished(outcome), vec![Effect::Settle(Status::NeedsAttention)]))
         }
         Event::DeadlinePassed | Event::CancelRequested { .. } => Err(Ignored::AlreadyUnwinding),
+        Event::Answered { .. } => Err(Ignored::NotWaiting),
         Event::Succeeded { .. }
         | Event::Failed { .. }
         | Event::Refused { .. }
+        | Event::Asked { .. }
+        | Event::Postponed { .. }
         | Event::Released { .. }
         | Event::Lost { .. } => Err(Ignored::Stale),
     }
@@ -185,16 +241,16 @@ fn unwind(plan: Plan, from: Option<Job>, cause: Cause) -> Transition {
         let phase = Phase::Compensating { from, job: first, attempt: 1, strikes: 0, cause };
         return moved(phase, vec![Effect::Settle(Status::RollingBack), enqueue(first, 1, 0)]);
     }
-    let settled = |otherwise| match cause {
-        Cause::Cancelled { .. } => vec![Effect::Settle(Status::Cancelled)],
-        Cause::Failed { .. } | Cause::Lost { .. } | Cause::Deadline { .. } => vec![Effect::Settle(otherwise)],
+    let is_cancelled = matches!(cause, Cause::Cancelled { .. });
+    let (settled, outcome) = match plan {
+        Plan::Promotion if is_cancelled => (Some(Status::Cancelled), Outcome::Refused(cause)),
+        Plan::Promotion => (Some(Status::Approved), Outcome::Refused(cause)),
+        // Whoever stops a ship run has decided about its promotion.
+        Plan::Ship if is_cancelled => (None, Outcome::Failed(cause)),
+        Plan::Ship => (Some(Status::NotShipped), Outcome::Failed(cause)),
+        Plan::Errand => (None, Outcome::Failed(cause)),
     };
-    let (effects, outcome) = match plan {
-        Plan::Promotion => (settled(Status::Approved), Outcome::Refused(cause)),
-        Plan::Ship => (settled(Status::NotShipped), Outcome::Failed(cause)),
-        Plan::Errand => (vec![], Outcome::Failed(cause)),
-    };
-    moved(Phase::Finished(outcome), effects)
+    moved(Phase::Finished(outcome), settled.into_iter().map(Effect::Settle).collect())
 }
 
 fn next_undo(from: Job, job: Job, cause: &Cause) -> Transition {

@@ -1,6 +1,7 @@
 //! The whole phase × event matrix as one snapshot: a reviewer sees every legal move.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use domain::run::{Cause, Effect, Event, Outcome, Phase, Run};
 use domain::{Direction, Job};
@@ -41,7 +42,16 @@ fn phases() -> Vec<Phase> {
             Phase::Draining { job, attempt: 1, cause: cause(job) },
         ]
     });
-    forward.chain(draining).chain(compensating).chain([waiting]).chain(finished).chain(others).collect()
+    let asking = domain::job::SHIP.map(|job| Phase::Asking { job, attempt: 2, question: "Shall it?".into() });
+
+    forward
+        .chain(draining)
+        .chain(compensating)
+        .chain([waiting])
+        .chain(finished)
+        .chain(others)
+        .chain(asking)
+        .collect()
 }
 
 fn events(run: &Run) -> Vec<(&'static str, Event)> {
@@ -54,8 +64,11 @@ fn events(run: &Run) -> Vec<(&'static str, Event)> {
         ("refused", Event::Refused { job, attempt, reason: "Not now.".into() }),
         ("released", Event::Released { job, attempt }),
         ("lost", Event::Lost { job, attempt }),
+        ("asked", Event::Asked { job, attempt, question: "Shall it?".into() }),
+        ("postponed", Event::Postponed { job, attempt, pause: Duration::from_secs(90) }),
         ("stale report", Event::Succeeded { job, attempt: attempt + 7 }),
         ("deadline", Event::DeadlinePassed),
+        ("answered", Event::Answered { by: "Ada".into() }),
         ("cancel", Event::CancelRequested { by: "Ada".into(), reason: "Not today.".into() }),
         ("resume", Event::ResumeRequested { by: "Ada".into() }),
         ("give up", Event::GiveUpRequested { by: "Ada".into(), reason: "I mend it.".into() }),
@@ -65,6 +78,7 @@ fn events(run: &Run) -> Vec<(&'static str, Event)> {
 fn phase_text(phase: &Phase) -> String {
     match phase {
         Phase::Forward { job, attempt, strikes } => format!("forward {job}#{attempt}, {strikes} struck"),
+        Phase::Asking { job, attempt, .. } => format!("asking at {job}#{attempt}"),
         Phase::Draining { job, attempt, .. } => format!("draining {job}#{attempt}"),
         Phase::Compensating { job, attempt, strikes, .. } => {
             format!("compensating {job}#{attempt}, {strikes} struck")

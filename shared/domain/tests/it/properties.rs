@@ -1,6 +1,7 @@
 //! What holds for any sequence of events, sensible or not.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use domain::run::{Effect, Event, Phase, Run};
 use domain::{Direction, Job};
@@ -8,17 +9,20 @@ use proptest::prelude::*;
 
 fn any_event() -> impl Strategy<Value = Event> {
     let job = prop::sample::select(Job::ALL);
-    let report = (job, 0u32..8, 0u8..6).prop_map(|(job, attempt, kind)| match kind {
+    let report = (job, 0u32..8, 0u8..8).prop_map(|(job, attempt, kind)| match kind {
         0 => Event::Succeeded { job, attempt },
         1 => Event::Failed { job, attempt, reason: "It broke.".into(), retry: true },
         2 => Event::Failed { job, attempt, reason: "It broke.".into(), retry: false },
         3 => Event::Refused { job, attempt, reason: "Not now.".into() },
         4 => Event::Released { job, attempt },
+        5 => Event::Asked { job, attempt, question: "Shall it?".into() },
+        6 => Event::Postponed { job, attempt, pause: Duration::from_secs(60) },
         _ => Event::Lost { job, attempt },
     });
     prop_oneof![
         8 => report,
         1 => Just(Event::DeadlinePassed),
+        1 => Just(Event::Answered { by: "Ada".into() }),
         1 => Just(Event::CancelRequested { by: "Ada".into(), reason: "Not today.".into() }),
         1 => Just(Event::ResumeRequested { by: "Ada".into() }),
         1 => Just(Event::GiveUpRequested { by: "Ada".into(), reason: "I mend it.".into() }),
@@ -34,7 +38,10 @@ fn aimed(event: Event, run: &Run, aim: bool) -> Event {
         Event::Refused { reason, .. } => Event::Refused { job, attempt, reason },
         Event::Released { .. } => Event::Released { job, attempt },
         Event::Lost { .. } => Event::Lost { job, attempt },
+        Event::Asked { question, .. } => Event::Asked { job, attempt, question },
+        Event::Postponed { pause, .. } => Event::Postponed { job, attempt, pause },
         other @ (Event::DeadlinePassed
+        | Event::Answered { .. }
         | Event::CancelRequested { .. }
         | Event::ResumeRequested { .. }
         | Event::GiveUpRequested { .. }) => other,
@@ -45,14 +52,21 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_sequence_keeps_the_invariants(events in prop::collection::vec((any_event(), prop::bool::weighted(0.8)), 0..80)) {
-        let mut run = Run::start().run;
+    fn any_sequence_keeps_the_invariants(
+        is_promotion in prop::bool::weighted(0.7),
+        events in prop::collection::vec((any_event(), prop::bool::weighted(0.8)), 0..80),
+    ) {
+        let mut run = if is_promotion { Run::start().run } else { Run::ship().run };
         let mut undone: Vec<Job> = Vec::new();
         let mut from = None;
         let mut queued = BTreeSet::new();
         for (event, aim) in events {
             let event = aimed(event, &run, aim);
             let Ok(next) = run.apply(&event) else { continue };
+            prop_assert!(
+                !(is_promotion && matches!(next.run.phase, Phase::Asking { .. })),
+                "a promotion asks nothing"
+            );
             prop_assert!(!matches!(run.phase, Phase::Finished(_)), "a finished run never changes");
             if let Phase::Compensating { from: furthest, job, .. } = &next.run.phase {
                 prop_assert!(from.is_none_or(|known| known == *furthest), "the furthest job stays");

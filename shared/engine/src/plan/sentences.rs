@@ -1,6 +1,6 @@
 //! A plan for people.
 
-use protocol::output::Sealed;
+use protocol::output::{Gated, Proposed, Sealed};
 use serde_json::Value;
 
 use super::{Change, Plan, Start};
@@ -18,6 +18,10 @@ pub struct Circumstances {
     pub last_downtime_ms: Option<i64>,
     /// What is in its sealed change set; `None` where it brings back a version.
     pub sealed: Option<Sealed>,
+    /// What the gates found in it.
+    pub gated: Option<Gated>,
+    /// What became of its pull request.
+    pub proposed: Option<Proposed>,
 }
 
 impl Plan {
@@ -35,10 +39,10 @@ impl Plan {
             self.backup(),
             self.version(),
         ];
-        all.splice(
-            1..1,
-            now.sealed.iter().flat_map(|sealed| [vec![contents(sealed)], risks(sealed)].concat()),
-        );
+        let sealed = now.sealed.iter().flat_map(|sealed| [vec![contents(sealed)], risks(sealed)].concat());
+        let gates = now.gated.iter().map(gates);
+        let proposed = now.proposed.iter().flat_map(|proposed| proposed.notes.clone());
+        all.splice(1..1, sealed.chain(gates).chain(proposed));
         all.extend(self.migration());
         all.push(format!("{} {}", self.swap(), outage(now.last_downtime_ms)));
         all.push(
@@ -165,6 +169,19 @@ fn risks(sealed: &Sealed) -> Vec<String> {
     let more = (untold > 0).then(|| format!("{untold} more like this stand in the promotion's log."));
     let told = sealed.risks.iter().map(|risk| format!("Think about this before you approve it: {risk}"));
     told.chain(more).collect()
+}
+
+/// What the gates found, in numbers; the findings themselves have a page of their own.
+fn gates(gated: &Gated) -> String {
+    let open = gated.gates.iter().filter(|gate| gate.open > 0);
+    let open: Vec<_> = open.map(|gate| format!("{} {}", gate.gate, gate.open)).collect();
+    if open.is_empty() {
+        return "The four security gates found nothing that somebody has to look at.".to_owned();
+    }
+    format!(
+        "Look at what the security gates found before you approve it ({}): it stands in the promotion's findings.",
+        open.join(", ")
+    )
 }
 
 fn outage(last_ms: Option<i64>) -> String {

@@ -1,5 +1,5 @@
 use domain::{PromotionId, Risk};
-use protocol::output::Sealed;
+use protocol::output::{GateVerdict, Gated, Proposed, Sealed};
 use serde_json::json;
 
 use super::*;
@@ -117,7 +117,7 @@ fn people_are_told_what_would_be_done() {
     let circumstances = Circumstances {
         title: "Loyalty points".to_owned(),
         installation: "shop".to_owned(),
-        opening: "As things are, that is Tuesday 24 November 2026, 22:00 (Europe/Berlin).".to_owned(),
+        opening: "As things are, it can start Tuesday 24 November 2026, 22:00 (Europe/Berlin).".to_owned(),
         last_downtime_ms: Some(1_260),
         sealed: Some(Sealed {
             change_set: sealed(),
@@ -131,6 +131,21 @@ fn people_are_told_what_would_be_done() {
                     .to_owned(),
             ],
             risks_total: 3,
+        }),
+        gated: Some(Gated {
+            files: 6,
+            lines: 90,
+            self_check: "12 of 12".to_owned(),
+            gates: [("security", 0), ("destructive", 1), ("architecture", 0), ("dependencies", 2)]
+                .map(|(gate, open)| GateVerdict { gate: gate.to_owned(), open })
+                .to_vec(),
+            findings: Vec::new(),
+        }),
+        proposed: Some(Proposed {
+            url: Some("https://github.com/octocat/hello/pull/7".to_owned()),
+            number: Some(7),
+            merged: None,
+            notes: vec!["Its pull request waits for a person: No test was run.".to_owned()],
         }),
     };
     let told = Plan::new(&subject(), &profile(&["Nights"])).sentences(&circumstances);
@@ -148,6 +163,8 @@ fn people_are_told_what_would_be_done() {
         opening: "It may start now.".to_owned(),
         last_downtime_ms: None,
         sealed: None,
+        gated: None,
+        proposed: None,
         ..circumstances
     };
     insta::assert_snapshot!(Plan::new(&back, &profile(&[])).sentences(&first).join("\n"));

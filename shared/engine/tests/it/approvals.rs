@@ -223,6 +223,7 @@ async fn a_no_ends_what_has_not_begun_and_nothing_else() {
             assert_eq!(no(id).await, Wish::NotFrom(Status::Rejected));
         }
         assert_eq!(start_next(engine).await.unwrap(), None);
+        database.run("delete from windows").await;
         let (running, _) = world.started(4).await;
         assert_eq!(no(&running).await, Wish::NotFrom(Status::Deploying));
         let trail = engine.store.audit_after(0).await.unwrap();

@@ -103,7 +103,10 @@ async fn a_report_orders_an_errand_once() {
             .await;
         assert_eq!(errand, Outcome::Done);
         assert_eq!(database.text("select count(*)::text from runs where plan = 'errand'").await, "1");
-        assert_eq!(world.engine.store.latest_run(&id).await.unwrap().unwrap().id, run);
+        assert_eq!(
+            world.engine.store.latest_run(&id, domain::Plan::Promotion).await.unwrap().unwrap().id,
+            run
+        );
         world.end().await;
     })
     .await;

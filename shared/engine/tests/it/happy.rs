@@ -129,7 +129,7 @@ async fn a_refusal_leaves_the_promotion_approved_and_it_can_be_started_again() {
         let _workers = workers.on(Job::Validate, 1, Act::Succeed);
         assert_eq!(approve(&world.engine, &id, &actor("Ines"), None).await.unwrap(), Wish::Granted);
         assert_eq!(start_next(&world.engine).await.unwrap().as_ref(), Some(&id));
-        let again = world.engine.store.latest_run(&id).await.unwrap().unwrap().id;
+        let again = world.engine.store.latest_run(&id, domain::Plan::Promotion).await.unwrap().unwrap().id;
         assert_eq!(world.outcome(again).await, Outcome::Deployed { warning: None });
         assert_eq!(world.reason(&id).await, None);
         world.end().await;

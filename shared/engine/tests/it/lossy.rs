@@ -87,7 +87,7 @@ async fn started(world: &World, database: &Database) -> Vec<Uuid> {
             .await;
         assert_eq!(approve(&world.engine, &id, &actor("Ines"), None).await.unwrap(), Wish::Granted);
         assert_eq!(start::start_next(&world.engine).await.unwrap().as_ref(), Some(&id));
-        runs.push(world.engine.store.latest_run(&id).await.unwrap().unwrap().id);
+        runs.push(world.engine.store.latest_run(&id, domain::Plan::Promotion).await.unwrap().unwrap().id);
     }
     runs
 }

@@ -50,7 +50,7 @@ async fn a_rollback_is_a_promotion_that_its_person_answers_for() {
         assert_eq!(asked.rolls_back_to, Some(first.clone()));
 
         assert_eq!(start_next(&world.engine).await.unwrap().as_ref(), Some(&id));
-        let run = world.engine.store.latest_run(&id).await.unwrap().unwrap().id;
+        let run = world.engine.store.latest_run(&id, domain::Plan::Promotion).await.unwrap().unwrap().id;
         assert_eq!(world.outcome(run).await, Outcome::Deployed { warning: None });
         let installation = world.engine.store.installation(INSTALLATION).await.unwrap().unwrap();
         assert_eq!(installation.current_promotion.as_deref(), Some(id.as_str()));

@@ -1,20 +1,24 @@
 //! What comes before the approval.
 
+use std::time::Duration;
+
 use domain::run::Outcome;
-use domain::{Cause, Job, PromotionId, Status, Worker};
+use domain::{Cause, Job, PromotionId, Status, Topic, Worker};
 use engine::approval::{approve, propose, reject};
 use engine::bypass::{make_emergency, override_windows};
 use engine::schedule::schedule;
+use engine::ship;
 use engine::start::{Wish, start_next, withdraw};
+use protocol::question::GivenAnswer;
 use scratch::with_database;
 use store::jobs::Try;
 
 use crate::world::{Act, Workers, World, actor};
 
-/// Only ship workers, relay and supervisor run.
+/// Only what ship runs need: their workers, relay and supervisor.
 async fn shipping_world(database: &scratch::Database, workers: Workers) -> World {
     let mut world = World::idle(database, workers).await;
-    world.start_workers_of(&[Worker::Ship]);
+    world.start_workers_of(&[Worker::Ship, Worker::Scheduler]);
     world.start_relay();
     world.start_supervisor();
     world
@@ -39,14 +43,25 @@ async fn what_is_sealed_waits_for_approval() {
         let record = world.engine.store.promotion(&id).await.unwrap().unwrap();
         assert_eq!((record.facts.change_set, record.reason), (Some("5e".repeat(32)), None));
         assert_eq!(
-            world.engine.store.latest_run(&id).await.unwrap().map(|run| run.id),
+            world.engine.store.latest_run(&id, domain::Plan::Promotion).await.unwrap().map(|run| run.id),
             None,
             "it has not begun"
         );
         insta::assert_snapshot!(world.told(&id).await, @r"
          - shipping: “Feature 1” is being taken out of the place where it was built.
-         - shipping: It is away. Trying again.
-         - created: “Feature 1” is ready to be shipped to shop and waits for approval.
+         1 step_retried: It is away. Trying again.
+         1 step_finished: The feature is sealed: what is looked at and approved now is what would be deployed.
+         2 step_started: Registering the product.
+         2 step_finished: The product is registered; it becomes active with its deployment.
+         3 step_started: Adding the feature to the backlog.
+         3 step_finished: The feature is in the backlog of operations.
+         4 step_started: Looking whether the feature could be shared with others.
+         4 step_finished: Whether the feature is shared with others is decided.
+         5 step_started: Asking the security gates, and proposing the feature.
+         5 step_finished: The security gates have looked at the feature.
+         6 step_started: Looking when it could be deployed.
+         6 step_finished: It is known when it could be deployed.
+         - created: “Feature 1” is ready to be shipped to shop and waits for approval. It starts as soon as somebody approves it.
         ");
         world.end().await;
     })
@@ -137,7 +152,7 @@ async fn a_lost_order_and_a_lost_worker_hold_up_no_feature() {
         let run = world.ship_run(&id).await;
         world.lose_message(&transport::Queue::Jobs("ship".to_owned())).await;
         world.start_supervisor();
-        world.start_workers_of(&[Worker::Ship]);
+        world.start_workers_of(&[Worker::Ship, Worker::Scheduler]);
         assert_eq!(until_settled(&world, &id).await, Status::Pending);
 
         let other = world.shipping(2).await;
@@ -147,6 +162,118 @@ async fn a_lost_order_and_a_lost_worker_hold_up_no_feature() {
         let taken =
             world.engine.store.claim(which, "nobody", std::time::Duration::from_millis(1)).await.unwrap();
         assert_eq!(until_settled(&world, &other).await, Status::Pending, "{taken:?}");
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_is_a_state_and_the_job_that_asked_finds_the_answer() {
+    with_database(async |database| {
+        let sentence = "Shall it be shared?";
+        let workers = Workers::default()
+            .on(Job::Assess, 1, Act::Ask(Topic::Contribution, sentence))
+            .on(Job::Propose, 1, Act::Ask(Topic::Destructive, "Is this meant?"))
+            .on(Job::Propose, 2, Act::Postpone(Duration::from_secs(1)));
+        let world = shipping_world(database, workers).await;
+        let id = world.shipping(1).await;
+        let (engine, mara) = (&world.engine, actor("Mara"));
+        let given = |answer: &str, reason: Option<&str>, fingerprints: &[&str]| GivenAnswer {
+            by: "Mara".to_owned(),
+            answer: answer.to_owned(),
+            reason: reason.map(str::to_owned),
+            fingerprints: fingerprints.iter().map(|it| (*it).to_owned()).collect(),
+        };
+        let asked = async |topic: Topic| {
+            let question = async || ship::question(&engine.store, &id).await.unwrap();
+            let question = world.eventually("somebody is asked", async || {
+                question().await.filter(|question| question.topic == topic.as_str())
+            });
+            question.await
+        };
+        assert_eq!(asked(Topic::Contribution).await.answers, ["share", "keep"]);
+        assert_eq!(world.status(&id).await, Status::Shipping);
+        assert_eq!(world.reason(&id).await.as_deref(), Some(sentence));
+        assert_eq!(
+            database.texts("select job from jobs where state in ('queued', 'running')").await,
+            [""; 0]
+        );
+        let refused = async |given: &GivenAnswer| {
+            let wish = ship::answer(engine, &id, given, &mara).await.unwrap();
+            let Wish::Refused(why) = wish else { panic!("{wish:?}") };
+            why
+        };
+        assert!(refused(&given("release", None, &[])).await.contains("can be: share, keep"));
+        assert_eq!(ship::answer(engine, &id, &given("keep", None, &[]), &mara).await.unwrap(), Wish::Granted);
+
+        asked(Topic::Destructive).await;
+        assert!(refused(&given("acknowledge", None, &["f1"])).await.starts_with("Say why"));
+        for others in [&[][..], &["f3"], &["f1", "f3"]] {
+            assert!(
+                refused(&given("acknowledge", Some("meant"), others)).await.contains("not the statements")
+            );
+        }
+        let meant = given("acknowledge", Some("meant"), &["f1", "f2"]);
+        assert_eq!(ship::answer(engine, &id, &meant, &mara).await.unwrap(), Wish::Granted);
+        assert!(refused(&meant).await.contains("Nothing is asked"));
+
+        assert_eq!(until_settled(&world, &id).await, Status::Pending);
+        assert_eq!(world.reason(&id).await, None);
+        let build = &engine.store.promotion(&id).await.unwrap().unwrap().build;
+        let acknowledged = engine.store.acknowledged(build).await.unwrap();
+        let acknowledged: Vec<_> = acknowledged.iter().map(|it| it.fingerprint.as_str()).collect();
+        assert_eq!(acknowledged, ["f1", "f2"]);
+        let trail = engine.store.audit_after(0).await.unwrap();
+        let trail: Vec<_> = trail.iter().map(|entry| entry.said().unwrap()).collect();
+        let said = trail.iter().filter(|it| it.action == "answers.insert" && it.who == "Mara").count();
+        assert_eq!(said, 2, "who answered stands on the audit trail");
+        insta::assert_snapshot!(world.told(&id).await, @"
+         - shipping: “Feature 1” is being taken out of the place where it was built.
+         1 step_finished: The feature is sealed: what is looked at and approved now is what would be deployed.
+         2 step_started: Registering the product.
+         2 step_finished: The product is registered; it becomes active with its deployment.
+         3 step_started: Adding the feature to the backlog.
+         3 step_finished: The feature is in the backlog of operations.
+         4 step_started: Looking whether the feature could be shared with others.
+         4 asked: Shall it be shared?
+         4 step_started: Mara has answered. Going on.
+         4 step_finished: Whether the feature is shared with others is decided.
+         5 step_started: Asking the security gates, and proposing the feature.
+         5 asked: Is this meant?
+         5 step_started: Mara has answered. Going on.
+         5 step_retried: It has to wait, and is tried again in 1 s.
+         5 step_finished: The security gates have looked at the feature.
+         6 step_started: Looking when it could be deployed.
+         6 step_finished: It is known when it could be deployed.
+         - created: “Feature 1” is ready to be shipped to shop and waits for approval. It starts as soon as somebody approves it.
+        ");
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_withdraws_or_rejects_what_waits_for_an_answer_ends_it_at_once() {
+    with_database(async |database| {
+        let workers = Workers::default().on(Job::Assess, 1, Act::Ask(Topic::Contribution, "Shall it?"));
+        let world = shipping_world(database, workers).await;
+        for (number, status) in [(1, Status::Cancelled), (2, Status::Rejected)] {
+            let id = world.shipping(number).await;
+            let run = world.ship_run(&id).await;
+            let (engine, ines) = (&world.engine, actor("Ines"));
+            world
+                .eventually("somebody is asked", async || ship::question(&engine.store, &id).await.unwrap())
+                .await;
+            let granted = if status == Status::Rejected {
+                reject(engine, &id, &ines, "not that").await
+            } else {
+                withdraw(engine, &id, &ines, "not that").await
+            };
+            assert_eq!(granted.unwrap(), Wish::Granted);
+            let cause = Cause::Cancelled { by: "Ines".to_owned(), reason: "not that".to_owned() };
+            assert_eq!(world.outcome(run).await, Outcome::Failed(cause));
+            assert_eq!(world.status(&id).await, status);
+        }
         world.end().await;
     })
     .await;

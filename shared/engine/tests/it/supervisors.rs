@@ -65,7 +65,7 @@ async fn a_run_that_somebody_is_at_holds_up_no_other() {
         let approved = approval::approve(&world.engine, &id, &actor("Ines"), None).await;
         assert_eq!(approved.unwrap(), Wish::Granted);
         assert_eq!(start::start_next(&world.engine).await.unwrap().as_ref(), Some(&id));
-        let other = world.engine.store.latest_run(&id).await.unwrap().unwrap().id;
+        let other = world.engine.store.latest_run(&id, domain::Plan::Promotion).await.unwrap().unwrap().id;
         let late = format!(
             "update runs set deadline_at = slipway_now() - interval '1 hour' where id = '{held}';
                             update runs set deadline_at = slipway_now() where id = '{other}'"

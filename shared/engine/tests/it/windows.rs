@@ -42,7 +42,7 @@ async fn a_scheduled_promotion_starts_once_at_its_opening_whoever_looks() {
         let started = join_all((0..8).map(|_| start_next(&world.engine))).await;
         let started: Vec<_> = started.into_iter().filter_map(Result::unwrap).collect();
         assert_eq!(started, std::slice::from_ref(&id));
-        let run = world.engine.store.latest_run(&id).await.unwrap().unwrap().id;
+        let run = world.engine.store.latest_run(&id, domain::Plan::Promotion).await.unwrap().unwrap().id;
         assert_eq!(world.outcome(run).await, Outcome::Deployed { warning: None });
         assert_eq!(database.text("select count(*)::text from runs where plan = 'promotion'").await, "1");
         assert_eq!(world.status(&id).await, Status::Deployed);
@@ -116,13 +116,31 @@ async fn who_waits_for_a_window_holds_up_nobody_who_need_not() {
         let position =
             async |id: &PromotionId| world.engine.store.promotion(id).await.unwrap().unwrap().queue_position;
         let now = world.approved(2).await;
+        make_emergency(&world.engine, &now, &actor("Ada"), "it cannot wait").await.unwrap();
         assert_eq!((position(&waits).await, position(&now).await), (Some(1), Some(2)));
         assert_eq!(
             start_next(&world.engine).await.unwrap(),
             Some(now.clone()),
-            "the window check says why not"
+            "an emergency waits for no window"
         );
         assert_eq!((position(&waits).await, position(&now).await), (Some(1), None));
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_is_approved_while_no_window_is_open_starts_by_itself_when_one_opens() {
+    with_database(async |database| {
+        let world = world(database).await;
+        let id = world.approved(1).await;
+        assert_eq!(world.status(&id).await, Status::Scheduled);
+        let opens = "It starts by itself when the window opens: Tuesday 24 November 2026, 22:00 (UTC).";
+        assert_eq!(world.reason(&id).await.as_deref(), Some(opens));
+        assert!(world.told(&id).await.ends_with(&format!("approved: Ines approved the promotion. {opens}")));
+        assert_eq!(start_next(&world.engine).await.unwrap(), None, "the window is closed");
+        set_clock(database, IN_IT).await;
+        assert_eq!(start_next(&world.engine).await.unwrap(), Some(id));
         world.end().await;
     })
     .await;
@@ -137,8 +155,9 @@ async fn what_cannot_be_scheduled_is_said_and_what_is_scheduled_can_be_withdrawn
         let pending = world.created(1).await;
         assert_eq!(schedule(engine, &pending, &actor("Ada")).await.unwrap(), Wish::NotFrom(Status::Pending));
 
-        let risky = world.approved(2).await;
+        let risky = world.created(2).await;
         database.run("update change_requests set risk = 'critical' where id = 'RFC-2026-00000002'").await;
+        assert_eq!(approve(engine, &risky, &actor("Ines"), None).await.unwrap(), Wish::Granted);
         let refused = schedule(engine, &risky, &actor("Ada")).await.unwrap();
         assert!(matches!(&refused, Wish::Refused(sentence) if !sentence.is_empty()), "{refused:?}");
         assert_eq!(world.status(&risky).await, Status::Approved, "nothing was changed");

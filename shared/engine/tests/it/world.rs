@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::run::{Event, Outcome, Phase, Run};
-use domain::{BuildId, ChangeRequestId, ChangeType, Job, Plan, PromotionId, Risk, Status, Worker};
+use domain::{
+    BuildId, ChangeRequestId, ChangeType, Job, Plan, PromotionId, Risk, Status, Step, Topic, Worker,
+};
 use engine::advance::job_message;
 use engine::approval::approve;
 use engine::start::{self, Wish};
@@ -15,12 +17,13 @@ use engine::{
     Advanced, Config, Engine, Errand, JobContext, JobHandler, Report, Reporter, Shutdown, StepError, advance,
     relay, worker,
 };
+use protocol::question::Question;
 use scratch::Database;
 use serde_json::json;
 use store::audit::Actor;
 use store::backups::Checked;
-use store::jobs::{self, Try};
-use store::{Store, outbox, runs};
+use store::jobs::{self, End, Try};
+use store::{Store, outbox, progress, promotions, runs};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -54,6 +57,10 @@ pub(crate) enum Act {
     FindDamaged(&'static str, &'static str),
     /// Reports success and that this errand is to be done.
     Order(Job),
+    /// Asks a person about this.
+    Ask(Topic, &'static str),
+    /// Puts it off for this long.
+    Postpone(Duration),
 }
 
 /// Does what the test says and remembers what it was asked for.
@@ -128,6 +135,17 @@ impl JobHandler for Workers {
                 let checked = Checked { path, problem: Some(why.to_owned()), rung };
                 return Err(StepError::damaged(checked, std::io::Error::other("as the test says")));
             }
+            Act::Ask(topic, sentence) => {
+                let question = Question {
+                    topic: topic.to_string(),
+                    sentence: sentence.to_owned(),
+                    details: Vec::new(),
+                    answers: topic.answers().iter().map(ToString::to_string).collect(),
+                    fingerprints: vec!["f1".to_owned(), "f2".to_owned()],
+                };
+                return Err(StepError::Ask(Box::new(question)));
+            }
+            Act::Postpone(pause) => return Err(StepError::Postpone(pause)),
             Act::Order(job) => {
                 let errands = vec![Errand { job, input: json!({ "after": cx.order.run }) }];
                 return Ok(Report { errands, ..Report::default() });
@@ -240,17 +258,22 @@ impl World {
         id
     }
 
-    /// Does what the promotion's ship run is for.
+    /// Leaves the records as the promotion's ship run does; nobody is ordered to do its jobs.
     pub(crate) async fn seal(&self, id: &PromotionId) {
         let run = self.ship_run(id).await;
         let which = Try { run, job: Job::Seal, attempt: 1 };
-        let lease = self.engine.store.claim(which, "ship", Duration::from_mins(1)).await.unwrap().unwrap();
-        let event = Event::Succeeded { job: Job::Seal, attempt: 1 };
+        self.engine.store.claim(which, "ship", Duration::from_mins(1)).await.unwrap().unwrap();
+        let mut tx = self.engine.store.begin().await.unwrap();
+        runs::update(&mut tx, run, &Run { phase: Phase::Finished(Outcome::Done) }).await.unwrap();
+        jobs::end(&mut tx, which, End::Succeeded, None, None).await.unwrap();
         let facts = Facts { change_set: Some("5e".repeat(32)), ..Facts::default() };
-        let report = Report { facts, ..Report::default() };
-        let reporter = Reporter::Worker { token: lease.token };
-        advance(&self.engine, run, &event, reporter, &report).await.unwrap();
-        assert_eq!(self.status(id).await, Status::Pending);
+        promotions::set_facts(&mut tx, id, &facts).await.unwrap();
+        promotions::set_status(&mut tx, id, Status::Pending, None).await.unwrap();
+        let about = promotions::about(&mut tx, id).await.unwrap();
+        let (title, installation) = (about.title, about.installation);
+        let told = format!("“{title}” is ready to be shipped to {installation} and waits for approval.");
+        progress::insert(&mut tx, id, "created", None, &told).await.unwrap();
+        tx.commit().await.unwrap();
     }
 
     /// The promotion's ship run, which is under way.
@@ -277,6 +300,8 @@ impl World {
             change_type: ChangeType::Normal,
             risk: Risk::Low,
             requested_by: "Mara".to_owned(),
+            verification: None,
+            contribution: None,
         };
         let by = actor("build-studio");
         start::create_promotion(&self.engine, &format!("message {number}"), &new, &by).await.unwrap();
@@ -295,7 +320,7 @@ impl World {
         let id = self.approved(number).await;
         assert_eq!(start::start_next(&self.engine).await.unwrap().as_ref(), Some(&id));
         // It may be over already.
-        let run = self.engine.store.latest_run(&id).await.unwrap().unwrap().id;
+        let run = self.engine.store.latest_run(&id, domain::Plan::Promotion).await.unwrap().unwrap().id;
         (id, run)
     }
 
@@ -304,6 +329,7 @@ impl World {
         let ended = self.eventually("the run is over", async || match self.run(run).await.phase {
             Phase::Finished(outcome) => Some(outcome),
             Phase::Forward { .. }
+            | Phase::Asking { .. }
             | Phase::Draining { .. }
             | Phase::Compensating { .. }
             | Phase::NeedsAttention { .. } => None,
@@ -400,7 +426,7 @@ impl World {
     /// What people were told, one line each.
     pub(crate) async fn told(&self, id: &PromotionId) -> String {
         let told = self.engine.store.progress_after(id, 0).await.unwrap();
-        let line = |step: Option<u8>| step.map_or(" -".to_owned(), |step| format!("{step:2}"));
+        let line = |step: Option<Step>| step.map_or(" -".to_owned(), |step| format!("{:2}", step.number()));
         let lines: Vec<_> =
             told.iter().map(|it| format!("{} {}: {}", line(it.step), it.kind, it.message)).collect();
         lines.join("\n")

@@ -1,6 +1,7 @@
 //! What leaves: calls to other computers, by where they go and what they carry.
 
 use super::facts::Facts;
+use super::host;
 use super::report::Report;
 use super::sinks::Call;
 use super::sources;
@@ -33,14 +34,14 @@ pub(crate) fn look(facts: &Facts<'_, '_>, policy: &Policy, call: &Call<'_>, repo
         (what(marks), sending(facts, &target, marks, &carriers, name.starts_with("dns.")))
     {
         let whither = match &target {
-            Target::Host(host) => shown(host),
+            Target::Host(host) => host::shown(host),
             Target::Own | Target::Unseen => "a host that cannot be seen here".to_owned(),
         };
         report.found(facts, "exfil.send", call.id, verdict, &format!("{what} goes to {whither}"));
     } else if let Target::Host(host) = &target {
-        let is_listed = policy.network.hosts.is_empty() && !is_suspicious(host);
+        let is_listed = policy.network.hosts.is_empty() && !host::is_suspicious(host);
         let verdict = if is_listed { Verdict::Note } else { Verdict::Review };
-        report.found(facts, "network.host", call.id, verdict, &shown(host));
+        report.found(facts, "network.host", call.id, verdict, &host::shown(host));
     }
 }
 
@@ -60,7 +61,7 @@ fn sending(
             (has(ENVIRONMENT | KEYS) || is_cookie).then_some(Verdict::Review)
         }
         Target::Host(_) if has(VISITOR | ENVIRONMENT | KEYS) => Some(Verdict::Block),
-        Target::Host(host) if is_suspicious(host) || is_lookup && has(MACHINE) => Some(Verdict::Block),
+        Target::Host(host) if host::is_suspicious(host) || is_lookup && has(MACHINE) => Some(Verdict::Block),
         Target::Host(host) if has(SETTING) && !has(MACHINE) => {
             // A service's own key belongs to it.
             let settings: Vec<String> = carriers.iter().flat_map(|it| settings_in(facts, *it)).collect();
@@ -95,7 +96,13 @@ pub(crate) fn address(facts: &Facts<'_, '_>, policy: &Policy, id: Id, report: &m
     if let (Target::Host(host), Some(what)) =
         (target_of(facts, policy, *value), what(marks & (VISITOR | ENVIRONMENT)))
     {
-        report.found(facts, "exfil.send", id, Verdict::Block, &format!("{what} goes to {}", shown(&host)));
+        report.found(
+            facts,
+            "exfil.send",
+            id,
+            Verdict::Block,
+            &format!("{what} goes to {}", host::shown(&host)),
+        );
     }
 }
 
@@ -198,91 +205,11 @@ fn target_of(facts: &Facts<'_, '_>, policy: &Policy, address: Id) -> Target {
     if text.starts_with(['/', '.', '?', '#']) && !text.starts_with("//") {
         return if outline.starts_with(' ') { Target::Unseen } else { Target::Own };
     }
-    let Some(host) = host_of(text) else { return Target::Unseen };
-    if is_own(&host) || policy.network.hosts.iter().any(|it| it.eq_ignore_ascii_case(&host)) {
+    let Some(host) = host::of(text) else { return Target::Unseen };
+    if host::is_own(&host) || policy.network.hosts.iter().any(|it| it.eq_ignore_ascii_case(&host)) {
         return Target::Own;
     }
     Target::Host(host)
-}
-
-/// The host of an address; what stands before an `@` is no host.
-fn host_of(text: &str) -> Option<String> {
-    let rest = text.split_once("//").map_or(text, |it| it.1);
-    let has_scheme = text.contains("//");
-    let authority = rest.split(['/', '?', '#', ' ', '\\']).next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    let host = match host.strip_prefix('[') {
-        Some(inner) => inner.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    let is_host = !host.is_empty()
-        && (has_scheme || host.contains('.'))
-        && host.chars().all(|it| it.is_ascii_alphanumeric() || matches!(it, '.' | '-' | ':' | '_'));
-    is_host.then(|| host.to_ascii_lowercase())
-}
-
-fn is_own(host: &str) -> bool {
-    let is_private = host
-        .parse::<std::net::Ipv4Addr>()
-        .is_ok_and(|it| it.is_loopback() || it.is_private() || it.is_unspecified());
-    is_private
-        || host == "localhost"
-        || host == "::1"
-        || host.ends_with(".localhost")
-        || host.rsplit('.').next() == Some("local")
-        || host.ends_with(".internal")
-        || !host.contains(['.', ':'])
-}
-
-/// Hosts without a name, and services that people use to collect what they should not have.
-fn is_suspicious(host: &str) -> bool {
-    let collects = [
-        "webhook.site",
-        "ngrok.io",
-        "ngrok-free.app",
-        "ngrok.app",
-        "pipedream.net",
-        "requestbin.com",
-        "requestbin.net",
-        "requestcatcher.com",
-        "burpcollaborator.net",
-        "oastify.com",
-        "oast.fun",
-        "oast.live",
-        "oast.me",
-        "oast.online",
-        "oast.pro",
-        "oast.site",
-        "interact.sh",
-        "interactsh.com",
-        "pastebin.com",
-        "hastebin.com",
-        "transfer.sh",
-        "file.io",
-        "ix.io",
-        "beeceptor.com",
-        "hookbin.com",
-        "canarytokens.com",
-        "dnslog.cn",
-        "ceye.io",
-        "serveo.net",
-        "localtunnel.me",
-        "loca.lt",
-        "trycloudflare.com",
-        "discordapp.com",
-        "anonfiles.com",
-        "termbin.com",
-        "0x0.st",
-        "grabify.link",
-        "iplogger.org",
-        "duckdns.org",
-        "no-ip.org",
-        "ddns.net",
-        "onion",
-    ];
-    let is_address = host.parse::<std::net::IpAddr>().is_ok();
-    is_address
-        || collects.iter().any(|it| host == *it || host.strip_suffix(it).is_some_and(|it| it.ends_with('.')))
 }
 
 /// What a call carries, without what is sent to prove who asks.
@@ -353,16 +280,6 @@ fn shares_word(setting: &str, host: &str) -> bool {
             && !matches!(it.as_str(), "api" | "key" | "secret" | "token" | "url" | "com")
             && host.contains(it.as_str())
     })
-}
-
-/// A host as it may be shown: it comes from the change, and nothing in it may read as anything else.
-fn shown(host: &str) -> String {
-    let host: String = host
-        .chars()
-        .filter(|it| it.is_ascii_alphanumeric() || matches!(it, '.' | '-' | ':'))
-        .take(80)
-        .collect();
-    format!("the host {host}")
 }
 
 fn by_command(facts: &Facts<'_, '_>, call: &Call<'_>, report: &mut Report<'_>) {

@@ -6,19 +6,20 @@ use super::sinks::Call;
 use super::tree::{From, Id, Key, Kind, VariableId};
 use super::words;
 use crate::finding::{Confidence, Verdict};
-use crate::secret;
+use crate::secret::{self, Samples};
 
 /// Looks at everything that has a name.
 pub(crate) fn named(facts: &Facts<'_, '_>, report: &mut Report<'_>) {
     if words::is_trial(facts.path) {
         return;
     }
+    let samples = Samples::of(report.text);
     for variable in &facts.tree.variables {
         for definition in &variable.definitions {
             if let From::Value(value) = definition.from
                 && definition.path.is_empty()
             {
-                pair(facts, variable.name, value, false, report);
+                pair(facts, variable.name, value, (false, &samples), report);
             }
         }
     }
@@ -32,13 +33,13 @@ pub(crate) fn named(facts: &Facts<'_, '_>, report: &mut Report<'_>) {
                 let connects = keys.filter(|it| CONNECTION.contains(it)).count() > 0;
                 for entry in entries {
                     if let Some(Key::Fixed(name)) = entry.key {
-                        pair(facts, name, entry.value, connects, report);
+                        pair(facts, name, entry.value, (connects, &samples), report);
                     }
                 }
             }
             Kind::Assign { target, value, .. } => {
                 if let Some(name) = facts.member_name(*target) {
-                    pair(facts, &name, *value, false, report);
+                    pair(facts, &name, *value, (false, &samples), report);
                 }
             }
             _ => {}
@@ -50,7 +51,14 @@ pub(crate) fn named(facts: &Facts<'_, '_>, report: &mut Report<'_>) {
 const CONNECTION: [&str; 9] =
     ["host", "hostname", "user", "username", "database", "server", "port", "connectString", "clientId"];
 
-fn pair(facts: &Facts<'_, '_>, name: &str, value: Id, connects: bool, report: &mut Report<'_>) {
+/// Looks at one name and its value: `connects` if what opens a connection stands beside it.
+fn pair(
+    facts: &Facts<'_, '_>,
+    name: &str,
+    value: Id,
+    (connects, samples): (bool, &Samples<'_>),
+    report: &mut Report<'_>,
+) {
     if !secret::is_secret_name(name) {
         return;
     }
@@ -67,7 +75,12 @@ fn pair(facts: &Facts<'_, '_>, name: &str, value: Id, connects: bool, report: &m
             && text.len() > 2
             && !text.contains(char::is_whitespace)
             && texts.len() == 1;
-        let verdict = match secret::of_name(name, text) {
+        let is_sample = || samples.hold(facts.tree.place(*id).start);
+        let judged = secret::of_name(name, text, false);
+        if !is_own_name && (opens || judged.is_some()) && is_sample() {
+            continue;
+        }
+        let verdict = match judged {
             _ if is_own_name || is_label(text) => continue,
             _ if opens => Verdict::Block,
             Some(Confidence::High) => Verdict::Block,

@@ -77,6 +77,7 @@ impl<'a> Lowering<'a> {
             definitions: Vec::new(),
             members: Vec::new(),
             exported: false,
+            begins_empty: false,
             typed: None,
         });
         Lowering { text, scoping, tree, within: FunctionId(0) }

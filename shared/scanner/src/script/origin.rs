@@ -104,7 +104,8 @@ impl Facts<'_, '_> {
         for (_, member) in &found.members {
             value = value.join(self.value_at(*member, frame, depth));
         }
-        if found.definitions.is_empty() {
+        // `let a;` that nothing is ever put into stays empty.
+        if found.definitions.is_empty() && (found.exported || !found.begins_empty) {
             value = value.join(UNKNOWN);
         }
         if value.level > Level::Safe && self.checked.contains(&variable) {
@@ -267,6 +268,13 @@ impl Facts<'_, '_> {
         }
     }
 
+    /// What a function that is written out makes of each element.
+    fn made_by(&self, arguments: &[Id], frame: Option<&Frame<'_>>, depth: u32) -> Option<Value> {
+        let Kind::Function(function) = *self.tree.kind(*arguments.first()?) else { return None };
+        let returns = &self.tree.function(function).returns;
+        (!returns.is_empty()).then(|| self.join_of(returns, frame, depth))
+    }
+
     fn call_value(
         &self,
         id: Id,
@@ -348,6 +356,11 @@ impl Facts<'_, '_> {
         depth: u32,
     ) -> Value {
         let key = self.key(key).unwrap_or_default();
+        if matches!(key.as_str(), "map" | "flatMap")
+            && let Some(value) = self.made_by(arguments, frame, depth)
+        {
+            return value;
+        }
         let receiver = self.value_at(object, frame, depth);
         let mut value = match sources::method(&key) {
             sources::Method::Measures => return SAFE,

@@ -31,7 +31,10 @@ impl Report<'_> {
         match value.level {
             Level::Constant | Level::Safe => {}
             Level::Unknown => {
-                if let Some(verdict) = rule.unseen(value.has(PARAMETER)) {
+                // Whoever starts this program can start others without it.
+                let is_operators = rule.category() == Category::Cmdi && value.has(ARGUMENTS);
+                let seen = rule.unseen(value.has(PARAMETER));
+                if let Some(verdict) = seen.map(|it| if is_operators { Verdict::Note } else { it }) {
                     self.say(facts, rule, at, value, verdict, "");
                 }
             }

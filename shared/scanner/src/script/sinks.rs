@@ -3,7 +3,7 @@
 use super::checks::{begins_fixed, checked, is_address};
 use super::facts::Facts;
 use super::report::Report;
-use super::rules::{Check, RULES};
+use super::rules::{Argument, Check, RULES};
 use super::tree::{Entry, Form, From, Id, Key, Kind};
 use super::value::{DECODED, Level, PARAMETER, REMOTE, Value};
 use super::words;
@@ -53,6 +53,7 @@ pub(crate) fn look(
                     each_call(call, report);
                 });
             }
+            Kind::Tagged { tag, values } => tagged(facts, id, *tag, values, report),
             Kind::Assign { target, value, .. } => assign(facts, id, *target, *value, report),
             Kind::Object(entries) => {
                 answer(facts, id, report);
@@ -83,6 +84,12 @@ fn with_call(
 ) {
     let mut callee = callee;
     let mut arguments = arguments;
+    // `(f = node.g)(x)`.
+    while let Kind::Assign { value, adds: false, .. } = facts.tree.kind(callee)
+        && *value < callee
+    {
+        callee = *value;
+    }
     if let Kind::Member { object, key: Key::Fixed(how @ ("call" | "apply")) } = facts.tree.kind(callee)
         && matches!(facts.tree.kind(*object), Kind::Name { .. } | Kind::Member { .. })
         && facts.name(*object).as_deref() != Some("Reflect")
@@ -122,6 +129,20 @@ fn named_call(facts: &Facts<'_, '_>, call: &Call<'_>, report: &mut Report<'_>) {
             report.found(facts, "obfuscated.decoded-code", call.id, Verdict::Block, "");
         } else {
             report.judge(facts, rule, call.id, value);
+        }
+    }
+}
+
+/// A method with a template beside it is called with the template's texts, and then with what stands in its gaps.
+fn tagged(facts: &Facts<'_, '_>, id: Id, tag: Id, values: &[Id], report: &mut Report<'_>) {
+    let (Kind::Member { .. }, Some(method)) = (facts.tree.kind(tag), facts.member_name(tag)) else { return };
+    for (index, argument) in RULES.of_method(&method) {
+        let rule = &RULES.all[*index];
+        if let Argument::At(at) = argument
+            && rule.check == Check::None
+            && let Some(value) = at.checked_sub(1).and_then(|it| values.get(it))
+        {
+            report.judge(facts, rule, id, facts.value(*value));
         }
     }
 }

@@ -242,3 +242,51 @@ fn a_text_is_told_where_it_is_put_together() {
     let logged = "app.get('/x', (req, res) => { console.log('SELECT a FROM b WHERE c = ' + req.query.c); });";
     assert!(found(logged).is_empty());
 }
+
+#[test]
+fn a_list_is_what_its_elements_are_made_to() {
+    let query = |made: &str| {
+        format!(
+            "export const all = (ids) => db.query('SELECT a FROM b WHERE c IN (' + ids.map(({made})).join(',') + ')', ids);"
+        )
+    };
+    assert!(found(&query("(it, at) => `$${at + 1}`")).is_empty(), "numbers of parameters");
+    assert!(found(&query("() => '?'")).is_empty());
+    assert_eq!(found(&query("(it) => `'${it}'`")), [("sqli.query", Verdict::Review)]);
+}
+
+#[test]
+fn a_variable_that_nothing_is_put_into_is_empty() {
+    assert!(found("let a; el.innerHTML = a;").is_empty());
+    for text in [
+        "let a; a = location.hash; el.innerHTML = a;",
+        "let a; [a] = [location.hash]; el.innerHTML = a;",
+        "let a; ({ a } = { a: location.hash }); el.innerHTML = a;",
+        "let a; on(() => { a = location.hash; }); el.innerHTML = a;",
+        "let a; for (a of [location.hash]) { el.innerHTML = a; }",
+        "export let a; el.innerHTML = a;",
+        "declare let a: string; el.innerHTML = a;",
+    ] {
+        assert!(!found(text).is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn a_method_is_known_however_it_is_called() {
+    for text in [
+        "(f = node.insertAdjacentHTML)('beforebegin', location.hash);",
+        "node.insertAdjacentHTML`text ${location.hash}`;",
+        "node.insertAdjacentHTML.call(node, 'beforebegin', location.hash);",
+    ] {
+        assert_eq!(found(text), [("xss.inner-html", Verdict::Block)], "{text}");
+    }
+    assert!(found("node.insertAdjacentHTML`text ${'fixed'}`;").is_empty());
+}
+
+#[test]
+fn who_starts_a_program_is_no_stranger() {
+    let text = "const { execSync } = require('child_process'); execSync('prisma generate ' + IN);";
+    let said = |from: &str| found(&text.replace("IN", from));
+    assert!(said("process.argv.slice(2).join(' ')").iter().all(|it| it.1 == Verdict::Note));
+    assert_eq!(said("location.hash"), [("cmdi.shell", Verdict::Block)]);
+}

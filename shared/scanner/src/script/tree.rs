@@ -125,6 +125,8 @@ pub(crate) struct Variable<'a> {
     pub(crate) members: Vec<(Key<'a>, Id)>,
     /// Whether other files can reach it.
     pub(crate) exported: bool,
+    /// Whether it is declared without a value.
+    pub(crate) begins_empty: bool,
     /// The type that is written beside it, if any.
     pub(crate) typed: Option<&'a str>,
 }

@@ -275,10 +275,22 @@ pub(crate) fn is_strict_sql(text: &str) -> bool {
         && ["=", "(", "*", "where", ";", "`", "\"", " in "].iter().any(|it| text.contains(it))
 }
 
+/// Folders of tests and of what only tests use.
+const TEST_FOLDERS: [&str; 8] = [
+    "__tests__",
+    "__mocks__",
+    "__fixtures__",
+    "testcontainers",
+    "test-utils",
+    "test-helpers",
+    "test-support",
+    "testutils",
+];
+
 /// Whether a file is a test, by its own name or its folder's: `a.test.ts`, `a.clienttest.ts`, `__tests__/a.ts`.
 pub(crate) fn is_test_file(path: &str) -> bool {
     let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
     let kind = file.rsplit('.').nth(1).unwrap_or_default();
     let is_named = kind.ends_with("test") || kind.ends_with("spec");
-    is_named && file.matches('.').count() > 1 || folder.split('/').any(|it| it == "__tests__")
+    is_named && file.matches('.').count() > 1 || folder.split('/').any(|it| TEST_FOLDERS.contains(&it))
 }

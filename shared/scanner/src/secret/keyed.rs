@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use aho_corasick::AhoCorasick;
 
 use super::name::{self, Promise};
+use super::samples::Samples;
 use super::{Kind, Secret, value};
 use crate::change::{Source, ending, is_code};
 use crate::finding::Confidence;
@@ -86,6 +87,7 @@ pub(super) fn look(source: Source<'_>) -> Vec<Secret> {
     let Source { path, text } = source;
     let form = form(path);
     let is_fixture = value::is_fixture(path);
+    let samples = Samples::of(text);
     let bytes = text.as_bytes();
     let mut found = Vec::new();
     let mut seen_until = 0;
@@ -99,7 +101,10 @@ pub(super) fn look(source: Source<'_>) -> Vec<Secret> {
         let Some(place) = value_after(bytes, &name, form) else { continue };
         let Some(literal) = text.get(place.clone()) else { continue };
         // Names are plain letters, so these are whole characters.
-        if let Some((kind, confidence)) = judge(&text[name], literal, is_fixture) {
+        let in_sample = || is_fixture || samples.hold(place.start);
+        if let Some((kind, _)) = judge(&text[name.clone()], literal, false)
+            && let Some((_, confidence)) = judge(&text[name], literal, in_sample())
+        {
             found.push(Secret { kind, confidence, place });
         }
     }
@@ -141,7 +146,7 @@ fn value_after(bytes: &[u8], name: &Range<usize>, form: Form) -> Option<Range<us
     at = past_blanks(bytes, at + operator.len());
     match operator {
         "," if !(is_quoted && is_set(bytes, name.start - 1)) => return None,
-        "(" if is_quoted => return None,
+        "(" if is_quoted || reads(&bytes[name.clone()]) => return None,
         ":" => at = past_type(bytes, at),
         _ => {}
     }
@@ -154,6 +159,17 @@ fn value_after(bytes: &[u8], name: &Range<usize>, form: Form) -> Option<Range<us
         Form::Code | Form::Markup => false,
     };
     if is_bare && !is_quoted { bare(bytes, at) } else { None }
+}
+
+/// Whether a function of this name is asked for a secret by what it is called, and is not given one.
+fn reads(name: &[u8]) -> bool {
+    const VERBS: &[&str] = &[
+        "get", "retrieve", "find", "fetch", "load", "read", "lookup", "delete", "remove", "revoke",
+        "complete", "cancel", "create", "generate", "make", "list", "use",
+    ];
+    let last = name.rsplit(|it| *it == b'.').next().unwrap_or_default();
+    let words = name::words(&String::from_utf8_lossy(last));
+    words.len() > 1 && VERBS.contains(&words[0].as_str())
 }
 
 fn past_blanks(bytes: &[u8], mut at: usize) -> usize {

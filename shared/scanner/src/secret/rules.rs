@@ -271,10 +271,21 @@ impl Rule {
         {
             return false;
         }
+        if self.id == "jwt" && !is_web_token(secret) || self.goes_on(source.text, at + secret.len()) {
+            return false;
+        }
         let line = around(source.text.as_bytes(), at);
         let line = source.text.as_bytes()[line].split(|it| *it == b'\n').next().unwrap_or_default();
         let lists = self.allowlists.iter().chain(&RULES.passed_over);
         !lists.into_iter().any(|it| it.allows(source.path, secret, whole, line))
+    }
+
+    /// Whether a form of fixed length stands in something longer, which is then another thing.
+    fn goes_on(&self, text: &str, end: usize) -> bool {
+        let inner = self.written().trim_end_matches(')').strip_suffix('}').and_then(|it| it.rsplit_once('{'));
+        let is_fixed = inner.is_some_and(|(_, count)| count.bytes().all(|it| it.is_ascii_digit()));
+        let next = text.as_bytes().get(end);
+        is_fixed && next.is_some_and(|it| it.is_ascii_alphanumeric() || *it == b'_')
     }
 
     fn kind(&'static self) -> Kind {
@@ -297,6 +308,13 @@ impl Rule {
             (true, true) => Confidence::Low,
         }
     }
+}
+
+/// Whether the head of a web token is what it must be: a JSON object.
+fn is_web_token(secret: &str) -> bool {
+    let head = secret.split('.').next().unwrap_or_default();
+    let json = data_encoding::BASE64URL_NOPAD.decode(head.as_bytes());
+    json.is_ok_and(|it| serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&it).is_ok())
 }
 
 impl Allowlist {

@@ -117,6 +117,26 @@ fn samples_of_tests_are_silent() {
 }
 
 #[test]
+fn what_calls_itself_a_sample_is_silent() {
+    let (p, k) = (strong(), key());
+    let text =
+        |name: &str| format!("export const {name} = [\n  {{ token: '{k}', passcode: 'aB3dE9fG' }},\n];\n");
+    for name in ["samples", "mockUsers: User[]", "FIXTURES"] {
+        check("src/catalogue.ts", &text(name), &[]);
+    }
+    check("src/catalogue.ts", &text("settings"), &[KEY, PASSWORD]);
+    let after = format!("const samples = [\n  1,\n];\nconst password = '{p}';\n");
+    check("src/a.ts", &after, &[PASSWORD]);
+}
+
+#[test]
+fn what_a_secret_is_asked_for_by_is_silent() {
+    let k = key();
+    check("src/a.ts", &format!("const token = await wait.retrieveToken('{k}');"), &[]);
+    check("src/a.ts", &format!("client.setToken('{k}');"), &[KEY]);
+}
+
+#[test]
 fn passwords_in_addresses_are_found() {
     let p = strong();
     check("src/a.ts", &format!("connect('postgres://app:{p}@db.internal.io:5432/x')"), &[LINK]);
@@ -144,6 +164,17 @@ fn what_is_encoded_is_looked_at_again() {
     }
     let hidden = data_encoding::BASE64.encode(b"require('child_process').execSync('id')");
     check("src/a.ts", &format!("run(atob('{hidden}'))"), &[("obfuscated.encoded-code", Verdict::Block)]);
+}
+
+#[test]
+fn forms_are_looked_at_whole() {
+    let token = ["glsoat-", "q7Vd2mZp9xLwT4nR8wL1"].concat();
+    check("src/a.ts", &format!("const a = '{token}';"), &[("gitlab-scim-token", Verdict::Block)]);
+    check("src/a.ts", &format!("const a = '{token}_and_more';"), &[]);
+    let body = ".eyJzdWIiOiI4MTIzNjQ3IiwibmFtZSI6IkFubiJ9.k3J9xQ2mZp7VtLw8RnYb4cD6fGhS1aEu5iOqTzXvNs0";
+    let head = data_encoding::BASE64URL_NOPAD.encode(br#"{"alg":"HS256","typ":"JWT"}"#);
+    check("src/a.ts", &format!("const a = '{head}{body}';"), &[("jwt", Verdict::Review)]);
+    check("src/a.ts", &format!("const a = 'eyJhbasdGciOiJIUaddasdasfsasdasdzI1{body}';"), &[]);
 }
 
 #[test]

@@ -113,6 +113,8 @@ pub(super) fn deeds(statement: &[&Word<'_>]) -> Vec<Deed> {
         alter::table(reader)
     } else if reader.eat("alter") {
         alter::other(reader)
+    } else if reader.eat_all(&["rename", "table"]) {
+        renamed(reader)
     } else if reader.eat("create") {
         created(reader)
     } else if reader.eat_all(&["insert", "into"]) {
@@ -181,6 +183,16 @@ fn updated(mut reader: Reader<'_>) -> Vec<Deed> {
             reader.deed(Act::UpdateAll { columns, same }, table, None)
         }
     }
+}
+
+/// `RENAME TABLE a TO b, c TO d`, as neighbours of Postgres have it.
+fn renamed(reader: Reader<'_>) -> Vec<Deed> {
+    let pairs = reader.items().into_iter().filter_map(|pair| {
+        let mut pair = Reader::new(pair);
+        let from = pair.relation();
+        pair.eat("to").then(|| (from, pair.relation()))
+    });
+    pairs.flat_map(|(from, to)| reader.deed(Act::Rename { to }, from, None)).collect()
 }
 
 fn created(mut reader: Reader<'_>) -> Vec<Deed> {

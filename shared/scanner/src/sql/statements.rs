@@ -166,6 +166,7 @@ fn begins(words: &[Word<'_>], at: usize) -> bool {
         }
         "merge" => second_is(&["into"]),
         "alter" => second_is(&["table", "foreign", "type", "schema", "database"]) && third_name,
+        "rename" => second_is(&["table"]) && third_name,
         "create" | "insert" => second.is_some_and(Word::is_name),
         _ => false,
     }

@@ -69,6 +69,7 @@ fn what_may_lose_data_asks_for_a_look() {
         ("ALTER TABLE a RENAME TO b;", "rename"),
         ("ALTER TABLE a RENAME COLUMN b TO c;", "rename"),
         ("ALTER TABLE a RENAME b TO c;", "rename"),
+        ("RENAME TABLE `a` TO `b`;", "rename"),
         ("ALTER TABLE a DETACH PARTITION a1;", "detach-partition"),
         ("MERGE INTO a USING b ON a.id = b.id WHEN MATCHED THEN DELETE;", "merge-delete"),
         ("ALTER TABLE a SET UNLOGGED;", "set-unlogged"),

@@ -23,7 +23,7 @@ pub(super) fn look(about: &About<'_>, path: &str) -> Vec<Sighting> {
     }
     for (name, asked) in after.wanted.iter().filter(|(name, asked)| before.wanted.get(*name) != Some(*asked))
     {
-        found.extend(wanted(about, name, before.wanted.get(name).map(String::as_str), asked));
+        found.extend(wanted(about, path, name, before.wanted.get(name).map(String::as_str), asked));
     }
     for (name, asked) in after.bent.iter().filter(|(name, asked)| before.bent.get(*name) != Some(*asked)) {
         let bends = about.known.compared || Request::of(asked).is_foreign();
@@ -52,10 +52,11 @@ fn unreadable() -> Sighting {
     )
 }
 
-fn wanted(about: &About<'_>, name: &str, before: Option<&str>, asked: &str) -> Vec<Sighting> {
+fn wanted(about: &About<'_>, path: &str, name: &str, before: Option<&str>, asked: &str) -> Vec<Sighting> {
     let at = place(about.after, name);
     let mut found: Vec<Sighting> = Vec::new();
     match Request::of(asked) {
+        Request::Local if leads_out(path, asked) => found.push(foreign(about, name, asked)),
         Request::Local => return found,
         Request::Alias(_) | Request::Address(_) => found.push(foreign(about, name, asked)),
         Request::Version(range) => {
@@ -82,6 +83,27 @@ fn wanted(about: &About<'_>, name: &str, before: Option<&str>, asked: &str) -> V
         ));
     }
     found
+}
+
+/// Whether the path of a package leads out of the tree that is looked at.
+fn leads_out(manifest: &str, asked: &str) -> bool {
+    let kind = ["file:", "link:", "portal:"].iter().find_map(|it| asked.strip_prefix(it)).unwrap_or(asked);
+    if kind.starts_with(['/', '~']) {
+        return true;
+    }
+    let mut depth = manifest.matches('/').count();
+    kind.split('/').any(|step| match step {
+        ".." if depth == 0 => true,
+        ".." => {
+            depth -= 1;
+            false
+        }
+        "." | "" => false,
+        _ => {
+            depth += 1;
+            false
+        }
+    })
 }
 
 fn foreign(about: &About<'_>, name: &str, asked: &str) -> Sighting {

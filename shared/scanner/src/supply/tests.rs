@@ -54,7 +54,9 @@ fn new_packages_are_told_and_known_ones_are_not() {
     check_manifest(&deps(""), &deps("").replace("18.2.0", "17.0.2"), &["dependency.downgrade"]);
     check_manifest(&deps(",\n    \"zod\": \"3.0.0\""), &deps(""), &[]);
     check_manifest(&deps(""), &deps("").replace('\n', "\r\n"), &[]);
-    check_manifest(&deps(""), &deps(",\n    \"@acme/db\": \"workspace:*\""), &[]);
+    for asked in ["workspace:*", "file:../../packages/db", "link:./db"] {
+        check_manifest(&deps(""), &deps(&format!(",\n    \"@acme/db\": \"{asked}\"")), &[]);
+    }
     check_manifest("", &deps(",\n    \"lodash\": \"^4.17.21\""), &[]);
     let mut known = change(vec![file("a/package.json", &deps(""), &deps(",\n    \"zod\": \"^3.0.0\""))]);
     known.context.insert("b/package.json".to_owned(), deps(",\n    \"zod\": \"^3.0.0\""));
@@ -70,6 +72,9 @@ fn requests_that_leave_the_registry_or_stay_open_are_told() {
         ("https://example.com/a.tgz", "dependency.source"),
         ("http://example.com/a.tgz", "dependency.source!"),
         ("npm:other@1.0.0", "dependency.source"),
+        ("file:../../../elsewhere", "dependency.source"),
+        ("link:/opt/elsewhere", "dependency.source"),
+        ("file:./vendor/a.tgz", "dependency.source"),
         ("*", "dependency.open-range"),
         ("latest", "dependency.open-range"),
         (">=1", "dependency.open-range"),
@@ -204,6 +209,15 @@ fn a_published_version_never_changes() {
         let expected: &[&str] = if moved == before { &[] } else { &["dependency.registry!"] };
         assert_eq!(rules(&change(vec![file(path, &before, &moved)])), expected, "{path}");
     }
+}
+
+#[test]
+fn a_package_that_its_makers_gave_up_is_told() {
+    let (path, before, after) = locks("fine")[0].clone();
+    let given_up =
+        after.replace("\"version\": \"2.0.0\"", "\"version\": \"2.0.0\", \"deprecated\": \"use another\"");
+    let found = rules(&change(vec![file(path, &before, &given_up)]));
+    assert!(found.iter().any(|it| it.starts_with("dependency.deprecated")), "{found:?}");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 mod changes;
 mod output;
+mod rows;
+mod statements;
 
 use scanner::change::{ChangeSet, ChangedFile, Content, Origin};
 use scanner::policy::Policy;

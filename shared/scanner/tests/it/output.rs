@@ -71,3 +71,41 @@ fn no_finding_shows_what_another_one_calls_a_secret() {
         assert!(!output.contains("x7Kq2mV9"), "{output}");
     }
 }
+
+#[test]
+fn names_of_files_cannot_act() {
+    let path = "src/\u{202e}a`\n@everyone\u{1b}[2J.ts";
+    let report = report(vec![file(path, None, Some(&token("a")))]);
+    let text = report.text();
+    assert!(!text.contains(['\u{202e}', '\u{1b}']) && !text.contains("\n@everyone"), "{text}");
+    let uri =
+        &report.sarif()["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"];
+    assert!(uri["uri"].as_str().unwrap().bytes().all(|it| it.is_ascii_graphic()), "{uri}");
+}
+
+#[test]
+fn sarif_names_the_weakness_of_a_rule() {
+    let files = vec![
+        file("src/a.ts", None, Some("eval(location.hash);\n")),
+        file("src/b.ts", None, Some(&token("b"))),
+        file("db/1.sql", None, Some("DROP TABLE a;\n")),
+    ];
+    let sarif = report(files).sarif();
+    let run = &sarif["runs"][0];
+    let taxa = run["taxonomies"][0]["taxa"].as_array().unwrap();
+    let mut seen = Vec::new();
+    for rule in run["tool"]["driver"]["rules"].as_array().unwrap() {
+        let target = &rule["relationships"][0]["target"];
+        if let Some(index) = target["index"].as_u64() {
+            assert_eq!(taxa[usize::try_from(index).unwrap()]["id"], target["id"], "{rule}");
+            assert_eq!(run["taxonomies"][0]["name"], target["toolComponent"]["name"]);
+        }
+        seen.push((rule["id"].as_str().unwrap(), rule["properties"]["tags"][1].as_str()));
+    }
+    let expected = [
+        ("destructive.drop-table", None),
+        ("eval.code", Some("external/cwe/cwe-095")),
+        ("github-pat", Some("external/cwe/cwe-798")),
+    ];
+    assert_eq!(seen, expected);
+}

@@ -153,7 +153,7 @@ async fn a_job_is_forgotten_only_when_it_is_overdue_and_no_message_is_on_its_way
 
 async fn told(store: &Store, id: &PromotionId, after: i64) -> Vec<(Option<u8>, String)> {
     let told = store.progress_after(id, after).await.unwrap();
-    told.into_iter().map(|it| (it.step, it.message)).collect()
+    told.into_iter().map(|it| (it.step.map(domain::Step::number), it.message)).collect()
 }
 
 #[tokio::test]

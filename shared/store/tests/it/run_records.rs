@@ -1,7 +1,9 @@
 //! A run comes back from its row as it went in.
 
+use std::time::Duration;
+
 use domain::Job;
-use domain::job::PLAN;
+use domain::job::{PLAN, SHIP};
 use domain::run::{Cause, Event, Outcome, Phase, Run};
 use scratch::with_database;
 use store::runs;
@@ -47,6 +49,9 @@ fn phases() -> Vec<Phase> {
     phases.push(Phase::Finished(Outcome::Done));
     phases.push(Phase::Finished(Outcome::Deployed { warning: None }));
     phases.push(Phase::Finished(Outcome::Deployed { warning: Some("A folder is left.".to_owned()) }));
+    for job in SHIP {
+        phases.push(Phase::Asking { job, attempt: 2, question: "Shall it be shared?".to_owned() });
+    }
     phases
 }
 
@@ -61,10 +66,13 @@ fn events() -> Vec<Event> {
             Event::Failed { job, attempt: 3, reason: reason.clone(), retry: true },
             Event::Failed { job, attempt: u32::MAX, reason: reason.clone(), retry: false },
             Event::Refused { job, attempt: 1, reason },
+            Event::Asked { job, attempt: 1, question: "Shall it be shared?".to_owned() },
+            Event::Postponed { job, attempt: 2, pause: Duration::from_secs(90) },
         ]
     });
     let from_outside = [
         Event::DeadlinePassed,
+        Event::Answered { by: "Ines".to_owned() },
         Event::CancelRequested { by: "Ines".to_owned(), reason: "wrong day".to_owned() },
         Event::ResumeRequested { by: "Ines".to_owned() },
         Event::GiveUpRequested { by: "Ines".to_owned(), reason: "mended by hand".to_owned() },
@@ -81,6 +89,9 @@ async fn every_phase_is_read_as_it_was_written() {
         // Here one run ends in many ways.
         database.run("alter table runs disable trigger finished_is_final").await;
         for phase in phases() {
+            if matches!(phase, Phase::Asking { .. }) {
+                database.run("update runs set plan = 'ship', time_limit_seconds = null").await;
+            }
             let run = Run { phase };
             let mut tx = store.begin().await.unwrap();
             runs::update(&mut tx, id, &run).await.unwrap();

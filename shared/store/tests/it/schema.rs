@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{ChangeType, Direction, Plan, Risk, Role, Status};
+use domain::{Answer, ChangeType, Direction, Plan, Risk, Role, Status, Topic};
 use scratch::{Database, with_database};
 use store::Store;
 use store::dead_letters::State;
@@ -32,11 +32,13 @@ async fn every_list_of_words_is_the_one_of_the_program() {
             "succeeded",
             "failed",
             "refused",
+            "asked",
+            "postponed",
             "released",
             "lost",
             "stopped",
         ];
-        let lists: [(&str, &str, Vec<&str>); 18] = [
+        let lists: [(&str, &str, Vec<&str>); 22] = [
             ("promotions", "status", Status::ALL.iter().map(|it| it.as_str()).collect()),
             ("change_requests", "change_type", ChangeType::ALL.iter().map(|it| it.as_str()).collect()),
             ("change_requests", "risk", Risk::ALL.iter().map(|it| it.as_str()).collect()),
@@ -46,7 +48,11 @@ async fn every_list_of_words_is_the_one_of_the_program() {
             ("api_tokens", "role", Role::ALL.iter().map(|it| it.as_str()).collect()),
             ("runs", "plan", Plan::ALL.iter().map(|it| it.as_str()).collect()),
             // These have no list in the program; that each is written and read is tested beside the runs.
-            ("runs", "phase", vec!["forward", "draining", "compensating", "needs_attention", "finished"]),
+            (
+                "runs",
+                "phase",
+                vec!["forward", "asking", "draining", "compensating", "needs_attention", "finished"],
+            ),
             ("runs", "outcome", vec!["deployed", "refused", "rolled_back", "given_up", "done", "failed"]),
             ("backups", "rung", vec!["written", "hashed", "read_back", "rehearsed"]),
             ("jobs", "state", states),
@@ -56,6 +62,10 @@ async fn every_list_of_words_is_the_one_of_the_program() {
             ("windows", "enforcement", vec!["enforced", "advisory"]),
             ("blackouts", "exempt", ChangeType::ALL.iter().map(|it| it.as_str()).collect()),
             ("products", "state", vec!["registered", "active"]),
+            ("progress", "plan", vec!["promotion", "ship"]),
+            ("promotions", "contribution", vec!["share", "keep"]),
+            ("answers", "topic", Topic::ALL.iter().map(|it| it.as_str()).collect()),
+            ("answers", "answer", Answer::ALL.iter().map(|it| it.as_str()).collect()),
         ];
         for (table, column, words) in lists {
             let words: BTreeSet<_> = words.into_iter().map(str::to_owned).collect();
@@ -92,6 +102,7 @@ async fn what_cannot_be_true_is_refused() {
             ("update runs set plan = 'errand'", "runs_time_limit_check"),
             ("update runs set time_limit_seconds = null", "runs_time_limit_check"),
             ("update runs set awaited_by = id", "runs_awaited_check"),
+            ("update runs set phase = 'asking', outcome_note = 'Shall it?'", "runs_asking_check"),
             (
                 "insert into jobs (run, job, attempt, direction, state, available_at, announced_at)
                  select id, 'backup.dump', 1, 'forward', 'running', now(), now() from runs",

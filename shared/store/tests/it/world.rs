@@ -47,6 +47,8 @@ pub(crate) async fn shipping(store: &Store, installation: &str, number: u32) -> 
         change_type: ChangeType::Normal,
         risk: Risk::Low,
         requested_by: "Mara".to_owned(),
+        verification: None,
+        contribution: None,
     };
     let mut tx = store.begin().await.unwrap();
     promotions::insert(&mut tx, &new).await.unwrap();

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use super::Programs;
 use super::semgrep::category;
 
 /// What a program says about a place.
@@ -24,6 +25,18 @@ pub(crate) struct Answer {
     pub(crate) took: Duration,
     /// The only category that it looks for, if it is one.
     pub(crate) only: Option<&'static str>,
+}
+
+/// What every program says that is given, each with how long it took.
+pub(crate) fn answers(corpus: &Path, programs: &Programs) -> Result<Vec<(&'static str, Answer)>> {
+    let mut answers = vec![("slipway", slipway(&programs.program, corpus)?)];
+    if let (Some(program), Some(rules)) = (&programs.semgrep, &programs.semgrep_rules) {
+        answers.push(("semgrep", semgrep(program, rules, corpus)?));
+    }
+    if let Some(program) = &programs.detect_secrets {
+        answers.push(("detect-secrets", detect_secrets(program, corpus)?));
+    }
+    Ok(answers)
 }
 
 /// What `slipway scan` says.

@@ -28,18 +28,17 @@ pub(crate) fn category(weakness: &str) -> Option<&'static str> {
     CATEGORIES.iter().find(|it| it.1.contains(&number.as_str())).map(|it| it.0)
 }
 
-/// How many files lie in a folder, without packages of others.
-pub(crate) fn count_of_files(folder: &Path) -> Result<usize> {
+/// The files in a folder in their order, without packages of others.
+pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     collect(folder, &mut files)?;
-    Ok(files.len())
+    files.sort();
+    Ok(files)
 }
 
 /// Every marked line under a folder whose rule has a category of ours.
 pub(crate) fn marks(corpus: &Path) -> Result<Vec<Mark>> {
-    let mut files = Vec::new();
-    collect(corpus, &mut files)?;
-    files.sort();
+    let files = files(corpus)?;
     let mut kinds = HashMap::new();
     for file in files.iter().filter(|it| has_ending(it, &["yaml", "yml"])) {
         kinds.extend(rules(&read(file)?));

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::repositories::Place;
 use super::{Answer, Question, refusal};
+use crate::LOGIN;
 use crate::git::Commit;
 use crate::state::{Pull, State};
 
@@ -11,7 +13,7 @@ impl State {
         let (state, head) = (question.parameter("state").unwrap_or("open"), question.parameter("head"));
         let is_wanted = |pull: &Pull| {
             let is_state = state == "all" || (state == "open") == pull.is_open;
-            is_state && head.is_none_or(|it| it == format!("octocat:{}", pull.head))
+            is_state && head.is_none_or(|it| it == pull.label())
         };
         let wanted = self.pulls.iter().enumerate().filter(|(_, pull)| is_wanted(pull));
         let mut truths: Vec<_> = wanted.map(|(index, pull)| self.shown_pull(index + 1, pull)).collect();
@@ -24,19 +26,26 @@ impl State {
 
     pub(super) fn create_pull(&mut self, question: &Question) -> Answer {
         let (head, base) = (question.text("/head"), question.text("/base"));
-        let (Some(tip), Some(onto)) = (self.git.branch(head), self.git.branch(base)) else {
+        let (owner, head) = head.split_once(':').unwrap_or(("octocat", head));
+        let is_from_fork = owner == LOGIN;
+        let (Some(tip), Some(onto)) = (self.tip(head, is_from_fork), self.git.branch(base)) else {
             return refusal(422, "Validation Failed");
         };
         if self.git.is_ancestor(&tip, &onto) {
             return refusal(422, "Validation Failed: No commits between the branches");
         }
-        if self.pulls.iter().any(|it| it.is_open && it.head == head && it.base == base) {
+        if self
+            .pulls
+            .iter()
+            .any(|it| it.is_open && it.label() == format!("{owner}:{head}") && it.base == base)
+        {
             return refusal(422, "Validation Failed: A pull request already exists");
         }
         self.pulls.push(Pull {
             title: question.text("/title").to_owned(),
             body: question.text("/body").to_owned(),
             head: head.to_owned(),
+            is_from_fork,
             base: base.to_owned(),
             is_open: true,
             labels: std::collections::BTreeSet::new(),
@@ -52,8 +61,21 @@ impl State {
         }
     }
 
+    /// The branch's last commit, which the upstream gets with it.
+    fn tip(&self, branch: &str, is_from_fork: bool) -> Option<String> {
+        let place = if is_from_fork { self.fork_place()? } else { Place::Upstream };
+        if is_from_fork {
+            self.git.fetch(self.store(place), branch);
+        }
+        self.store(place).branch(branch)
+    }
+
     fn shown_pull(&self, number: usize, pull: &Pull) -> Value {
-        let tip = pull.merged.as_ref().map(|(tip, _)| tip.clone()).or_else(|| self.git.branch(&pull.head));
+        let tip = pull
+            .merged
+            .as_ref()
+            .map(|(tip, _)| tip.clone())
+            .or_else(|| self.tip(&pull.head, pull.is_from_fork));
         let tip = tip.unwrap_or_default();
         let onto = self.git.branch(&pull.base).unwrap_or_default();
         let can = self.git.merge(&onto, &tip).is_some();
@@ -64,12 +86,15 @@ impl State {
             (true, true, false) => "clean",
         };
         let merged = pull.merged.as_ref();
+        let home = if pull.is_from_fork { self.fork_place() } else { Some(Place::Upstream) };
+        // Nothing, where the fork is gone; GitHub's description does not say so.
+        let home = home.map(|place| self.named(place));
         json!({
             "number": number, "state": if pull.is_open { "open" } else { "closed" },
             "html_url": format!("https://github.com/{}/pull/{number}", crate::REPOSITORY),
             "title": pull.title, "body": pull.body, "draft": false,
-            "head": { "ref": pull.head, "sha": tip, "label": format!("octocat:{}", pull.head) },
-            "base": { "ref": pull.base, "sha": onto },
+            "head": { "ref": pull.head, "sha": tip, "label": pull.label(), "repo": home },
+            "base": { "ref": pull.base, "sha": onto, "repo": self.named(Place::Upstream) },
             "merged": merged.is_some(), "merged_at": merged.map(|_| "2026-11-23T14:00:00Z"),
             "merge_commit_sha": merged.map(|(_, commit)| commit),
             "closed_at": (!pull.is_open).then_some("2026-11-23T14:00:00Z"),
@@ -92,7 +117,8 @@ impl State {
         let Some(pull) = self.pulls.get(index) else {
             return refusal(404, "Not Found");
         };
-        let (Some(tip), Some(onto)) = (self.git.branch(&pull.head), self.git.branch(&pull.base)) else {
+        let tip = self.tip(&pull.head, pull.is_from_fork);
+        let (Some(tip), Some(onto)) = (tip, self.git.branch(&pull.base)) else {
             return refusal(405, "Pull Request is not mergeable");
         };
         let tree = self.git.merge(&onto, &tip).filter(|_| pull.is_open && self.is_mergeability_known);
@@ -119,5 +145,12 @@ impl State {
         pull.is_open = false;
         pull.merged = Some((tip, made.clone()));
         question.good(200, json!({ "sha": made }))
+    }
+}
+
+impl Pull {
+    /// Its branch with the owner of the repository that it is in.
+    fn label(&self) -> String {
+        format!("{}:{}", if self.is_from_fork { LOGIN } else { "octocat" }, self.head)
     }
 }

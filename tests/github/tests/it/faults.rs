@@ -10,7 +10,7 @@ use crate::world::{BRANCH, World, patience, squash};
 
 /// What an empty-handed repeat must have got done: opened, reported, merged.
 async fn all(world: &World, patience: Patience) -> Result<(PullRequest, Merging), GitHubError> {
-    let repository = world.repository_of(Sharing::Private, patience);
+    let repository = world.repository_with(patience);
     let opening = repository.open(&world.proposal()).await?;
     if let Opening::Merged { number, commit } = opening {
         let head = world.git(&["rev-parse", BRANCH]);
@@ -27,11 +27,48 @@ async fn all(world: &World, patience: Patience) -> Result<(PullRequest, Merging)
     Ok((pull.clone(), repository.merge(&pull, &squash()).await?))
 }
 
+/// How a feature gets there.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    /// Into the repository itself.
+    Straight,
+    /// By a fork that is made for it.
+    NewFork,
+    /// By one that was left alone, and does not see what the upstream has since.
+    OldFork,
+}
+
+impl Way {
+    async fn world(self) -> World {
+        let world = match self {
+            Way::Straight => World::new().await,
+            Way::NewFork | Way::OldFork => World::contributing().await,
+        };
+        if matches!(self, Way::OldFork) {
+            let mut state = world.server.state();
+            state.forks_see = false;
+            state.fork("hello", REPOSITORY);
+            // Another commit with the same files.
+            state.push("main", "kept.txt", "kept\n");
+        }
+        world
+    }
+}
+
 fn check_done(world: &World, merging: &Merging, context: &str) {
-    let Merging::Merged { commit } = merging else { panic!("{context}: {merging:?}") };
-    assert_eq!(&world.git(&["rev-parse", "main"]), commit, "{context}");
-    assert_eq!(world.git(&["rev-list", "--count", "main"]), "2", "{context}");
-    world.check_tree("main");
+    if world.server.state().may_push {
+        let Merging::Merged { commit } = merging else { panic!("{context}: {merging:?}") };
+        assert_eq!(&world.git(&["rev-parse", "main"]), commit, "{context}");
+        assert_eq!(world.git(&["rev-list", "--count", "main"]), "2", "{context}");
+        world.check_tree("main");
+    } else {
+        // All that is left is for those who look after the repository.
+        let Merging::NotAllowed { reason } = merging else { panic!("{context}: {merging:?}") };
+        assert!(reason.contains("not merge there"), "{context}: {reason}");
+        let head = world.home(&["rev-parse", BRANCH]);
+        world.check_proposed(&PullRequest { number: 1, url: String::new(), head });
+        assert_eq!(world.server.state().forks.len(), 1, "{context}");
+    }
     let state = world.server.state();
     assert_eq!((state.pulls.len(), state.comments.len()), (1, 1), "{context}");
     // One that was said twice says the same.
@@ -42,8 +79,8 @@ fn check_done(world: &World, merging: &Merging, context: &str) {
 }
 
 /// How many questions it takes where nothing goes wrong.
-async fn questions() -> usize {
-    let world = World::new().await;
+async fn questions(way: Way) -> usize {
+    let world = way.world().await;
     let (_, merging) = all(&world, patience()).await.unwrap();
     check_done(&world, &merging, "nothing goes wrong");
     world.server.asked().len()
@@ -51,39 +88,43 @@ async fn questions() -> usize {
 
 #[tokio::test]
 async fn killed_between_any_two_questions_and_run_again_it_ends_the_same() {
-    for after in 0..questions().await {
-        let world = World::new().await;
-        world.server.state().faults = vec![Fault::down_after(after)];
-        let error = all(&world, Patience { tries_max: 1, ..patience() }).await.unwrap_err();
-        assert!(error.is_worth_another_try(), "after {after}: {error}");
-        world.server.state().faults.clear();
-        let (_, merging) = all(&world, patience()).await.unwrap();
-        check_done(&world, &merging, &format!("killed after {after}"));
+    for way in [Way::Straight, Way::NewFork] {
+        for after in 0..questions(way).await {
+            killed(way, after, vec![Fault::down_after(after)]).await;
+        }
     }
 }
 
 #[tokio::test]
 async fn killed_before_any_answer_arrives_and_run_again_it_ends_the_same() {
-    for after in 0..questions().await {
-        let world = World::new().await;
-        let lost = Fault { operation: None, after, times: 1, what: What::LoseAnswer };
-        world.server.state().faults = vec![lost, Fault::down_after(after)];
-        let error = all(&world, Patience { tries_max: 1, ..patience() }).await.unwrap_err();
-        assert!(error.is_worth_another_try(), "after {after}: {error}");
-        world.server.state().faults.clear();
-        let (_, merging) = all(&world, patience()).await.unwrap();
-        check_done(&world, &merging, &format!("killed at {after}"));
+    for way in [Way::Straight, Way::NewFork, Way::OldFork] {
+        for after in 0..questions(way).await {
+            let lost = Fault { operation: None, after, times: 1, what: What::LoseAnswer };
+            killed(way, after, vec![lost, Fault::down_after(after)]).await;
+        }
     }
+}
+
+async fn killed(way: Way, after: usize, faults: Vec<Fault>) {
+    let world = way.world().await;
+    world.server.state().faults = faults;
+    let error = all(&world, Patience { tries_max: 1, ..patience() }).await.unwrap_err();
+    assert!(error.is_worth_another_try(), "{way:?}, after {after}: {error}");
+    world.server.state().faults.clear();
+    let (_, merging) = all(&world, patience()).await.unwrap();
+    check_done(&world, &merging, &format!("{way:?}, killed after {after}"));
 }
 
 #[tokio::test]
 async fn any_lost_answer_is_made_good_at_once() {
-    for after in 0..questions().await {
-        let world = World::new().await;
-        let lost = Fault { operation: None, after, times: 1, what: What::LoseAnswer };
-        world.server.state().faults = vec![lost];
-        let (_, merging) = all(&world, patience()).await.unwrap();
-        check_done(&world, &merging, &format!("answer {after} lost"));
+    for way in [Way::Straight, Way::NewFork] {
+        for after in 0..questions(way).await {
+            let world = way.world().await;
+            let lost = Fault { operation: None, after, times: 1, what: What::LoseAnswer };
+            world.server.state().faults = vec![lost];
+            let (_, merging) = all(&world, patience()).await.unwrap();
+            check_done(&world, &merging, &format!("{way:?}, answer {after} lost"));
+        }
     }
 }
 

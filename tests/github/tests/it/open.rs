@@ -116,7 +116,8 @@ async fn who_is_quicker_by_a_moment_is_noticed() {
         let (title, body) = ("By hand".to_owned(), String::new());
         let (head, base) = (BRANCH.to_owned(), "main".to_owned());
         let labels = std::collections::BTreeSet::new();
-        state.pulls.push(Pull { title, body, head, base, is_open: true, labels, merged: None });
+        let (is_open, is_from_fork, merged) = (true, false, None);
+        state.pulls.push(Pull { title, body, head, is_from_fork, base, is_open, labels, merged });
     };
     let world = World::new().await;
     world.server.state().faults = vec![Fault::once("git/create-ref", What::Meanwhile(branch))];

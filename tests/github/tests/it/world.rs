@@ -21,12 +21,22 @@ pub(crate) const BRANCH: &str = "slipway/FB-0123ABCD";
 pub(crate) struct World {
     pub(crate) server: Server,
     pub(crate) set: ChangeSet,
+    sharing: Sharing,
     scratch: TempDir,
 }
 
 impl World {
     pub(crate) async fn new() -> Self {
         Self::with(&[], edit).await
+    }
+
+    /// With an installation that contributes to others, in whose repository it may not write.
+    pub(crate) async fn contributing() -> Self {
+        let world = Self { sharing: Sharing::Contributing, ..Self::new().await };
+        let mut state = world.server.state();
+        (state.visibility, state.may_push, state.may_label) = ("public", false, false);
+        drop(state);
+        world
     }
 
     /// With more files in the baseline, and another feature.
@@ -54,7 +64,7 @@ impl World {
         edit(&tree);
         let sealed = scratch.path().join("sealed");
         let set = take(&Sandbox::Directory(tree), None, &Limits::default(), &sealed).await.unwrap();
-        Self { server, set, scratch }
+        Self { server, set, sharing: Sharing::Private, scratch }
     }
 
     /// The feature as its sandbox has it.
@@ -63,7 +73,11 @@ impl World {
     }
 
     pub(crate) fn repository(&self) -> Repository {
-        self.repository_of(Sharing::Private, patience())
+        self.repository_with(patience())
+    }
+
+    pub(crate) fn repository_with(&self, patience: Patience) -> Repository {
+        self.repository_of(self.sharing, patience)
     }
 
     pub(crate) fn repository_of(&self, sharing: Sharing, patience: Patience) -> Repository {
@@ -102,6 +116,15 @@ impl World {
         self.server.state().git(arguments)
     }
 
+    /// What git says in the repository that has the feature's branch.
+    pub(crate) fn home(&self, arguments: &[&str]) -> String {
+        let state = self.server.state();
+        match state.forks.iter().find(|it| it.parent == REPOSITORY) {
+            Some(fork) => fork.git(arguments),
+            None => state.git(arguments),
+        }
+    }
+
     /// Fails if anything that was said does not fit GitHub's description.
     pub(crate) fn check_words(&self) {
         assert_eq!(self.server.problems(), Vec::<String>::new());
@@ -109,14 +132,16 @@ impl World {
 
     /// Fails unless there is exactly one pull request, of one commit with exactly the feature.
     pub(crate) fn check_proposed(&self, pull: &PullRequest) {
-        assert_eq!(self.git(&["rev-parse", BRANCH]), pull.head);
-        assert_eq!(self.git(&["rev-list", "--count", &format!("main..{BRANCH}")]), "1");
+        let main = self.git(&["rev-parse", "main"]);
+        assert_eq!(self.home(&["rev-parse", BRANCH]), pull.head);
+        assert_eq!(self.home(&["rev-list", "--count", &format!("{main}..{BRANCH}")]), "1");
         self.check_tree(&pull.head);
         let state = self.server.state();
         let [found] = state.pulls.as_slice() else { panic!("{:?}", state.pulls) };
         let labels: Vec<_> = found.labels.iter().map(String::as_str).collect();
+        let expected = if state.may_label { vec!["automated", "build-studio"] } else { vec![] };
         assert_eq!((found.head.as_str(), found.base.as_str()), (BRANCH, "main"));
-        assert_eq!((found.is_open, labels), (true, vec!["automated", "build-studio"]));
+        assert_eq!((found.is_open, labels), (true, expected));
     }
 
     /// Fails unless the commit holds what git itself makes of the sandbox: modes, links and contents.

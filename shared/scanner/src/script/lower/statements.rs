@@ -145,12 +145,12 @@ impl<'a> Lowering<'a> {
 
     pub(super) fn variables(&mut self, declaration: &VariableDeclaration<'a>) {
         for declarator in &declaration.declarations {
-            let from = match &declarator.init {
-                Some(init) => {
-                    From::Value(self.named(init, declarator.id.get_identifier_name().map(|it| it.as_str())))
-                }
-                None => continue,
+            let Some(init) = &declarator.init else {
+                self.begins_empty(declaration, &declarator.id);
+                continue;
             };
+            let name = declarator.id.get_identifier_name();
+            let from = From::Value(self.named(init, name.map(|it| it.as_str())));
             self.bind(&declarator.id, from, &[]);
             if let (From::Value(value), oxc_ast::ast::BindingPattern::BindingIdentifier(name)) =
                 (from, &declarator.id)
@@ -162,6 +162,18 @@ impl<'a> Lowering<'a> {
                     self.function_mut(function).variable = Some(variable);
                 }
             }
+        }
+    }
+
+    fn begins_empty(
+        &mut self,
+        declaration: &VariableDeclaration<'a>,
+        name: &oxc_ast::ast::BindingPattern<'a>,
+    ) {
+        if let oxc_ast::ast::BindingPattern::BindingIdentifier(name) = name
+            && let Some(variable) = self.binding(name)
+        {
+            self.tree.variables[variable.0 as usize].begins_empty = !declaration.declare;
         }
     }
 
