@@ -2,8 +2,8 @@
 
 use clap::Subcommand;
 use clap::builder::NonEmptyStringValueParser;
-use protocol::http::{Findings, Promotion, PromotionSummary};
-use protocol::output::Finding;
+use protocol::gates::{Finding, Findings};
+use protocol::http::{Promotion, PromotionSummary};
 use protocol::question::{GivenAnswer, Question};
 
 use crate::api::Api;

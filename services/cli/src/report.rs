@@ -1,7 +1,8 @@
 //! The report of a promotion: how it ended, in words, and what a person needs afterward.
 
+use protocol::gates::GateVerdict;
 use protocol::http::{Promotion, TimelineEntry};
-use protocol::output::{Assessed, GateVerdict, Proposed};
+use protocol::output::{Assessed, Proposed};
 
 use crate::exit::is_held;
 use crate::{choices, units};

@@ -6,7 +6,8 @@ use axum::http::StatusCode;
 use domain::{Answer, Job};
 use engine::store::audit::Actor;
 use engine::{Engine, ship};
-use protocol::http::{Acknowledged, Findings, PromotionSummary};
+use protocol::gates::{Acknowledged, Findings};
+use protocol::http::PromotionSummary;
 use protocol::question::GivenAnswer;
 
 use crate::access::Signed;

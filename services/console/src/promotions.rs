@@ -10,8 +10,8 @@ use engine::start::{Wish, withdraw};
 use engine::store::audit::Actor;
 use engine::store::promotions::{self as records, RunSummary, TryRecord};
 use engine::{Advanced, Engine, Report, Reporter, advance, ship};
+use protocol::gates::Gated;
 use protocol::http::{Backup, Decision, LogLine, Promotion, PromotionSummary, TimelineEntry};
-use protocol::output::Gated;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 

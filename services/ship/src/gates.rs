@@ -6,7 +6,7 @@ use adapters::change_set::ChangeSet;
 use adapters::installation::Installation;
 use anyhow::{Context as _, Result, anyhow};
 use engine::{JobContext, Report, StepError};
-use protocol::output::{Finding, GateVerdict, Gated};
+use protocol::gates::{Finding, GateVerdict, Gated};
 use scanner::change;
 use scanner::finding::Gate;
 use scanner::policy::Policy;

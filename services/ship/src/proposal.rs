@@ -5,7 +5,7 @@ use std::fmt::Write;
 use adapters::github::{Review, Verdict, VerdictState};
 use domain::PromotionId;
 use protocol::Verification;
-use protocol::output::{Finding, GateVerdict, Gated};
+use protocol::gates::{Finding, GateVerdict, Gated};
 
 /// What the gates and the build's own checks say, with what people have acknowledged taken off.
 #[derive(Debug)]

@@ -10,7 +10,8 @@ use adapters::github::{
 use adapters::installation::{Contribution, Installation};
 use domain::{Answer, Job, Topic};
 use engine::{JobContext, Report, StepError};
-use protocol::output::{Assessed, Gated, Proposed};
+use protocol::gates::{Finding, Gated};
+use protocol::output::{Assessed, Proposed};
 use protocol::question::Question;
 use serde_json::Value;
 
@@ -215,9 +216,7 @@ fn stuck(why: &str) -> StepError {
 
 fn destructive(case: &Case, proposed: &Proposed) -> Question {
     let found: Vec<_> = case.unacknowledged().collect();
-    let told = |it: &&protocol::output::Finding| {
-        format!("{} ({}, line {}; {})", it.message, it.file, it.line, it.fingerprint)
-    };
+    let told = |it: &&Finding| format!("{} ({}, line {}; {})", it.message, it.file, it.line, it.fingerprint);
     let what =
         if found.len() == 1 { "1 statement".to_owned() } else { format!("{} statements", found.len()) };
     let shown = proposed

@@ -57,8 +57,8 @@
 //! GET  /api/v1/audit/verify                                         → AuditVerdict
 //! GET  /api/v1/doctor                                               → [Check]
 //! ```
-//! Bodies about windows and blackouts stand in [`crate::window`], decisions in [`crate::decision`], questions and answers in
-//! [`crate::question`], products and epics in [`crate::inventory`]. Errors are [`Problem`]s (RFC 9457, `application/problem+json`).
+//! Bodies about windows and blackouts stand in [`crate::window`], decisions in [`crate::decision`], what the gates found in
+//! [`crate::gates`], questions and answers in [`crate::question`], products and epics in [`crate::inventory`]. Errors are [`Problem`]s (RFC 9457, `application/problem+json`).
 
 use core::fmt;
 
@@ -67,7 +67,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use crate::decision::{Decision, PromotionPlan};
-use crate::output::{Assessed, GateVerdict, Gated, Proposed};
+use crate::gates::GateVerdict;
+use crate::output::{Assessed, Proposed};
 use crate::question::Question;
 
 /// The answer to a posted ship message: it is on the queue.
@@ -197,26 +198,6 @@ pub struct Promotion {
     /// What a person has to do, in order, where putting back could not go on; empty otherwise.
     #[serde(default)]
     pub to_do: Vec<String>,
-}
-
-/// What the gates found in a promotion's sealed change set, and what of it is meant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Findings {
-    /// What the gates said; absent before they were asked.
-    pub report: Option<Gated>,
-    /// Statements that lose data, and that somebody has acknowledged.
-    pub acknowledged: Vec<Acknowledged>,
-}
-
-/// A statement that loses data, and is meant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Acknowledged {
-    /// What it is recognised by.
-    pub fingerprint: String,
-    /// Who said so.
-    pub by: String,
-    /// Why, in their words.
-    pub reason: String,
 }
 
 /// One try of one job.

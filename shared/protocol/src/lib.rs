@@ -7,6 +7,7 @@ pub mod choice;
 pub mod decision;
 pub mod event;
 mod fields;
+pub mod gates;
 pub mod http;
 pub mod inventory;
 pub mod job;

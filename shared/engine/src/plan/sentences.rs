@@ -1,6 +1,7 @@
 //! A plan for people.
 
-use protocol::output::{Gated, Proposed, Sealed};
+use protocol::gates::Gated;
+use protocol::output::{Proposed, Sealed};
 use serde_json::Value;
 
 use super::{Change, Plan, Start};

@@ -1,5 +1,6 @@
 use domain::{PromotionId, Risk};
-use protocol::output::{GateVerdict, Gated, Proposed, Sealed};
+use protocol::gates::{GateVerdict, Gated};
+use protocol::output::{Proposed, Sealed};
 use serde_json::json;
 
 use super::*;
