@@ -10,6 +10,7 @@ use crate::api::Api;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::ship;
 
 /// What can be said to a feature on its way to an approval.
 #[derive(Debug, Clone, Subcommand)]
@@ -98,14 +99,13 @@ async fn give(
     given: GivenAnswer,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
-    let now: PromotionSummary = api.post(&["promotions", id, how], &given).await?;
-    output.result(&now, |it| {
-        format!(
-            "{} ({} → {}) goes on. Watch it with: slipway promotions follow {}",
-            it.id, it.title, it.installation, it.id
-        )
+    let _: PromotionSummary = api.post(&["promotions", id, how], &given).await?;
+    let promotion = ship::until_shipped(api, id).await?;
+    output.result(&promotion.summary, |it| {
+        let next = ship::next(&promotion).map_or_else(String::new, |next| format!("\n{next}"));
+        format!("{} ({} → {}): {}.{next}", it.id, it.title, it.installation, it.status_title)
     })?;
-    Ok(Exit::Done)
+    Ok(if promotion.summary.status == "not_shipped" { Exit::Refused } else { Exit::Done })
 }
 
 async fn asked_about(api: &Api, id: &str) -> Result<Vec<String>, Failure> {

@@ -196,7 +196,14 @@ pub(crate) async fn run(command: PromotionsCommand, api: &Api, output: &mut Outp
                     return stay(api, &id, follow, output).await;
                 }
             }
-            return set_going(api, &id, "approve", &body, follow, output).await;
+            let now: PromotionSummary = api.post(&["promotions", &id, "approve"], &body).await?;
+            say(&now, output)?;
+            // Who stays for the outcome is not kept for days: for now it is that it may not start.
+            if follow && now.status == "scheduled" {
+                output.text(&format!("Watch it with: slipway promotions follow {id}"))?;
+                return Ok(Exit::Refused);
+            }
+            return stay(api, &id, follow, output).await;
         }
         PromotionsCommand::Reject { id, by, reason } => {
             decide(api, &id, "reject", &Decision::with_reason(by, reason), output).await?;

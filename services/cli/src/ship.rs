@@ -48,6 +48,8 @@ struct Shipped<'a> {
     /// What a person is asked before it goes on.
     #[serde(skip_serializing_if = "Option::is_none")]
     question: Option<&'a Question>,
+    #[serde(skip)]
+    promotion: Option<&'a Promotion>,
 }
 
 pub(crate) async fn run(args: &ShipArgs, api: &Api, output: &mut Output) -> Result<Exit, Failure> {
@@ -73,6 +75,7 @@ pub(crate) async fn run(args: &ShipArgs, api: &Api, output: &mut Output) -> Resu
         status: summary.map(|it| it.status.as_str()),
         reason: summary.and_then(|it| it.reason.as_deref()),
         question: taken.as_ref().and_then(|promotion| promotion.question.as_ref()),
+        promotion: taken.as_ref(),
     };
     output.result(&shipped, |shipped| text(shipped, args.follow, api.wait_max))?;
     match answer {
@@ -85,7 +88,7 @@ pub(crate) async fn run(args: &ShipArgs, api: &Api, output: &mut Output) -> Resu
 }
 
 /// The promotion when somebody can decide or is asked about it, or when that takes longer than people wait.
-async fn until_shipped(api: &Api, id: &str) -> Result<Promotion, Failure> {
+pub(crate) async fn until_shipped(api: &Api, id: &str) -> Result<Promotion, Failure> {
     let asked_at = Instant::now();
     loop {
         let promotion: Promotion = api.get_patiently(&["promotions", id], &[]).await?;
@@ -94,6 +97,22 @@ async fn until_shipped(api: &Api, id: &str) -> Result<Promotion, Failure> {
             return Ok(promotion);
         }
         sleep(POLL_EVERY).await;
+    }
+}
+
+/// What to do about a promotion that was, or is being shipped.
+pub(crate) fn next(promotion: &Promotion) -> Option<String> {
+    let (id, reason) = (&promotion.summary.id, promotion.summary.reason.as_deref());
+    match (promotion.summary.status.as_str(), &promotion.question) {
+        ("pending", _) => Some(format!("Approve it with: slipway promotions approve {id}")),
+        ("not_shipped", _) => {
+            Some(format!("Not shipped, and nothing was changed.\n  {}", reason.unwrap_or_default()))
+        }
+        ("shipping", Some(question)) => Some(choices::asked(id, question)),
+        ("shipping", None) => Some(format!(
+            "It is still being made ready for approval. See how far it is: slipway promotions show {id}"
+        )),
+        _ => None,
     }
 }
 
@@ -113,25 +132,8 @@ fn text(shipped: &Shipped<'_>, is_followed: bool, wait_max: Duration) -> String 
     match shipped.answer {
         ShipAnswer::Accepted { promotion, change_request } => {
             let taken = format!("Taken as {promotion}, change request {change_request}.");
-            match shipped.status.filter(|_| !is_followed) {
-                Some("pending") => {
-                    format!("{taken}\nApprove it with: slipway promotions approve {promotion}")
-                }
-                Some("not_shipped") => {
-                    format!(
-                        "{taken}\nNot shipped, and nothing was changed.\n  {}",
-                        shipped.reason.unwrap_or_default()
-                    )
-                }
-                Some("shipping") if let Some(question) = shipped.question => {
-                    format!("{taken}\n{}", choices::asked(promotion, question))
-                }
-                Some("shipping") => format!(
-                    "{taken}\nIt is still being taken out of the place where it was built. See how far it is: \
-                     slipway promotions show {promotion}"
-                ),
-                Some(_) | None => taken,
-            }
+            let next = shipped.promotion.filter(|_| !is_followed).and_then(next);
+            next.map_or_else(|| taken.clone(), |next| format!("{taken}\n{next}"))
         }
         ShipAnswer::Refused { field, reason } => {
             format!("Not taken, and nothing was changed.\n  {field}: {reason}")

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser};
 use cli::{Exit, Format, Options, Output};
+use domain::Status;
 use engine::Engine;
 use engine::config::Config;
 use serde::Serialize;
@@ -212,13 +213,18 @@ impl Stage {
         Ok(())
     }
 
-    /// Ships, approves and follows a feature to its end.
+    /// Ships, acknowledges what it asks about, approves and follows a feature to its end.
     async fn ship(&mut self, engine: &Engine, message: &std::path::Path, expected: Exit) -> Result<Shipped> {
         let file = message.to_str().context("the demo's folder has an unreadable name")?;
         self.command(engine, &["ship", "-f", file], Exit::Done).await?;
         let latest =
             engine.store.promotions(None).await?.into_iter().next().context("the promotion is missing")?;
         let id = latest.id.to_string();
+        if latest.status == Status::Shipping {
+            let reason = "The demo wants to see what becomes of it.";
+            let words = ["promotions", "acknowledge", &id, "--all", "--by", "demo", "--reason", reason];
+            self.command(engine, &words, Exit::Done).await?;
+        }
         self.command(engine, &["promotions", "approve", &id, "--by", "demo", "--follow"], expected).await?;
         let ended = engine.store.promotion(&latest.id).await?.context("the promotion is missing")?;
         Ok(Shipped {

@@ -199,6 +199,10 @@ impl Driver {
             if body["status"].as_str().is_some_and(|status| status != "shipping") {
                 return Ok(());
             }
+            if let Some(asked) = body.pointer("/question/fingerprints") {
+                let meant = json!({ "by": "Ines", "answer": "acknowledge", "reason": "It is meant.", "fingerprints": asked });
+                self.decide(id, "acknowledge", &meant, end).await?;
+            }
             self.again(end, "its files are not sealed").await?;
         }
     }

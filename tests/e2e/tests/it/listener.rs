@@ -44,11 +44,9 @@ impl Listener {
         let mut told: Vec<ProgressEvent> = self
             .heard
             .iter()
-            .filter(|message| message.routing_key.starts_with(&format!("promotion.{promotion}.")))
-            .map(|message| {
-                let envelope: Value = serde_json::from_slice(&message.body).unwrap();
-                serde_json::from_value(envelope["data"].clone()).unwrap()
-            })
+            .filter_map(|message| serde_json::from_slice::<Value>(&message.body).ok())
+            .filter(|envelope| envelope["subject"] == promotion)
+            .map(|envelope| serde_json::from_value(envelope["data"].clone()).unwrap())
             .collect();
         // The broker may deliver out of order, and twice; the number tells.
         told.sort_by_key(|event| event.sequence);

@@ -146,7 +146,12 @@ async fn what_a_feature_would_do_to_the_data_is_said_before_it_is_approved() {
     for (files, loses) in
         [(vec![page], None), (vec![page, migration], Some("delete the column `note` of `orders`"))]
     {
-        let id = system.ship(&Feature::write(&shop, "tidy", &[], &files).await).await;
+        let feature = Feature::write(&shop, "tidy", &[], &files).await;
+        if loses.is_some() {
+            let said = system.say(&["ship", "-f", feature.save()]).await;
+            assert_eq!(said.results[0]["question"]["topic"], "destructive", "{said:?}");
+        }
+        let id = system.ship(&feature).await;
         let told = system.say(&["promotions", "plan", &id]).await.results[0]["sentences"].to_string();
         assert_eq!(
             told.matches("Think about this before you approve it").count(),

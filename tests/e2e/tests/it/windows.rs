@@ -17,27 +17,27 @@ const TUESDAY_NIGHT: &str = "2026-11-24T21:00:05Z";
 
 /// There, the log said that the check was advisory, and the deployment went on.
 #[tokio::test(flavor = "multi_thread")]
-async fn u05_outside_its_window_a_change_is_held_and_scheduled_it_starts_by_itself_at_the_opening() {
+async fn u05_outside_its_window_a_change_waits_and_starts_by_itself_at_the_opening() {
     let shop = Shop::open(Place::Processes, json!({})).await;
     let system = System::embedded().await;
     system.apply(&shop).await;
     nights(&system, &[]).await;
     let feature = Feature::develop(&shop, "good").await;
     let id = system.ship(&feature).await;
-    assert_eq!(system.promote(&id).await, 4, "held");
-    let held = system.promotion(&id).await;
-    assert_eq!(
-        (held.summary.status.as_str(), jobs(&held)),
-        ("approved", vec!["scheduler.validate", "scheduler.check_window"])
-    );
-    let why = held.summary.reason.unwrap();
-    for words in ["Tuesday 24 November", "22:00", "Europe/Berlin", "slipway promotions schedule"] {
+    let told = system.say(&["promotions", "log", &id]).await;
+    let told = serde_json::to_string(&told.results).unwrap();
+    assert!(told.contains("Once somebody approves it, it starts by itself when the window opens"), "{told}");
+    assert_eq!(system.promote(&id).await, 4, "not now");
+    let waiting = system.promotion(&id).await;
+    assert_eq!((waiting.summary.status.as_str(), jobs(&waiting)), ("scheduled", vec![]));
+    let why = waiting.summary.reason.unwrap();
+    for words in ["starts by itself", "Tuesday 24 November", "22:00", "Europe/Berlin"] {
         assert!(why.contains(words), "{why}");
     }
     assert_eq!(shop.serving().await.as_deref(), Some("base"));
 
     let said = system.say(&["promotions", "schedule", &id, "--by", "Ada"]).await;
-    assert_eq!((said.code, &said.results[0]["status"]), (0, &json!("scheduled")), "{said:?}");
+    assert_eq!((said.code, &said.results[0]["status"]), (0, &json!("scheduled")), "a repeat: {said:?}");
     assert_eq!(said.results[0]["opens_at"], "2026-11-24T21:00:00Z");
     assert_eq!(said.results[0]["queue_position"], 1);
     set_clock(&system, TUESDAY_NIGHT).await;
@@ -209,8 +209,8 @@ async fn two_of_everything_start_what_is_scheduled_once_and_never_what_was_cance
     let cancelled = system.ship(&Feature::develop(&shop, "good").await).await;
     let wanted = system.ship(&feature).await;
     for id in [&cancelled, &wanted] {
-        assert_eq!(system.promote(id).await, 4, "held");
-        assert_eq!(system.say(&["promotions", "schedule", id, "--by", "Ada"]).await.code, 0);
+        system.approve(id).await;
+        assert_eq!(system.promotion(id).await.summary.status, "scheduled");
     }
     assert_eq!(system.promotion(&wanted).await.summary.queue_position, Some(2));
     let words = ["promotions", "cancel", &cancelled, "--by", "Ada", "--reason", "Not this week"];
@@ -222,9 +222,8 @@ async fn two_of_everything_start_what_is_scheduled_once_and_never_what_was_cance
         .await;
     let runs =
         |id: &str| format!("select count(*) from runs where promotion = '{id}' and plan = 'promotion'");
-    // Each was held once.
-    assert_eq!(system.database.number(&runs(&wanted)).await, 2);
-    assert_eq!(system.database.number(&runs(&cancelled)).await, 1);
+    assert_eq!(system.database.number(&runs(&wanted)).await, 1);
+    assert_eq!(system.database.number(&runs(&cancelled)).await, 0);
     assert_eq!(system.promotion(&cancelled).await.summary.status, "cancelled");
     assert_eq!(shop.serving().await, Some(feature.build));
 }
