@@ -167,6 +167,21 @@ async fn a_lost_order_and_a_lost_worker_hold_up_no_feature() {
     .await;
 }
 
+async fn answers_on_the_trail(world: &World, who: &str) -> usize {
+    let trail = world.engine.store.audit_after(0).await.unwrap();
+    let said = trail.iter().map(|entry| entry.said().unwrap());
+    said.filter(|it| it.action == "answers.insert" && it.who == who).count()
+}
+
+fn given(answer: &str, reason: Option<&str>, fingerprints: &[&str]) -> GivenAnswer {
+    GivenAnswer {
+        by: "Mara".to_owned(),
+        answer: answer.to_owned(),
+        reason: reason.map(str::to_owned),
+        fingerprints: fingerprints.iter().map(|it| (*it).to_owned()).collect(),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_is_a_state_and_the_job_that_asked_finds_the_answer() {
     with_database(async |database| {
@@ -178,12 +193,6 @@ async fn a_question_is_a_state_and_the_job_that_asked_finds_the_answer() {
         let world = shipping_world(database, workers).await;
         let id = world.shipping(1).await;
         let (engine, mara) = (&world.engine, actor("Mara"));
-        let given = |answer: &str, reason: Option<&str>, fingerprints: &[&str]| GivenAnswer {
-            by: "Mara".to_owned(),
-            answer: answer.to_owned(),
-            reason: reason.map(str::to_owned),
-            fingerprints: fingerprints.iter().map(|it| (*it).to_owned()).collect(),
-        };
         let asked = async |topic: Topic| {
             let question = async || ship::question(&engine.store, &id).await.unwrap();
             let question = world.eventually("somebody is asked", async || {
@@ -223,10 +232,7 @@ async fn a_question_is_a_state_and_the_job_that_asked_finds_the_answer() {
         let acknowledged = engine.store.acknowledged(build).await.unwrap();
         let acknowledged: Vec<_> = acknowledged.iter().map(|it| it.fingerprint.as_str()).collect();
         assert_eq!(acknowledged, ["f1", "f2"]);
-        let trail = engine.store.audit_after(0).await.unwrap();
-        let trail: Vec<_> = trail.iter().map(|entry| entry.said().unwrap()).collect();
-        let said = trail.iter().filter(|it| it.action == "answers.insert" && it.who == "Mara").count();
-        assert_eq!(said, 2, "who answered stands on the audit trail");
+        assert_eq!(answers_on_the_trail(&world, "Mara").await, 2);
         insta::assert_snapshot!(world.told(&id).await, @"
          - shipping: “Feature 1” is being taken out of the place where it was built.
          1 step_finished: The feature is sealed: what is looked at and approved now is what would be deployed.
