@@ -209,8 +209,8 @@ async fn products_and_backlog_show_how_far_a_feature_is() {
     assert_eq!(products(system).await, [json!([1, "active", first.build])]);
     assert_eq!(backlog(system).await, [json!([first.build, "done"])]);
 
-    let text = "{{title: About}}\n<p>Who we are now.</p>\n";
-    let second = Feature::write(&world.shop, "about", &[], &[(PAGE, Some(text))]).await;
+    let text = "{{title: Terms}}\n<p>What we ask for.</p>\n";
+    let second = Feature::write(&world.shop, "about", &[], &[("pages/terms.html", Some(text))]).await;
     let promotion = world.ship(&second).await;
     assert_eq!(
         products(system).await,
