@@ -1,6 +1,6 @@
 //! GitHub that answers badly or not at all, and a ship worker that dies: what is proposed is proposed once.
 
-use github::{Fault, What};
+use github::{Fault, Pull, State, What};
 use tempfile::TempDir;
 
 use crate::faults::SHORT_LEASE;
@@ -26,7 +26,8 @@ async fn answers_that_are_lost_make_nothing_twice() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_dies_with_half_of_it_done_does_the_other_half() {
     let mut world = World::contributing("contribute_all", &[SHORT_LEASE]).await;
-    for (operation, page) in [("issues/add-labels", "pages/about.html"), ("pulls/merge", "pages/terms.html")] {
+    for (operation, page) in [("issues/add-labels", "pages/about.html"), ("pulls/merge", "pages/terms.html")]
+    {
         world.upstream.server.state().faults = vec![Fault::once(operation, What::Hang)];
         let files = [(page, Some("{{title: Us}}\n<p>Who we are.</p>\n"))];
         let mut feature = Feature::write(&world.shop, "page", &[], &files).await;
@@ -98,6 +99,47 @@ async fn who_is_to_wait_for_github_goes_on_by_itself() {
     assert_merged_once(&world).await;
     let postponed = "select count(*) from jobs where job = 'ship.propose' and state = 'postponed'";
     assert_eq!(world.system.database.number(postponed).await, 1);
+}
+
+/// What somebody does in the repository right before a pull request is merged, and what people are told.
+type Meddling = (fn(&mut State), &'static str);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_else_does_to_a_pull_request_leaves_it_to_people() {
+    let world = World::contributing("contribute_all", &[]).await;
+    let World { system, upstream, .. } = &world;
+    let table: [Meddling; 4] = [
+        (|state| drop(state.push(&last(state).head, "unseen.txt", "x")), "changed the branch"),
+        (|state| drop(state.push("main", "pages/about.html", "x")), "changed at the same places"),
+        (|state| state.pulls.last_mut().unwrap().is_open = false, "closed its pull request"),
+        (|state| state.is_protected = true, "rules ask for more"),
+    ];
+    let base = upstream.git(&["rev-parse", "main"]);
+    for (happens, why) in table {
+        upstream.server.state().is_protected = false;
+        upstream.git(&["update-ref", "refs/heads/main", &base]);
+        upstream.server.state().faults = vec![Fault::once("pulls/merge", What::Meanwhile(happens))];
+        let mut feature = world.page().await;
+        verified(&mut feature);
+        let proposed = world.ship(&feature).await.pull_request.unwrap();
+        assert_eq!(proposed.merged, None, "{why}");
+        assert!(proposed.notes.concat().contains(why), "{why}: {proposed:?}");
+        assert_eq!(upstream.pull(&feature.build).1.merged, None, "{why}");
+    }
+    upstream.server.state().is_protected = false;
+    upstream.server.state().push("main", "pages/about.html", "x");
+    let asking = world.ask(&world.page().await, "pull_request").await;
+    let sentence = asking.question.unwrap().sentence;
+    assert!(sentence.contains("pages/about.html"), "{sentence}");
+    let shipped = world.answer(&asking.summary.id, &["answer", "skip"]).await;
+    assert_eq!(shipped.pull_request.unwrap().url, None);
+    let completed = "select count(*) from builds where completed_at is not null";
+    assert_eq!(system.database.number(completed).await, 0);
+    upstream.check_words();
+}
+
+fn last(state: &State) -> Pull {
+    state.pulls.last().unwrap().clone()
 }
 
 /// A good feature ends as one commit of the base branch, with one pull request and one comment.

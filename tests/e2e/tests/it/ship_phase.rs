@@ -7,8 +7,8 @@ use protocol::http::Promotion;
 use serde_json::{Value, json};
 
 use crate::feature::Feature;
-use crate::shop::{Place, Shop};
 use crate::ships::files_in;
+use crate::shop::{Place, Shop};
 use crate::system::{Said, System};
 use crate::upstream::{CONTRIBUTION_TOKEN, Upstream, report, verified};
 use crate::windows::{TUESDAY_NIGHT, nights, set_clock};
@@ -103,7 +103,7 @@ async fn a_clean_and_verified_feature_is_merged_and_what_is_deployed_is_what_was
     let world = World::sharing().await;
     let World { system, shop, upstream } = &world;
     let base = upstream.git(&["rev-parse", "main"]);
-    let mut feature = world.page().await;
+    let mut feature = Feature::develop(shop, "good").await;
     verified(&mut feature);
     let finished = files_in(&feature.sandbox);
     let promotion = world.ship(&feature).await;
@@ -140,6 +140,11 @@ async fn a_clean_and_verified_feature_is_merged_and_what_is_deployed_is_what_was
     // What tells a release what it is.
     deployed.retain(|(path, _)| path != Path::new("slipway.json"));
     assert!(deployed == finished, "what is in production is not what was sealed");
+
+    again(&mut feature);
+    let proposed = world.ship(&feature).await.pull_request.unwrap();
+    assert_eq!((proposed.number, proposed.merged), (Some(1), Some(upstream.git(&["rev-parse", "main"]))));
+    assert_eq!(upstream.git(&["rev-list", "--count", "main"]), "2", "it is merged once");
     upstream.check_words();
 }
 
@@ -245,11 +250,15 @@ async fn what_is_approved_while_the_window_is_closed_is_deployed_when_it_opens()
     let promotion = world.ship(&feature).await;
     let id = &promotion.summary.id;
     assert!(promotion.pull_request.unwrap().merged.is_some(), "no window closes the repository");
-    assert_eq!(system.promote(id).await, 4, "held");
-    let why = system.promotion(id).await.summary.reason.unwrap();
-    assert!(why.contains("Tuesday 24 November") && why.contains("22:00"), "{why}");
-    let said = system.say(&["promotions", "schedule", id, "--by", "Ada"]).await;
-    assert_eq!(said.results[0]["opens_at"], "2026-11-24T21:00:00Z", "{said:?}");
+    system.approve(id).await;
+    let scheduled = system.promotion(id).await.summary;
+    let why = scheduled.reason.unwrap();
+    assert_eq!(scheduled.status, "scheduled", "{why}");
+    assert!(
+        why.contains("by itself") && why.contains("Tuesday 24 November") && why.contains("22:00"),
+        "{why}"
+    );
+    assert_eq!(scheduled.opens_at.unwrap().to_string(), "2026-11-24T21:00:00Z");
     set_clock(system, TUESDAY_NIGHT).await;
     system.until(id, "is deployed", |it| it.summary.status == "deployed").await;
     assert_eq!(shop.serving().await, Some(feature.build));
@@ -265,6 +274,11 @@ fn assert_stays_open(world: &World, feature: &Feature, promotion: &Promotion, wh
     assert!(proposed.notes.concat().contains(why), "{why}: {proposed:?}");
     let comment = world.upstream.comment(number).body;
     assert!(comment.contains(why), "{why}: {comment}");
+}
+
+/// The next message is another request for the same build.
+pub(crate) fn again(feature: &mut Feature) {
+    feature.message["id"] = json!(uuid::Uuid::new_v4());
 }
 
 fn completed(feature: &Feature) -> String {

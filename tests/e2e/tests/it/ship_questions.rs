@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::feature::Feature;
 use crate::intake::publish;
 use crate::patience::eventually;
-use crate::ship_phase::World;
+use crate::ship_phase::{World, again};
 use crate::upstream::verified;
 
 /// The statement's migration; there is none of this number.
@@ -86,8 +86,7 @@ async fn sharing_everything_keeps_what_somebody_keeps_and_asks_about_what_looks_
         assert_eq!(upstream.has_anything_of(&feature.build), is_shared, "{chosen:?}");
     }
     let text = "{{title: About}}\n<p>Ask mara@shop.example.com.</p>\n";
-    let private =
-        Feature::write(&world.shop, "address", &[], &[("pages/contact.html", Some(text))]).await;
+    let private = Feature::write(&world.shop, "address", &[], &[("pages/contact.html", Some(text))]).await;
     let asking = world.ask(&private, "contribution").await;
     let details = asking.question.unwrap().details.join(" ");
     assert!(details.contains("pages/contact.html, line 2"), "{details}");
@@ -194,11 +193,6 @@ async fn an_acknowledgement_holds_when_the_same_is_shipped_again_and_not_for_any
 
 async fn losing(world: &World, statement: &str) -> Feature {
     Feature::write(&world.shop, "less", &[], &[(MIGRATION, Some(statement))]).await
-}
-
-/// The next message is another request for the same build.
-fn again(feature: &mut Feature) {
-    feature.message["id"] = json!(Uuid::new_v4());
 }
 
 #[tokio::test(flavor = "multi_thread")]
