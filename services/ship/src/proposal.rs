@@ -44,8 +44,8 @@ impl Case {
         open.chain(self.missing.iter().cloned()).collect()
     }
 
-    /// The pull request's text.
-    pub(crate) fn body(&self, promotion: &PromotionId, change_set: &str, reasons: &[String]) -> String {
+    /// The pull request's text. Who chose to share it, and what in it looked private to them, is not for everybody.
+    pub(crate) fn body(&self, promotion: &PromotionId, change_set: &str) -> String {
         let mut body = format!(
             "Proposed by Slipway as {promotion}. This branch holds one commit, made from the sealed change set \
              `{change_set}`: what the gates read is what is here.\n\n"
@@ -57,7 +57,6 @@ impl Case {
             self.missing.clone()
         };
         list(&mut body, "What the build's own checks say", checks);
-        list(&mut body, "Why it is shared", reasons.iter().cloned());
         body
     }
 
@@ -80,7 +79,9 @@ impl Case {
             return "All four gates let this feature pass, and its build is verified.".to_owned();
         }
         let mut text = "This pull request waits for a person:\n\n".to_owned();
-        obstacles.iter().for_each(|it| line(&mut text, it));
+        for it in &obstacles {
+            line(&mut text, it);
+        }
         if !self.gated.findings.is_empty() {
             let count = self.gated.findings.len();
             let _ = write!(text, "\n<details><summary>What the gates found ({count})</summary>\n\n");
@@ -111,14 +112,14 @@ fn summary(verdict: &GateVerdict) -> String {
 fn list(text: &mut String, title: &str, lines: impl IntoIterator<Item = String>) {
     let mut lines = lines.into_iter().peekable();
     if lines.peek().is_some() {
-        text.push_str(&format!("**{title}**\n\n"));
+        let _ = write!(text, "**{title}**\n\n");
         lines.for_each(|it| line(text, &it));
         text.push('\n');
     }
 }
 
 fn line(text: &mut String, sentence: &str) {
-    text.push_str(&format!("- {sentence}\n"));
+    let _ = write!(text, "- {sentence}\n");
 }
 
 fn paragraph(finding: &Finding) -> String {
