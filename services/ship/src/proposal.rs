@@ -119,7 +119,7 @@ fn list(text: &mut String, title: &str, lines: impl IntoIterator<Item = String>)
 }
 
 fn line(text: &mut String, sentence: &str) {
-    let _ = write!(text, "- {sentence}\n");
+    let _ = writeln!(text, "- {sentence}");
 }
 
 fn paragraph(finding: &Finding) -> String {
@@ -165,25 +165,25 @@ mod tests {
         Gated { files: 1, lines: 9, self_check: "12 of 12".to_owned(), gates: gates.to_vec(), findings }
     }
 
-    fn verified() -> Option<Verification> {
-        Some(Verification {
+    fn verified() -> Verification {
+        Verification {
             typecheck_passed: Some(true),
             tests: Some(Tests { passed: 4, failed: 0 }),
             acceptance: Some(Acceptance { met: 2, total: 2 }),
-        })
+        }
     }
 
     #[test]
     fn only_a_verified_build_that_passes_all_gates_is_merged() {
         let drop = || finding("destructive", "d1", "would delete the table");
         let table = [
-            (gated(vec![]), verified(), vec![], 0),
+            (gated(vec![]), Some(verified()), vec![], 0),
             (gated(vec![]), None, vec![], 3),
-            (gated(vec![finding("sqli", "s1", "open query")]), verified(), vec![], 1),
+            (gated(vec![finding("sqli", "s1", "open query")]), Some(verified()), vec![], 1),
             // An acknowledgement is for statements that lose data, and for the very ones.
-            (gated(vec![finding("sqli", "s1", "open query")]), verified(), vec!["s1".to_owned()], 1),
-            (gated(vec![drop()]), verified(), vec!["d2".to_owned()], 1),
-            (gated(vec![drop()]), verified(), vec!["d1".to_owned()], 0),
+            (gated(vec![finding("sqli", "s1", "open query")]), Some(verified()), vec!["s1".to_owned()], 1),
+            (gated(vec![drop()]), Some(verified()), vec!["d2".to_owned()], 1),
+            (gated(vec![drop()]), Some(verified()), vec!["d1".to_owned()], 0),
         ];
         for (gated, verification, acknowledged, expected) in table {
             let case = Case::new(gated, verification, &acknowledged);
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn nothing_in_a_finding_acts_in_the_comment() {
         let hostile = "````\n</details> @everyone [here](javascript:alert(1)) <img src=x>";
-        let case = Case::new(gated(vec![finding("sqli", "s1", hostile)]), verified(), &[]);
+        let case = Case::new(gated(vec![finding("sqli", "s1", hostile)]), Some(verified()), &[]);
         let comment = case.review().findings.unwrap();
         let fence = "`````";
         let (before, rest) = comment.split_once(&format!("{fence}text\n")).unwrap();
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn the_comment_says_all_is_well_where_it_is() {
-        let review = Case::new(gated(vec![]), verified(), &[]).review();
+        let review = Case::new(gated(vec![]), Some(verified()), &[]).review();
         assert!(review.findings.unwrap().starts_with("All four gates"));
         assert!(review.verdicts.iter().all(|it| it.state == VerdictState::Passed));
         assert_eq!(review.verdicts.len(), 4);

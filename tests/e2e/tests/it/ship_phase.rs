@@ -17,11 +17,12 @@ use crate::windows::{TUESDAY_NIGHT, nights, set_clock};
 const PAGE: &str = "pages/about.html";
 
 /// What a visitor wrote goes into a statement as it is.
-const OPEN_QUERY: &str = r#"export async function find(req: { query: { name: string } }, db: { query(sql: string): unknown }) {
+const OPEN_QUERY: &str =
+    "export async function find(req: { query: { name: string } }, db: { query(sql: string): unknown }) {
   const name = req.query.name;
   return db.query(`select * from customers where name = '${name}'`);
 }
-"#;
+";
 
 /// A shop, Slipway beside it, and the repository that its features are proposed to.
 pub(crate) struct World {
