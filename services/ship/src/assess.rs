@@ -54,7 +54,9 @@ fn look(set: &ChangeSet) -> anyhow::Result<Assessment> {
 }
 
 fn decided(cx: &JobContext, is_shared: bool, reasons: Vec<String>) -> Result<Report, StepError> {
-    reasons.iter().for_each(|reason| cx.log(reason.clone()));
+    for reason in &reasons {
+        cx.log(reason.clone());
+    }
     Report::with_output(&Assessed { is_shared, reasons })
 }
 

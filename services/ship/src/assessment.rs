@@ -175,7 +175,9 @@ mod tests {
 
     fn assessed(files: &[(&str, &str, &str)]) -> Assessment {
         let mut assessment = Assessment::default();
-        files.iter().for_each(|(path, before, after)| assessment.add(path, before, after));
+        for (path, before, after) in files {
+            assessment.add(path, before, after);
+        }
         assessment
     }
 

@@ -44,8 +44,8 @@ impl Case {
         open.chain(self.missing.iter().cloned()).collect()
     }
 
-    /// The pull request's text.
-    pub(crate) fn body(&self, promotion: &PromotionId, change_set: &str, reasons: &[String]) -> String {
+    /// The pull request's text. Who chose to share it, and what in it looked private to them, is not for everybody.
+    pub(crate) fn body(&self, promotion: &PromotionId, change_set: &str) -> String {
         let mut body = format!(
             "Proposed by Slipway as {promotion}. This branch holds one commit, made from the sealed change set \
              `{change_set}`: what the gates read is what is here.\n\n"
@@ -57,7 +57,6 @@ impl Case {
             self.missing.clone()
         };
         list(&mut body, "What the build's own checks say", checks);
-        list(&mut body, "Why it is shared", reasons.iter().cloned());
         body
     }
 
@@ -80,7 +79,9 @@ impl Case {
             return "All four gates let this feature pass, and its build is verified.".to_owned();
         }
         let mut text = "This pull request waits for a person:\n\n".to_owned();
-        obstacles.iter().for_each(|it| line(&mut text, it));
+        for it in &obstacles {
+            line(&mut text, it);
+        }
         if !self.gated.findings.is_empty() {
             let count = self.gated.findings.len();
             let _ = write!(text, "\n<details><summary>What the gates found ({count})</summary>\n\n");
@@ -111,14 +112,14 @@ fn summary(verdict: &GateVerdict) -> String {
 fn list(text: &mut String, title: &str, lines: impl IntoIterator<Item = String>) {
     let mut lines = lines.into_iter().peekable();
     if lines.peek().is_some() {
-        text.push_str(&format!("**{title}**\n\n"));
+        let _ = write!(text, "**{title}**\n\n");
         lines.for_each(|it| line(text, &it));
         text.push('\n');
     }
 }
 
 fn line(text: &mut String, sentence: &str) {
-    text.push_str(&format!("- {sentence}\n"));
+    let _ = writeln!(text, "- {sentence}");
 }
 
 fn paragraph(finding: &Finding) -> String {
@@ -164,25 +165,25 @@ mod tests {
         Gated { files: 1, lines: 9, self_check: "12 of 12".to_owned(), gates: gates.to_vec(), findings }
     }
 
-    fn verified() -> Option<Verification> {
-        Some(Verification {
+    fn verified() -> Verification {
+        Verification {
             typecheck_passed: Some(true),
             tests: Some(Tests { passed: 4, failed: 0 }),
             acceptance: Some(Acceptance { met: 2, total: 2 }),
-        })
+        }
     }
 
     #[test]
     fn only_a_verified_build_that_passes_all_gates_is_merged() {
         let drop = || finding("destructive", "d1", "would delete the table");
         let table = [
-            (gated(vec![]), verified(), vec![], 0),
+            (gated(vec![]), Some(verified()), vec![], 0),
             (gated(vec![]), None, vec![], 3),
-            (gated(vec![finding("sqli", "s1", "open query")]), verified(), vec![], 1),
+            (gated(vec![finding("sqli", "s1", "open query")]), Some(verified()), vec![], 1),
             // An acknowledgement is for statements that lose data, and for the very ones.
-            (gated(vec![finding("sqli", "s1", "open query")]), verified(), vec!["s1".to_owned()], 1),
-            (gated(vec![drop()]), verified(), vec!["d2".to_owned()], 1),
-            (gated(vec![drop()]), verified(), vec!["d1".to_owned()], 0),
+            (gated(vec![finding("sqli", "s1", "open query")]), Some(verified()), vec!["s1".to_owned()], 1),
+            (gated(vec![drop()]), Some(verified()), vec!["d2".to_owned()], 1),
+            (gated(vec![drop()]), Some(verified()), vec!["d1".to_owned()], 0),
         ];
         for (gated, verification, acknowledged, expected) in table {
             let case = Case::new(gated, verification, &acknowledged);
@@ -193,7 +194,7 @@ mod tests {
     #[test]
     fn nothing_in_a_finding_acts_in_the_comment() {
         let hostile = "````\n</details> @everyone [here](javascript:alert(1)) <img src=x>";
-        let case = Case::new(gated(vec![finding("sqli", "s1", hostile)]), verified(), &[]);
+        let case = Case::new(gated(vec![finding("sqli", "s1", hostile)]), Some(verified()), &[]);
         let comment = case.review().findings.unwrap();
         let fence = "`````";
         let (before, rest) = comment.split_once(&format!("{fence}text\n")).unwrap();
@@ -205,7 +206,7 @@ mod tests {
 
     #[test]
     fn the_comment_says_all_is_well_where_it_is() {
-        let review = Case::new(gated(vec![]), verified(), &[]).review();
+        let review = Case::new(gated(vec![]), Some(verified()), &[]).review();
         assert!(review.findings.unwrap().starts_with("All four gates"));
         assert!(review.verdicts.iter().all(|it| it.state == VerdictState::Passed));
         assert_eq!(review.verdicts.len(), 4);

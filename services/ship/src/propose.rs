@@ -8,6 +8,7 @@ use adapters::github::{
     Repository, Squash, Token, Tokens,
 };
 use adapters::installation::{Contribution, Installation};
+use adapters::secret::SecretRef;
 use domain::{Answer, Job, Topic};
 use engine::{JobContext, Report, StepError};
 use protocol::gates::{Finding, Gated};
@@ -34,11 +35,13 @@ pub(crate) async fn propose(cx: &JobContext, installation: &Installation) -> Res
     let acknowledged: Vec<_> = cx.acknowledged().await?.into_iter().map(|it| it.fingerprint).collect();
     let case = Case::new(gated, verification, &acknowledged);
     let proposed = match &installation.contribution.upstream {
-        Some(_) if assessed.is_shared => pull_request(cx, installation, &case, &assessed).await?,
+        Some(_) if assessed.is_shared => pull_request(cx, installation, &case).await?,
         Some(_) => nowhere("The feature is kept to this installation, so it is proposed nowhere."),
         None => nowhere("No repository is set up for this installation, so the feature is proposed nowhere."),
     };
-    proposed.notes.iter().for_each(|note| cx.log(note.clone()));
+    for note in &proposed.notes {
+        cx.log(note.clone());
+    }
     if case.unacknowledged().next().is_some() {
         return Err(StepError::Ask(Box::new(destructive(&case, &proposed))));
     }
@@ -54,7 +57,6 @@ async fn pull_request(
     cx: &JobContext,
     installation: &Installation,
     case: &Case,
-    assessed: &Assessed,
 ) -> Result<Proposed, StepError> {
     for topic in [Topic::PullRequest, Topic::Secret] {
         if let Some(given) = cx.latest_answer(topic).await?.filter(|it| it.answer == Answer::Skip) {
@@ -68,7 +70,7 @@ async fn pull_request(
     let author = Pseudonym::of(cx.identity_key().await?.as_bytes(), &installation.name);
     let repository = repository(contribution).map_err(|error| from_github(cx, error))?;
     let title = format!("feat: {}", cx.order.title);
-    let body = case.body(&cx.order.promotion, &set.hash, &assessed.reasons);
+    let body = case.body(&cx.order.promotion, &set.hash);
     let proposal = Proposal {
         base: contribution.base.clone(),
         branch: format!("slipway/{}-{:.12}", cx.order.build.as_str().to_ascii_lowercase(), set.hash),
@@ -101,7 +103,7 @@ async fn pull_request(
 
 /// The way to the repository, with the token that belongs to it and no other.
 fn repository(contribution: &Contribution) -> Result<Repository, GitHubError> {
-    let own = contribution.token.as_ref().map(|token| token.read()).transpose()?;
+    let own = contribution.token.as_ref().map(SecretRef::read).transpose()?;
     let tokens = Tokens {
         contribution: std::env::var(Tokens::CONTRIBUTION).ok().and_then(|text| Token::new(&text)),
         own: own.and_then(|text| Token::new(&text)),

@@ -16,7 +16,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         3 => Event::Refused { job, attempt, reason: "Not now.".into() },
         4 => Event::Released { job, attempt },
         5 => Event::Asked { job, attempt, question: "Shall it?".into() },
-        6 => Event::Postponed { job, attempt, pause: Duration::from_secs(60) },
+        6 => Event::Postponed { job, attempt, pause: Duration::from_mins(1) },
         _ => Event::Lost { job, attempt },
     });
     prop_oneof![

@@ -79,6 +79,8 @@ impl Feature {
     }
 }
 
-async fn git(sandbox: &Path, arguments: &[&str]) {
-    succeed(Command::new("git").arg("-C").arg(sandbox).args(arguments)).await;
+/// What git prints in a work tree.
+pub(crate) async fn git(folder: &Path, arguments: &[&str]) -> String {
+    let output = succeed(Command::new("git").arg("-C").arg(folder).args(arguments)).await;
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
 }

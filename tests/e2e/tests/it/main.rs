@@ -18,6 +18,7 @@ mod servers;
 mod shop;
 mod stranger;
 mod system;
+mod upstream;
 
 mod approvals;
 mod backups;
@@ -41,6 +42,9 @@ mod rehearsals;
 mod restarts;
 mod rollbacks;
 mod secrets;
+mod ship_faults;
+mod ship_phase;
+mod ship_questions;
 mod ships;
 mod warm;
 mod windows;

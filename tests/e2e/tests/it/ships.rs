@@ -50,7 +50,7 @@ async fn what_was_sealed_and_approved_is_deployed_byte_for_byte_though_the_sandb
 }
 
 /// The files below a folder with their contents, but for git's own.
-fn files_in(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+pub(crate) fn files_in(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {

@@ -13,7 +13,7 @@ use crate::system::System;
 /// A Monday.
 const MONDAY_NOON: &str = "2026-11-23T12:00:00Z";
 /// In Berlin it is 22:00 and five seconds.
-const TUESDAY_NIGHT: &str = "2026-11-24T21:00:05Z";
+pub(crate) const TUESDAY_NIGHT: &str = "2026-11-24T21:00:05Z";
 
 /// There, the log said that the check was advisory, and the deployment went on.
 #[tokio::test(flavor = "multi_thread")]
