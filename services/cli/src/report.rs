@@ -58,7 +58,7 @@ fn headline(promotion: &Promotion) -> String {
         "shipping" if promotion.question.is_some() => {
             format!("Shipping: {title} waits for somebody's answer.")
         }
-        "shipping" => format!("Shipping: {title} is being taken out of the place where it was built."),
+        "shipping" => format!("Shipping: {title} is being made ready for approval."),
         "not_shipped" => {
             format!("Not shipped: {title} does not go to {installation}, and nothing was changed.")
         }

@@ -38,8 +38,8 @@ impl Wish {
     pub(crate) fn not_from(status: Status) -> Self {
         if status == Status::Shipping {
             return Wish::Refused(
-                "The feature is still being taken out of the place where it was built, so there is nothing yet that \
-                 somebody could decide to deploy. Try again when it is pending; withdraw or reject it if it is not \
+                "The feature is still being made ready for that question, so there is nothing yet that somebody \
+                 could decide to deploy. Try again when it is pending; withdraw or reject it if it is not \
                  to come to that."
                     .to_owned(),
             );

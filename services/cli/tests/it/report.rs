@@ -169,7 +169,7 @@ fn every_status_is_one_sentence() {
     ]
     .map(|(status, title)| render(&promotion(status, title)).lines().next().unwrap().to_owned());
     insta::assert_snapshot!(headlines.join("\n"), @r"
-    Shipping: Loyalty points is being taken out of the place where it was built.
+    Shipping: Loyalty points is being made ready for approval.
     Not shipped: Loyalty points does not go to shop, and nothing was changed.
     Pending: Loyalty points waits for approval before it goes to shop.
     Approved: Loyalty points goes to shop as soon as it is its turn.

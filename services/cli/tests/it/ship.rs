@@ -4,6 +4,7 @@ use std::fs;
 
 use cli::Exit;
 use protocol::http::{FieldProblem, Problem, ShipAccepted, ShipAnswer};
+use protocol::question::Question;
 use serde_json::{Value, json as value};
 use tempfile::TempDir;
 
@@ -100,8 +101,36 @@ async fn a_feature_that_takes_long_to_be_shipped_is_not_waited_for_longer_than_i
     assert_eq!(ran.exit, Exit::Done);
     insta::assert_snapshot!(ran.out, @r"
     Taken as CP-0000A1B2, change request RFC-2026-0000BEEF.
-    It is still being taken out of the place where it was built. See how far it is: slipway promotions show CP-0000A1B2
+    It is still being made ready for approval. See how far it is: slipway promotions show CP-0000A1B2
     ");
+}
+
+#[tokio::test]
+async fn what_is_asked_is_shown_with_every_answer_and_not_waited_for() {
+    let mut promotion = sample::promotion("shipping", "shipping");
+    promotion.question = Some(Question {
+        topic: "secret".to_owned(),
+        sentence: "Shall it be proposed all the same?".to_owned(),
+        details: vec!["src/a.ts, line 3".to_owned()],
+        answers: vec!["release".to_owned(), "skip".to_owned()],
+        fingerprints: Vec::new(),
+    });
+    let console = Console::start()
+        .await
+        .on("POST /ships", [taken()])
+        .on("GET /ships/m1", [accepted()])
+        .on("GET /promotions/CP-0000A1B2", [json(200, promotion)]);
+    let ran = ship(&console, &message().to_string(), &[]).await;
+    assert_eq!(ran.exit, Exit::Done);
+    insta::assert_snapshot!(ran.out, @r#"
+    Taken as CP-0000A1B2, change request RFC-2026-0000BEEF.
+    Asked: Shall it be proposed all the same?
+      - src/a.ts, line 3
+    Answer it with one of:
+      slipway promotions release CP-0000A1B2 --reason "…"
+      slipway promotions answer CP-0000A1B2 skip
+      slipway promotions cancel CP-0000A1B2 --by NAME --reason "…"
+    "#);
 }
 
 #[tokio::test]

@@ -105,7 +105,7 @@ async fn nobody_decides_to_deploy_what_is_still_being_shipped() {
             override_windows(engine, &id, &ines, "now").await.unwrap(),
         ] {
             let Wish::Refused(why) = wish else { panic!("{wish:?}") };
-            assert!(why.contains("still being taken out") && why.contains("when it is pending"), "{why}");
+            assert!(why.contains("still being made ready") && why.contains("when it is pending"), "{why}");
         }
         assert_eq!(start_next(engine).await.unwrap(), None);
         assert_eq!((world.status(&id).await, world.told(&id).await), (Status::Shipping, told));
