@@ -18,6 +18,17 @@ use crate::system::{System, names_in};
 /// One that is deployed and one that is undone from the last job before the record: all jobs there are.
 const FEATURES: [&str; 2] = ["good", "breaks-data"];
 
+/// What comes before the approval.
+const SHIP: [&str; 7] = [
+    "ship.seal",
+    "scheduler.register",
+    "scheduler.epic",
+    "ship.assess",
+    "ship.gates",
+    "ship.propose",
+    "scheduler.deploy",
+];
+
 /// How often somebody looks whether a role has died, and how often workers are nudged.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -117,7 +128,7 @@ async fn nudge(system: &System) {
 
 /// Waits until some role has died at each job there is.
 async fn until_marked(point: &str, marks: &tempfile::TempDir) {
-    let jobs = FEATURES.iter().flat_map(|feature| Outcome::of(feature).jobs()).chain(["ship.seal"]);
+    let jobs = FEATURES.iter().flat_map(|feature| Outcome::of(feature).jobs()).chain(SHIP);
     let jobs: BTreeSet<_> = jobs.collect();
     let deadline = Instant::now() + Duration::from_mins(1);
     loop {
@@ -157,8 +168,10 @@ async fn assert_nothing_was_done_twice(system: &System, shipment: &Shipment<'_>)
     let ends: Vec<_> = told.iter().filter(|event| event.kind.is_last()).collect();
     assert_eq!(ends.len(), 1, "{feature}: {ends:?}");
     if shipment.outcome.status == "deployed" {
-        let finished = told.iter().filter(|event| event.kind == Kind::StepFinished);
-        let finished: Vec<_> = finished.filter_map(|event| event.step).collect();
-        assert_eq!(finished, (1..=11).collect::<Vec<u8>>(), "{feature}: each step is finished once");
+        for (plan, total) in [("ship", 6), ("promotion", 11)] {
+            let finished = told.iter().filter(|it| it.kind == Kind::StepFinished && it.plan == plan);
+            let finished: Vec<_> = finished.filter_map(|event| event.step).collect();
+            assert_eq!(finished, (1..=total).collect::<Vec<u8>>(), "{feature}: each step is finished once");
+        }
     }
 }

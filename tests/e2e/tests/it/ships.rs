@@ -206,7 +206,7 @@ async fn a_sandbox_whose_engine_is_away_for_a_moment_is_waited_for() {
     let refused = system.say(&["promotions", "approve", id, "--by", "Ines"]).await;
     let why = refused.results[0]["error"]["detail"].as_str().unwrap();
     assert_eq!(refused.code, 4);
-    assert!(why.contains("still being taken out of the place where it was built"), "{why}");
+    assert!(why.contains("still being made ready"), "{why}");
     let told = stream(&system, id, 0, 2).await;
     assert!(told[1].message.ends_with("Trying again."), "{told:?}");
 
