@@ -58,6 +58,8 @@ pub(crate) async fn show(
     };
     // Read last: whoever sees that the run is over sees what became of it.
     let promotion = find(&engine, &id).await?;
+    let meant = engine.store.acknowledged(&promotion.build).await?;
+    let meant: Vec<_> = meant.into_iter().map(|it| it.fingerprint).collect();
     Ok(Json(Promotion {
         to_do: standing.map(|run| to_do(&run, &promotion.installation)).unwrap_or_default(),
         summary: summary(&promotion),
@@ -78,7 +80,7 @@ pub(crate) async fn show(
         shipping: shipping.iter().map(entry).collect(),
         question,
         assessment,
-        gates: gated.map(|gated| gated.gates).unwrap_or_default(),
+        gates: gated.map(|gated| gated.without(&meant).gates).unwrap_or_default(),
         pull_request,
         downtime_ms: promotion.facts.downtime_ms,
         backup: backup.map(|backup| Backup {

@@ -16,21 +16,13 @@ pub(crate) struct Case {
 
 impl Case {
     /// `acknowledged` are fingerprints of statements that are meant.
-    pub(crate) fn new(mut gated: Gated, verification: Option<Verification>, acknowledged: &[String]) -> Self {
-        let (meant, open): (Vec<_>, Vec<_>) = gated
-            .findings
-            .into_iter()
-            .partition(|it| is_destructive(it) && acknowledged.contains(&it.fingerprint));
-        gated.findings = open;
-        for verdict in gated.gates.iter_mut().filter(|verdict| verdict.gate == "destructive") {
-            verdict.open = verdict.open.saturating_sub(meant.len());
-        }
-        Self { gated, missing: verification.unwrap_or_default().missing() }
+    pub(crate) fn new(gated: Gated, verification: Option<Verification>, acknowledged: &[String]) -> Self {
+        Self { gated: gated.without(acknowledged), missing: verification.unwrap_or_default().missing() }
     }
 
     /// Statements that lose data, and that nobody has acknowledged.
     pub(crate) fn unacknowledged(&self) -> impl Iterator<Item = &Finding> {
-        self.gated.findings.iter().filter(|finding| is_destructive(finding))
+        self.gated.findings.iter().filter(|finding| finding.is_destructive())
     }
 
     /// Whether something looks like a secret.
@@ -92,10 +84,6 @@ impl Case {
         }
         text
     }
-}
-
-fn is_destructive(finding: &Finding) -> bool {
-    finding.category == "destructive"
 }
 
 fn found(verdict: &GateVerdict) -> String {

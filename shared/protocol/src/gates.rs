@@ -17,6 +17,28 @@ pub struct Gated {
     pub findings: Vec<Finding>,
 }
 
+impl Gated {
+    /// What is left when statements that lose data, and are meant, are taken off. Nothing else can be acknowledged.
+    #[must_use]
+    pub fn without(mut self, acknowledged: &[String]) -> Self {
+        let is_meant = |it: &Finding| it.is_destructive() && acknowledged.contains(&it.fingerprint);
+        let before = self.findings.len();
+        self.findings.retain(|finding| !is_meant(finding));
+        let meant = before - self.findings.len();
+        for verdict in self.gates.iter_mut().filter(|verdict| verdict.gate == "destructive") {
+            verdict.open = verdict.open.saturating_sub(meant);
+        }
+        self
+    }
+}
+
+impl Finding {
+    /// Whether it is a statement that loses data.
+    pub fn is_destructive(&self) -> bool {
+        self.category == "destructive"
+    }
+}
+
 /// What one gate said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GateVerdict {
