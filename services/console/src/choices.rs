@@ -19,17 +19,14 @@ pub(crate) async fn findings(
     Path(id): Path<String>,
 ) -> Result<Json<Findings>, Failure> {
     let promotion = find(&engine, &id).await?;
-    let report = engine.store.left_by(&promotion.id, Job::Gates).await?;
+    let report = ship::left_by(&engine.store, &promotion.id, Job::Gates).await?;
     let acknowledged = engine.store.acknowledged(&promotion.build).await?;
     let acknowledged = acknowledged.into_iter().map(|it| Acknowledged {
         fingerprint: it.fingerprint,
         by: it.by,
         reason: it.reason,
     });
-    Ok(Json(Findings {
-        report: report.and_then(|it| serde_json::from_value(it).ok()),
-        acknowledged: acknowledged.collect(),
-    }))
+    Ok(Json(Findings { report, acknowledged: acknowledged.collect() }))
 }
 
 /// Answers what takes nothing upon anybody.

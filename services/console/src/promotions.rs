@@ -13,7 +13,6 @@ use engine::{Advanced, Engine, Report, Reporter, advance, ship};
 use protocol::gates::Gated;
 use protocol::http::{Backup, Decision, LogLine, Promotion, PromotionSummary, TimelineEntry};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use crate::access::Signed;
 use crate::problem::Failure;
@@ -48,9 +47,9 @@ pub(crate) async fn show(
     let shipping = engine.store.latest_run(&known, Plan::Ship).await?;
     let shipping = timeline_of(&engine, shipping.as_ref()).await?;
     let question = ship::question(&engine.store, &known).await?;
-    let gated: Option<Gated> = left_by(&engine, &known, Job::Gates).await?;
-    let assessment = left_by(&engine, &known, Job::Assess).await?;
-    let pull_request = left_by(&engine, &known, Job::Propose).await?;
+    let gated: Option<Gated> = ship::left_by(&engine.store, &known, Job::Gates).await?;
+    let assessment = ship::left_by(&engine.store, &known, Job::Assess).await?;
+    let pull_request = ship::left_by(&engine.store, &known, Job::Propose).await?;
     let backup = engine.store.backup_of(&known).await?;
     let standing = match &run {
         Some(run) => engine.store.run(run.id).await?,
@@ -103,16 +102,6 @@ async fn timeline_of(engine: &Engine, run: Option<&RunSummary>) -> Result<Vec<Tr
         Some(run) => Ok(engine.store.timeline(run.id).await?),
         None => Ok(Vec::new()),
     }
-}
-
-/// What the job left. One of another version of Slipway that left it in another way is not told of.
-async fn left_by<T: DeserializeOwned>(
-    engine: &Engine,
-    id: &PromotionId,
-    job: Job,
-) -> Result<Option<T>, Failure> {
-    let left = engine.store.left_by(id, job).await?;
-    Ok(left.and_then(|it| serde_json::from_value(it).ok()))
 }
 
 /// Withdraws what has not begun; stops and undoes what has.

@@ -61,14 +61,9 @@ fn decided(cx: &JobContext, is_shared: bool, reasons: Vec<String>) -> Result<Rep
 }
 
 fn question(title: &str, assessment: &Assessment) -> Question {
-    Question {
-        topic: Topic::Contribution.to_string(),
-        sentence: format!(
-            "Shall “{title}” be shared with others? {} If you keep it, it is deployed here all the same.",
-            assessment.advice().sentence()
-        ),
-        details: assessment.reasons(),
-        answers: Topic::Contribution.answers().iter().map(ToString::to_string).collect(),
-        fingerprints: Vec::new(),
-    }
+    let sentence = format!(
+        "Shall “{title}” be shared with others? {} If you keep it, it is deployed here all the same.",
+        assessment.advice().sentence()
+    );
+    Question { details: assessment.reasons(), ..Question::about(Topic::Contribution, sentence) }
 }

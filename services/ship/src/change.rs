@@ -75,9 +75,8 @@ fn read(base: &Path, folder: &Path, change: &mut change::ChangeSet) -> Result<()
             continue;
         }
         let Some(relative) = path.strip_prefix(base)?.to_str() else { continue };
-        let is_untouched = change.files.iter().all(|file| file.path != relative);
         if describes_tree(relative)
-            && is_untouched
+            && change.files.iter().all(|file| file.path != relative)
             && kind.is_file()
             && entry.metadata()?.len() <= CONTEXT_BYTES_MAX
             && let Ok(text) = fs::read_to_string(&path)

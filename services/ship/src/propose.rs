@@ -157,13 +157,10 @@ fn opened(opening: Opening) -> Result<Opened, StepError> {
             "The repository has a branch {branch} that holds something else. Remove it and try again, or go on without \
              a pull request."
         ))),
-        Opening::Refused(Refusal::SecretOpen) => Err(StepError::Ask(Box::new(Question {
-            topic: Topic::Secret.to_string(),
-            sentence: format!("{} Or go on without a pull request.", Refusal::SecretOpen),
-            details: Vec::new(),
-            answers: words(Topic::Secret),
-            fingerprints: Vec::new(),
-        }))),
+        Opening::Refused(Refusal::SecretOpen) => {
+            let sentence = format!("{} Or go on without a pull request.", Refusal::SecretOpen);
+            Err(StepError::Ask(Box::new(Question::about(Topic::Secret, sentence))))
+        }
         Opening::Refused(refusal) => Err(stuck(&refusal.to_string())),
     }
 }
@@ -207,13 +204,8 @@ fn from_github(cx: &JobContext, error: GitHubError) -> StepError {
 }
 
 fn stuck(why: &str) -> StepError {
-    StepError::Ask(Box::new(Question {
-        topic: Topic::PullRequest.to_string(),
-        sentence: format!("The feature cannot be proposed. {why}"),
-        details: Vec::new(),
-        answers: words(Topic::PullRequest),
-        fingerprints: Vec::new(),
-    }))
+    let sentence = format!("The feature cannot be proposed. {why}");
+    StepError::Ask(Box::new(Question::about(Topic::PullRequest, sentence)))
 }
 
 fn destructive(case: &Case, proposed: &Proposed) -> Question {
@@ -225,19 +217,14 @@ fn destructive(case: &Case, proposed: &Proposed) -> Question {
         .url
         .as_ref()
         .map(|url| format!(" It is proposed at {url}, where nothing is merged meanwhile."));
+    let sentence = format!(
+        "The feature holds {what} by which data would be lost. Somebody who may approve it has to acknowledge that, \
+         or withdraw it.{}",
+        shown.unwrap_or_default()
+    );
     Question {
-        topic: Topic::Destructive.to_string(),
-        sentence: format!(
-            "The feature holds {what} by which data would be lost. Somebody who may approve it has to acknowledge that, \
-             or withdraw it.{}",
-            shown.unwrap_or_default()
-        ),
         details: found.iter().map(told).collect(),
-        answers: words(Topic::Destructive),
         fingerprints: found.iter().map(|it| it.fingerprint.clone()).collect(),
+        ..Question::about(Topic::Destructive, sentence)
     }
-}
-
-fn words(topic: Topic) -> Vec<String> {
-    topic.answers().iter().map(ToString::to_string).collect()
 }

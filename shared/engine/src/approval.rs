@@ -8,7 +8,6 @@
 use domain::{Job, PromotionId, Status};
 use jiff::Timestamp;
 use protocol::Kind;
-use serde::de::DeserializeOwned;
 use store::approvals::{self, Subject};
 use store::audit::Actor;
 use store::outbox::Outgoing;
@@ -132,9 +131,9 @@ pub async fn propose(store: &Store, id: &PromotionId) -> Result<Option<Proposal>
     let Some(case) = Case::read(&mut tx, id, &windows).await? else { return Ok(None) };
     let hash = case.keep(&mut tx).await?;
     let last_downtime_ms = approvals::last_downtime_ms(&mut tx, &case.subject.installation).await?;
-    let sealed = left_by(store, id, Job::Seal).await?;
-    let gated = left_by(store, id, Job::Gates).await?;
-    let proposed = left_by(store, id, Job::Propose).await?;
+    let sealed = ship::left_by(store, id, Job::Seal).await?;
+    let gated = ship::left_by(store, id, Job::Gates).await?;
+    let proposed = ship::left_by(store, id, Job::Propose).await?;
     let opening = schedule::opening(&mut tx, id, &mut windows).await?;
     tx.commit().await?;
     let circumstances = Circumstances {
@@ -154,12 +153,6 @@ pub async fn propose(store: &Store, id: &PromotionId) -> Result<Option<Proposal>
         approved: approval.map(|it| (it.by.clone(), it.ends_at)),
         lapsed: approval.and_then(|_| case.lapsed()),
     }))
-}
-
-/// What a job left. One of another version of Slipway that left it in another way is not told of.
-async fn left_by<T: DeserializeOwned>(store: &Store, id: &PromotionId, job: Job) -> Result<Option<T>> {
-    let left = store.left_by(id, job).await?;
-    Ok(left.and_then(|it| serde_json::from_value(it).ok()))
 }
 
 /// Approves a pending promotion, which starts then, or when its window opens; renews the approval of a scheduled one, which goes on waiting for its window; asks

@@ -2,8 +2,9 @@
 //! on the way.
 
 use domain::run::{Event, Phase, Run};
-use domain::{Answer, PromotionId, Topic};
+use domain::{Answer, Job, Plan, PromotionId, Topic};
 use protocol::question::{GivenAnswer, Question};
+use serde::de::DeserializeOwned;
 use store::answers::{self, Given};
 use store::audit::Actor;
 use store::jobs::{self, Try};
@@ -39,20 +40,25 @@ pub(crate) async fn stop(
     Ok(messages)
 }
 
-/// What the promotion's ship run asks at this moment; `None` where it asks nothing.
+/// What the promotion's ship run asks at this moment; `None` where it asks nothing. Waits for nobody who changes the run.
 pub async fn question(store: &Store, promotion: &PromotionId) -> Result<Option<Question>> {
-    let mut tx = store.begin_brief().await?;
-    Ok(asked(&mut tx, promotion).await?.map(|(_, question)| question))
+    let Some(run) = store.latest_run(promotion, Plan::Ship).await? else { return Ok(None) };
+    let Some(standing) = store.run(run.id).await? else { return Ok(None) };
+    let mut tx = store.begin().await?;
+    asked(&mut tx, run.id, &standing).await
 }
 
-/// The ship run that asks something, locked, and what.
-async fn asked(tx: &mut Tx, promotion: &PromotionId) -> Result<Option<(Uuid, Question)>> {
-    let Some(run) = runs::open_ship_run(tx, promotion).await? else { return Ok(None) };
-    let Some(locked) = runs::lock(tx, run).await? else { return Ok(None) };
-    let Phase::Asking { job, attempt, .. } = locked.run.phase else { return Ok(None) };
+/// What the run asks where it stands.
+async fn asked(tx: &mut Tx, run: Uuid, standing: &Run) -> Result<Option<Question>> {
+    let Phase::Asking { job, attempt, .. } = standing.phase else { return Ok(None) };
     let kept = jobs::output_of(tx, Try { run, job, attempt }).await?;
-    let question = kept.and_then(|kept| serde_json::from_value(kept).ok());
-    Ok(question.map(|question| (run, question)))
+    Ok(kept.and_then(|kept| serde_json::from_value(kept).ok()))
+}
+
+/// What a job of the promotion left. One of another version of Slipway that left it in another way is not told of.
+pub async fn left_by<T: DeserializeOwned>(store: &Store, id: &PromotionId, job: Job) -> Result<Option<T>> {
+    let left = store.left_by(id, job).await?;
+    Ok(left.and_then(|it| serde_json::from_value(it).ok()))
 }
 
 /// Answers what the promotion's ship run asks, whereupon it goes on.
@@ -75,9 +81,10 @@ async fn record_answer(
     by: &Actor,
 ) -> Result<(Wish, Vec<Outgoing>)> {
     let mut tx = engine.store.begin_as(by).await?;
-    let Some((run, question)) = asked(&mut tx, promotion).await? else {
-        return Ok((Wish::Refused("Nothing is asked about it at this moment.".to_owned()), Vec::new()));
-    };
+    let nothing = || Ok((Wish::Refused("Nothing is asked about it at this moment.".to_owned()), Vec::new()));
+    let Some(run) = runs::open_ship_run(&mut tx, promotion).await? else { return nothing() };
+    let Some(locked) = runs::lock(&mut tx, run).await? else { return nothing() };
+    let Some(question) = asked(&mut tx, run, &locked.run).await? else { return nothing() };
     let (topic, answer) = match fitting(&question, given) {
         Ok(fitting) => fitting,
         Err(why) => return Ok((Wish::Refused(why), Vec::new())),

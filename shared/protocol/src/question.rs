@@ -1,5 +1,6 @@
 //! What a ship run asks a person.
 
+use domain::Topic;
 use serde::{Deserialize, Serialize};
 
 /// A question, kept with the try that asked it.
@@ -17,6 +18,19 @@ pub struct Question {
     /// Fingerprints of the statements that it is about.
     #[serde(default)]
     pub fingerprints: Vec<String>,
+}
+
+impl Question {
+    /// A question about the topic, with all its answers and without details.
+    pub fn about(topic: Topic, sentence: String) -> Self {
+        Self {
+            topic: topic.to_string(),
+            sentence,
+            details: Vec::new(),
+            answers: topic.answers().iter().map(ToString::to_string).collect(),
+            fingerprints: Vec::new(),
+        }
+    }
 }
 
 /// What a person answers.

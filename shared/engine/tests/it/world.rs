@@ -137,11 +137,8 @@ impl JobHandler for Workers {
             }
             Act::Ask(topic, sentence) => {
                 let question = Question {
-                    topic: topic.to_string(),
-                    sentence: sentence.to_owned(),
-                    details: Vec::new(),
-                    answers: topic.answers().iter().map(ToString::to_string).collect(),
                     fingerprints: vec!["f1".to_owned(), "f2".to_owned()],
+                    ..Question::about(topic, sentence.to_owned())
                 };
                 return Err(StepError::Ask(Box::new(question)));
             }
