@@ -12,6 +12,9 @@ const MARK: &str = "slipway-allow ";
 /// How many letters a reason needs to be one.
 const REASON_MIN: usize = 10;
 
+/// How many of a file are heeded: nobody writes as many, and each is compared with every finding.
+const ALLOWANCES_MAX: usize = 1_000;
+
 /// A comment that silences one rule for the statement after it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Allowance {
@@ -22,13 +25,15 @@ pub(crate) struct Allowance {
     lines: Range<usize>,
 }
 
-/// Every such comment of a text that gives a reason.
+/// The comments of a text that give a reason, at most [`ALLOWANCES_MAX`].
 pub(crate) fn all(text: &str) -> Vec<Allowance> {
     let mut found = Vec::new();
     if !text.contains(MARK) {
         return found;
     }
     let lines = Lines::of(text);
+    // Comments that follow each other speak for the same statement, which is looked for once.
+    let mut next = 0..0;
     for (at, _) in text.match_indices(MARK) {
         let line = lines.position(text, at).line;
         let said = &text[at + MARK.len()..lines.range(text, line - 1).end.max(at + MARK.len())];
@@ -37,8 +42,14 @@ pub(crate) fn all(text: &str) -> Vec<Allowance> {
         let is_name =
             !rule.is_empty() && rule.chars().all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-');
         if is_name && reason.chars().count() >= REASON_MIN {
-            let lines = statement(text, &lines, line);
-            found.push(Allowance { place: at..at + MARK.len(), rule: rule.to_owned(), reason, lines });
+            if next.start <= line {
+                next = statement(text, &lines, line);
+            }
+            let place = at..at + MARK.len();
+            found.push(Allowance { place, rule: rule.to_owned(), reason, lines: next.clone() });
+            if found.len() == ALLOWANCES_MAX {
+                break;
+            }
         }
     }
     found
@@ -53,7 +64,9 @@ fn statement(text: &str, lines: &Lines, comment: usize) -> Range<usize> {
         !line.is_empty() && !["//", "/*", "*", "#", "--", "<!--", "{/*"].iter().any(|it| line.starts_with(it))
     };
     let count = lines.count(text);
-    let Some(first) = (comment..count).find(|number| is_code(line(*number))) else { return 0..0 };
+    let Some(first) = (comment..count).find(|number| is_code(line(*number))) else {
+        return count + 1..count + 1;
+    };
     let own = depth(line(first));
     let end = (first + 1..count).find(|number| depth(line(*number)) <= own).unwrap_or(count);
     first + 1..end + 1

@@ -43,8 +43,11 @@ mod value;
 mod words;
 
 use std::ops::Range;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
-use self::depth::Depth;
+use self::depth::Room;
 use self::embedded::Part;
 use self::facts::Facts;
 use self::report::Report;
@@ -54,6 +57,9 @@ use crate::finding::{Category, Confidence, Gate, Severity, Verdict};
 use crate::policy::Policy;
 use crate::sighting::Sighting;
 
+/// How long a large program may take to be read. People's programs of 4 MiB take tenths of a second.
+const READ_MAX: Duration = Duration::from_secs(60);
+
 /// Everything of this kind in the file.
 pub(crate) fn look(source: Source<'_>, policy: &Policy) -> Vec<Sighting> {
     let mut sightings = Vec::new();
@@ -62,10 +68,10 @@ pub(crate) fn look(source: Source<'_>, policy: &Policy) -> Vec<Sighting> {
     );
     for part in embedded::parts(source.path, source.text) {
         let text = &source.text[part.place.clone()];
-        let found = match depth::depth(text) {
-            Depth::Usual => read(source, policy, &part),
-            Depth::Deep => read_deep(source, policy, &part),
-            Depth::Hostile => None,
+        let found = match depth::room(text) {
+            Room::Callers => read(source, policy, &part),
+            Room::Own(stack) => read_apart(source, policy, &part, stack),
+            Room::None => None,
         };
         match found {
             Some(found) => sightings.extend(found),
@@ -75,12 +81,19 @@ pub(crate) fn look(source: Source<'_>, policy: &Policy) -> Vec<Sighting> {
     sightings
 }
 
-/// Reads on a stack of its own.
-fn read_deep(source: Source<'_>, policy: &Policy, part: &Part) -> Option<Vec<Sighting>> {
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(depth::STACK);
-        thread.spawn_scoped(scope, || read(source, policy, part)).ok()?.join().ok()?
-    })
+/// Reads on a stack of its own, and gives up after [`READ_MAX`]. A thread cannot be ended: one that was given up goes on
+/// for itself, with a copy of the text.
+fn read_apart(source: Source<'_>, policy: &Policy, part: &Part, stack: usize) -> Option<Vec<Sighting>> {
+    let (done, found) = mpsc::channel();
+    let (path, text) = (source.path.to_owned(), source.text.to_owned());
+    let (policy, part) = (policy.clone(), part.clone());
+    let look = move || {
+        let found = read(Source { path: &path, text: &text }, &policy, &part);
+        // Nobody waits any more for what was given up.
+        let _ = done.send(found);
+    };
+    thread::Builder::new().stack_size(stack).spawn(look).ok()?;
+    found.recv_timeout(READ_MAX).ok()?
 }
 
 fn read(source: Source<'_>, policy: &Policy, part: &Part) -> Option<Vec<Sighting>> {

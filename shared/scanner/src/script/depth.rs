@@ -1,32 +1,41 @@
-//! How deep a program may be nested, seen before it is parsed: parsers of nested text recurse, and a hostile text must
-//! not use up the stack.
+//! How a text can be read although parsers of nested text recurse: what a hostile text must not use up is known before
+//! it is parsed.
+//!
+//! - Every level of a tree has a sign or word of its own, so that a stack in proportion to their number is large enough
+//!   for any text, whatever it means.
+//! - What is plainly nested as nobody writes is not read at all. That is judged by looks, and a text can be made to look
+//!   harmless; then it takes that stack, and time, but nothing breaks.
 
-use std::sync::LazyLock;
-
-use regex::{Captures, Regex};
-
-/// What follows from the depth of a text.
+/// The stack on which a text can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Depth {
-    /// As people write.
-    Usual,
-    /// It needs a stack of its own.
-    Deep,
-    /// Nobody writes this, and it is not read.
-    Hostile,
+pub(crate) enum Room {
+    /// The one that callers give.
+    Callers,
+    /// One of its own of so many bytes; only what is used of it takes memory.
+    Own(usize),
+    /// None: nobody writes this, and it is not read.
+    None,
 }
 
-/// What fits on any thread's stack.
-const USUAL_MAX: usize = 200 * LEVEL;
+/// What a sign or word can take of the stack, in bytes: of 113 ways to nest programs the worst, types in brackets, took
+/// 1,786 for each sign, and 3,817 where nothing is optimised.
+const SIGN_BYTES: usize = if cfg!(debug_assertions) { 5 * 1024 } else { 2_560 };
+
+/// How much of the stack that callers give is for this.
+const CALLERS_MAX: usize = crate::STACK_BYTES / 4;
+
+/// The largest stack, in bytes: enough for any program of 800,000 signs, as the largest have that people keep.
+const OWN_MAX: usize = 2 << 30;
 
 /// A level of which a parser makes several calls; one of a sum of numbers takes a tenth of that.
 const LEVEL: usize = 10;
 
-/// What fits on a stack of [`STACK`] bytes.
-const DEEP_MAX: usize = 20_000 * LEVEL;
+/// How deep a text may look.
+const DEPTH_MAX: usize = 20_000 * LEVEL;
 
-/// The stack for deep texts, in bytes; only the part that is used takes memory.
-pub(crate) const STACK: usize = 1 << 30;
+/// How often the parser may read a piece again to find out what a bracket means, in levels open at each of them. So much
+/// takes some seconds.
+const AGAIN_MAX: usize = 10_000_000;
 
 /// Words after which an expression or statement goes on.
 const GOES_ON: [&str; 27] = [
@@ -59,53 +68,40 @@ const GOES_ON: [&str; 27] = [
     "try",
 ];
 
-/// What holds brackets that are none: texts, comments and patterns. Templates are not among them: their holes are code.
-static TEXTS: LazyLock<Regex> = LazyLock::new(|| {
-    let pattern = concat!(
-        r#""(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|//[^\n]*|/\*(?s:.*?)\*/"#,
-        r"|[=(,:;!&|?{}\[\n]\s*/(?:[^/*\\\n\[]|\\.|\[(?:[^\]\\\n]|\\.)*\])(?:[^/\\\n\[]|\\.|\[(?:[^\]\\\n]|\\.)*\])*/"
-    );
-    Regex::new(pattern).expect("the pattern is constant")
-});
-
-/// How many brackets the stack that callers give has room for, if none of them is ever closed.
-const OPENED_MAX: usize = 2_000;
-
-/// Never less than how deep the parser's tree of this text is, for the purpose of choosing a stack.
-///
-/// Texts and comments are read like code: what opens in them adds to the depth. Where there is much of it, what closes
-/// in them must not take from it.
-pub(crate) fn depth(text: &str) -> Depth {
+/// What it takes to read a text.
+pub(crate) fn room(text: &str) -> Room {
     let scan = scan(text);
-    if scan.most > DEEP_MAX || scan.opened <= OPENED_MAX {
-        return scan.depth();
+    match scan.count * SIGN_BYTES {
+        _ if scan.is_hostile() => Room::None,
+        ..=CALLERS_MAX => Room::Callers,
+        stack @ ..=OWN_MAX => Room::Own(stack),
+        _ => Room::None,
     }
-    let open = TEXTS.replace_all(text, |found: &Captures<'_>| found[0].replace([')', ']', '}'], " "));
-    Scan { most: scan.most.max(self::scan(&open).most), ..scan }.depth()
 }
 
 fn scan(text: &str) -> Scan {
     let mut scan = Scan::default();
     let bytes = text.as_bytes();
     let mut at = 0;
-    while at < bytes.len() && scan.most <= DEEP_MAX {
+    while at < bytes.len() && !scan.is_hostile() {
         let byte = bytes[at];
+        let start = at;
         if is_word(byte) {
-            let start = at;
-            while at < bytes.len() && is_word(bytes[at]) {
-                at += 1;
-            }
+            at = word_end(bytes, at);
             scan.word(&text[start..at]);
-            continue;
-        }
-        if !begins_number(&bytes[at..]) {
+        } else if begins_number(&bytes[at..]) {
+            at = word_end(bytes, at + 1);
+            scan.number(byte);
+        } else {
+            at += 1;
             scan.sign(byte);
-        } else if byte != b'.' {
-            scan.add(1);
         }
-        at += 1;
     }
     scan
+}
+
+fn word_end(bytes: &[u8], start: usize) -> usize {
+    bytes[start..].iter().position(|it| !is_word(*it)).map_or(bytes.len(), |length| start + length)
 }
 
 fn is_word(byte: u8) -> bool {
@@ -135,8 +131,10 @@ struct Scan {
     /// Whether a block or the like was closed last.
     is_closed: bool,
     most: usize,
-    /// How many brackets were opened.
-    opened: usize,
+    /// How many signs and words there are.
+    count: usize,
+    /// The levels that were open at each bracket of which a parser tries several meanings.
+    again: usize,
 }
 
 /// What stands between an open bracket and a place.
@@ -151,17 +149,21 @@ struct Level {
 }
 
 impl Scan {
-    fn depth(&self) -> Depth {
-        if self.most > DEEP_MAX {
-            Depth::Hostile
-        } else if self.most > USUAL_MAX {
-            Depth::Deep
-        } else {
-            Depth::Usual
+    fn is_hostile(&self) -> bool {
+        self.most > DEPTH_MAX || self.again > AGAIN_MAX
+    }
+
+    /// A sign or point with its number.
+    fn number(&mut self, byte: u8) {
+        self.count += 1;
+        if byte != b'.' {
+            self.add(1);
         }
     }
 
     fn word(&mut self, word: &str) {
+        // Some of what is not ASCII is a blank between words.
+        self.count += 1 + word.bytes().filter(|it| *it >= 0xc0).count();
         let goes_on = GOES_ON.contains(&word);
         if (self.is_closed || self.is_new_line) && !self.goes_on && !goes_on {
             self.end();
@@ -181,6 +183,10 @@ impl Scan {
     }
 
     fn sign(&mut self, byte: u8) {
+        self.count += usize::from(!byte.is_ascii_whitespace());
+        if matches!(byte, b'(' | b'<') {
+            self.again += self.sum / LEVEL;
+        }
         match byte {
             b'\n' => self.is_new_line = true,
             b' ' | b'\t' | b'\r' => {}
@@ -188,7 +194,6 @@ impl Scan {
                 let here = Level { bracket: LEVEL, ..Level::default() };
                 self.outer.push(std::mem::replace(&mut self.here, here));
                 self.sum += LEVEL;
-                self.opened += 1;
                 self.most = self.most.max(self.sum);
                 self.after(false);
             }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::lower::Language;
 
 /// A program in a file.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Part {
     pub(crate) place: Range<usize>,
     pub(crate) language: Language,

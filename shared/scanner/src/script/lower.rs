@@ -22,7 +22,7 @@ pub(crate) enum Language {
 
 /// Reads a program and hands its tree on, with whether it is spelled correctly; `None` when it cannot be read at all.
 ///
-/// The caller has looked at [`super::depth::depth`] first and is on a stack that is large enough.
+/// The caller has given it the stack that [`super::depth::room`] asks for.
 pub(crate) fn with_tree<T>(
     text: &str,
     language: Language,

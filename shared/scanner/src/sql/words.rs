@@ -261,6 +261,9 @@ fn escaped(chars: &mut std::str::Chars<'_>, unicode: bool) -> Option<char> {
     u32::from_str_radix(&number, radix).ok().and_then(char::from_u32)
 }
 
+/// How many parts a name has at most, with the fields of what it stands for.
+const NAMES_MAX: usize = 8;
+
 /// How deep a parser could have to go for these words at most: a bound, not a measure.
 pub(super) fn nesting(words: &[Word<'_>]) -> usize {
     let mut levels = vec![0_usize];
@@ -268,8 +271,14 @@ pub(super) fn nesting(words: &[Word<'_>]) -> usize {
     let mut blocks = 0_usize;
     let mut deepest = 0;
     let mut before = "";
+    let mut dots = 0_usize;
     for word in words {
         let last = levels.len() - 1;
+        match (word.text.as_ref(), before) {
+            (".", _) => dots += 1,
+            (_, ".") => {}
+            _ => dots = 0,
+        }
         match word.text.as_ref() {
             _ if !matches!(word.kind, Kind::Plain | Kind::Sign) => {}
             "(" | "[" => levels.push(0),
@@ -279,7 +288,8 @@ pub(super) fn nesting(words: &[Word<'_>]) -> usize {
             "end" => blocks = blocks.saturating_sub(1),
             "begin" | "case" | "loop" | "atomic" if before != "end" => blocks += 1,
             // Everything else may go one level deeper than what stands before it.
-            "." | ")" | "]" => {}
+            "." if dots <= NAMES_MAX => {}
+            ")" | "]" => {}
             text if word.kind == Kind::Sign || DEEPENS.contains(&text) => {
                 levels[last] += 1;
                 sum += 1;
@@ -391,8 +401,8 @@ mod tests {
     fn nesting_is_bounded_by_lists_and_seen_in_chains() {
         assert!(nesting(&words(&"(1, 'a' || 'b'), ".repeat(1000)).0) < 10);
         assert!(nesting(&words(&"drop table if exists a; ".repeat(1000)).0) < 10);
-        for piece in ["(", "not ", "- ", "1 + ", "case when ", "begin ", "a and ", "array["] {
-            assert!(nesting(&words(&piece.repeat(1000)).0) >= 1000, "{piece}");
+        for piece in ["(", "not ", "- ", "1 + ", "case when ", "begin ", "a and ", "array[", ".a"] {
+            assert!(nesting(&words(&piece.repeat(1100)).0) >= 1000, "{piece}");
         }
     }
 }

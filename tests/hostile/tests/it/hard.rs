@@ -54,6 +54,7 @@ const PROGRAMS: &[Text] = &[
 const MIGRATIONS: &[Text] = &[
     ("questions in questions", "", "SELECT (", ""),
     ("cases in cases", "SELECT ", "CASE WHEN a THEN ", ""),
+    ("a name of many parts", "SELECT a", ".b", ";"),
     ("a long condition", "DELETE FROM a WHERE ", "a=1 OR ", "b;"),
     ("negations", "DELETE FROM a WHERE ", "NOT ", "b;"),
     ("comments in comments", "", "/*", ""),
@@ -189,4 +190,20 @@ fn a_short_diff_cannot_ask_for_much_memory() {
     // As it is with a big repository.
     let files = (0..2_000).map(|it| format!("--- a/{it}\n+++ b/{it}\n@@ -9999 +9999 @@\n-a\n+b\n"));
     assert!(scanner::diff::parse(files.collect::<String>().as_bytes()).is_ok());
+}
+
+/// Texts that are nested deeply and do not look it, by quarters of a megabyte.
+#[test]
+fn what_looks_harmless_and_is_nested_breaks_nothing() {
+    let programs: &[Text] = &[
+        ("lists with a text that closes them", "x=", "[']',", ""),
+        ("calls with a pattern that closes them", "x=", "f(/)/,", ""),
+        ("elements among words", "x=", "<a>b\nc", ""),
+        ("types behind commas", "let a:", "A<B,", ""),
+        ("words between foreign blanks", "x=", "typeof\u{a0}", "a"),
+        ("holes of templates", "x=", "`}${", ""),
+    ];
+    for row in programs {
+        cost("src/a.tsx", &text(row, 256 * 1024));
+    }
 }
