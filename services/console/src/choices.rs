@@ -75,6 +75,6 @@ async fn give(
             "The reason holds a character that cannot be kept.",
         ));
     }
-    granted(&ship::answer(engine, &promotion.id, &given, by).await?, "answered")?;
+    granted(&ship::answer(engine, &promotion.id, &given, by, None).await?, "answered")?;
     Ok(Json(summary(&find(engine, id).await?)))
 }

@@ -117,7 +117,7 @@ pub(crate) async fn cancel(
             let event = Event::CancelRequested { by: by.name.clone(), reason };
             tell(&engine, run, &event, &by, "It cannot be stopped any more").await?;
         }
-        None => granted(&withdraw(&engine, &promotion.id, &by, &reason).await?, "withdrawn")?,
+        None => granted(&withdraw(&engine, &promotion.id, &by, &reason, None).await?, "withdrawn")?,
     }
     Ok(Json(summary(&find(&engine, &id).await?)))
 }

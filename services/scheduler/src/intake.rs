@@ -5,7 +5,7 @@ use adapters::installation::Installation;
 use anyhow::Result;
 use domain::{ChangeRequestId, PromotionId};
 use engine::Engine;
-use engine::start::{Wish, accept_message, create_promotion, refuse_message, withdraw};
+use engine::start::{Wish, create_promotion, refuse_message, withdraw};
 use engine::store::audit::Actor;
 use engine::store::promotions::New;
 use engine::store::{StoreError, answered};
@@ -113,7 +113,7 @@ async fn choose(
         reason: None,
         fingerprints: Vec::new(),
     };
-    let wish = engine::ship::answer(engine, &message.promotion, &given, by).await?;
+    let wish = engine::ship::answer(engine, &message.promotion, &given, by, Some(&message.id)).await?;
     settle(engine, message.id, &message.promotion, "data.answer", wish).await
 }
 
@@ -127,12 +127,11 @@ async fn cancel(
         return Ok(None);
     }
     let said = Actor { name: format!("{} ({})", message.by, by.name), from: by.from.clone() };
-    let wish = withdraw(engine, &message.promotion, &said, &message.reason).await?;
+    let wish = withdraw(engine, &message.promotion, &said, &message.reason, Some(&message.id)).await?;
     settle(engine, message.id, &message.promotion, "data.promotion", wish).await
 }
 
-/// Puts on record what became of a wish. Who dies before that finds the wish granted, which is refused the second time:
-/// that answer is wrong about the past, and right about what is left to do.
+/// Answers a wish that was not granted; one that was has its answer on record with its effect.
 async fn settle(
     engine: &Engine,
     message_id: String,
@@ -141,7 +140,7 @@ async fn settle(
     wish: Wish,
 ) -> Result<Option<InvalidMessage>, StoreError> {
     let problem = match wish {
-        Wish::Granted => return accept_message(engine, &message_id, promotion).await.map(|()| None),
+        Wish::Granted => return Ok(None),
         Wish::Unknown => format!("there is no promotion {promotion}"),
         Wish::NotFrom(status) => format!("it is {}", status.title().to_lowercase()),
         Wish::OwnRequest => "it has to be somebody else".to_owned(),

@@ -12,7 +12,7 @@ use store::outbox::Outgoing;
 use store::{Result, Store, Tx, runs};
 use uuid::Uuid;
 
-use crate::start::Wish;
+use crate::start::{Wish, hear};
 use crate::{Engine, Report, Reporter, advance};
 
 /// Begins the ship run of a promotion that is being created; answers with the messages to publish at once.
@@ -70,8 +70,9 @@ pub async fn answer(
     promotion: &PromotionId,
     given: &GivenAnswer,
     by: &Actor,
+    message: Option<&str>,
 ) -> Result<Wish> {
-    engine.recorded(record_answer(engine, promotion, given, by)).await
+    engine.recorded(record_answer(engine, promotion, given, by, message)).await
 }
 
 async fn record_answer(
@@ -79,6 +80,7 @@ async fn record_answer(
     promotion: &PromotionId,
     given: &GivenAnswer,
     by: &Actor,
+    message: Option<&str>,
 ) -> Result<(Wish, Vec<Outgoing>)> {
     let mut tx = engine.store.begin_as(by).await?;
     let nothing = || Ok((Wish::Refused("Nothing is asked about it at this moment.".to_owned()), Vec::new()));
@@ -89,6 +91,9 @@ async fn record_answer(
         Ok(fitting) => fitting,
         Err(why) => return Ok((Wish::Refused(why), Vec::new())),
     };
+    if !hear(&mut tx, message, promotion).await? {
+        return Ok((Wish::Granted, Vec::new()));
+    }
     let reason = given.reason.clone();
     if answer == Answer::Acknowledge {
         let why = reason.as_deref().unwrap_or_default();

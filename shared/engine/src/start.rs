@@ -82,11 +82,13 @@ async fn record_promotion(
     Ok(((), messages))
 }
 
-/// Puts on record that a message about this promotion was heard; one that was answered before keeps its answer.
-pub async fn accept_message(engine: &Engine, message_id: &str, promotion: &PromotionId) -> Result<()> {
-    let mut tx = engine.store.begin().await?;
-    inbox::insert(&mut tx, message_id, &Answer::Accepted(promotion.clone())).await?;
-    tx.commit().await
+/// Puts on record, together with what it brings about, that a message about this promotion was heard; false when it was
+/// answered before, and must not have its effect again. What is wished otherwise carries no message.
+pub(crate) async fn hear(tx: &mut store::Tx, message: Option<&str>, promotion: &PromotionId) -> Result<bool> {
+    match message {
+        Some(id) => inbox::insert(tx, id, &Answer::Accepted(promotion.clone())).await,
+        None => Ok(true),
+    }
 }
 
 /// Puts the refusal of a ship message on record and tells whoever listens for events.
@@ -156,9 +158,15 @@ async fn record_release(engine: &Engine, which: Try) -> Result<((), Vec<Outgoing
     Ok(((), vec![message]))
 }
 
-/// Withdraws a promotion of which nothing was done yet.
-pub async fn withdraw(engine: &Engine, id: &PromotionId, by: &Actor, reason: &str) -> Result<Wish> {
-    engine.recorded(record_withdrawal(engine, id, by, reason)).await
+/// Withdraws a promotion of which nothing was done yet. The same `message` does it once.
+pub async fn withdraw(
+    engine: &Engine,
+    id: &PromotionId,
+    by: &Actor,
+    reason: &str,
+    message: Option<&str>,
+) -> Result<Wish> {
+    engine.recorded(record_withdrawal(engine, id, by, reason, message)).await
 }
 
 async fn record_withdrawal(
@@ -166,6 +174,7 @@ async fn record_withdrawal(
     id: &PromotionId,
     by: &Actor,
     reason: &str,
+    message: Option<&str>,
 ) -> Result<(Wish, Vec<Outgoing>)> {
     let mut tx = engine.store.begin_as(by).await?;
     let mut messages = ship::stop(&mut tx, id, by, reason).await?;
@@ -173,6 +182,9 @@ async fn record_withdrawal(
     let Some(status) = status else { return Ok((Wish::Unknown, Vec::new())) };
     if status == Status::Deploying || !status.may_become(Status::Cancelled) {
         return Ok((Wish::NotFrom(status), Vec::new()));
+    }
+    if !hear(&mut tx, message, id).await? {
+        return Ok((Wish::Granted, Vec::new()));
     }
     let said = format!("{} withdrew the promotion: {reason}", by.name);
     promotions::set_status(&mut tx, id, Status::Cancelled, Some(&said)).await?;

@@ -20,6 +20,7 @@ mod depth;
 mod embedded;
 mod facts;
 mod fold;
+mod guesses;
 mod host;
 mod intrusion;
 mod leave;
@@ -58,7 +59,7 @@ use crate::policy::Policy;
 use crate::sighting::Sighting;
 
 /// How long a large program may take to be read. People's programs of 4 MiB take tenths of a second.
-const READ_MAX: Duration = Duration::from_secs(60);
+const READ_MAX: Duration = Duration::from_mins(1);
 
 /// Everything of this kind in the file.
 pub(crate) fn look(source: Source<'_>, policy: &Policy) -> Vec<Sighting> {

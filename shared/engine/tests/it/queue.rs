@@ -41,21 +41,24 @@ async fn wishes_are_granted_only_where_they_make_sense() {
         let engine = &world.engine;
         let (unknown, ines) = (domain::PromotionId::new(99), actor("Ines"));
         assert_eq!(approve(engine, &unknown, &ines, None).await.unwrap(), Wish::Unknown);
-        assert_eq!(withdraw(engine, &unknown, &ines, "no").await.unwrap(), Wish::Unknown);
+        assert_eq!(withdraw(engine, &unknown, &ines, "no", None).await.unwrap(), Wish::Unknown);
 
         let id = world.created(1).await;
         assert_eq!(start_next(engine).await.unwrap(), None, "it is not approved");
-        assert_eq!(withdraw(engine, &id, &ines, "not now").await.unwrap(), Wish::Granted);
+        assert_eq!(withdraw(engine, &id, &ines, "not now", None).await.unwrap(), Wish::Granted);
         assert_eq!(world.reason(&id).await.as_deref(), Some("Ines withdrew the promotion: not now"));
         assert_eq!(approve(engine, &id, &ines, None).await.unwrap(), Wish::NotFrom(Status::Cancelled));
 
         let withdrawn = world.approved(2).await;
-        assert_eq!(withdraw(engine, &withdrawn, &ines, "not now").await.unwrap(), Wish::Granted);
+        assert_eq!(withdraw(engine, &withdrawn, &ines, "not now", None).await.unwrap(), Wish::Granted);
         assert_eq!(start_next(engine).await.unwrap(), None, "it was withdrawn");
 
         let (running, _) = world.started(3).await;
         assert_eq!(approve(engine, &running, &ines, None).await.unwrap(), Wish::NotFrom(Status::Deploying));
-        assert_eq!(withdraw(engine, &running, &ines, "no").await.unwrap(), Wish::NotFrom(Status::Deploying));
+        assert_eq!(
+            withdraw(engine, &running, &ines, "no", None).await.unwrap(),
+            Wish::NotFrom(Status::Deploying)
+        );
         world.end().await;
     })
     .await;

@@ -75,7 +75,7 @@ async fn one_rollback_to_a_version_is_open_at_a_time() {
         let again = rollback::order(&world.engine, &plan, &actor("Noor"), "Now!").await.unwrap();
         assert_eq!(again, Ordered::Open(open.clone()));
         assert_eq!(world.engine.store.wanted_back(INSTALLATION).await.unwrap(), std::slice::from_ref(&first));
-        withdraw(&world.engine, &open, &actor("Noor"), "Not needed.").await.unwrap();
+        withdraw(&world.engine, &open, &actor("Noor"), "Not needed.", None).await.unwrap();
         assert_eq!(world.status(&open).await, Status::Cancelled);
         assert_ne!(ordered(&world, &first).await, open);
         world.end().await;

@@ -84,7 +84,7 @@ async fn what_cannot_be_sealed_is_not_shipped_and_says_why() {
             let ines = actor("Ines");
             let no = Wish::NotFrom(Status::NotShipped);
             assert_eq!(approve(&world.engine, &id, &ines, None).await.unwrap(), no);
-            assert_eq!(withdraw(&world.engine, &id, &ines, "no").await.unwrap(), no);
+            assert_eq!(withdraw(&world.engine, &id, &ines, "no", None).await.unwrap(), no);
             assert_eq!(reject(&world.engine, &id, &ines, "no").await.unwrap(), no);
             world.end().await;
         }
@@ -130,7 +130,7 @@ async fn who_withdraws_or_rejects_what_is_being_shipped_stops_it() {
             let granted = if status == Status::Rejected {
                 reject(engine, &id, &ines, "not that").await
             } else {
-                withdraw(engine, &id, &ines, "not that").await
+                withdraw(engine, &id, &ines, "not that", None).await
             };
             assert_eq!(granted.unwrap(), Wish::Granted);
             let cause = Cause::Cancelled { by: "Ines".to_owned(), reason: "not that".to_owned() };
@@ -208,13 +208,19 @@ async fn a_question_is_a_state_and_the_job_that_asked_finds_the_answer() {
             [""; 0]
         );
         let refused = async |given: &GivenAnswer| {
-            let wish = ship::answer(engine, &id, given, &mara).await.unwrap();
+            let wish = ship::answer(engine, &id, given, &mara, None).await.unwrap();
             let Wish::Refused(why) = wish else { panic!("{wish:?}") };
             why
         };
         assert!(refused(&given("release", None, &[])).await.contains("can be: share, keep"));
-        assert_eq!(ship::answer(engine, &id, &given("keep", None, &[]), &mara).await.unwrap(), Wish::Granted);
+        let keep = given("keep", None, &[]);
+        assert_eq!(ship::answer(engine, &id, &keep, &mara, Some("m-1")).await.unwrap(), Wish::Granted);
+        let heard = engine.store.answer("m-1").await.unwrap();
+        assert_eq!(heard, Some(store::inbox::Answer::Accepted(id.clone())), "whatever happens then");
 
+        asked(Topic::Destructive).await;
+        let again = given("acknowledge", Some("meant"), &["f1", "f2"]);
+        assert_eq!(ship::answer(engine, &id, &again, &mara, Some("m-1")).await.unwrap(), Wish::Granted);
         asked(Topic::Destructive).await;
         assert!(refused(&given("acknowledge", None, &["f1"])).await.starts_with("Say why"));
         for others in [&[][..], &["f3"], &["f1", "f3"]] {
@@ -223,7 +229,7 @@ async fn a_question_is_a_state_and_the_job_that_asked_finds_the_answer() {
             );
         }
         let meant = given("acknowledge", Some("meant"), &["f1", "f2"]);
-        assert_eq!(ship::answer(engine, &id, &meant, &mara).await.unwrap(), Wish::Granted);
+        assert_eq!(ship::answer(engine, &id, &meant, &mara, None).await.unwrap(), Wish::Granted);
         assert!(refused(&meant).await.contains("Nothing is asked"));
 
         assert_eq!(until_settled(&world, &id).await, Status::Pending);
@@ -273,7 +279,7 @@ async fn who_withdraws_or_rejects_what_waits_for_an_answer_ends_it_at_once() {
             let granted = if status == Status::Rejected {
                 reject(engine, &id, &ines, "not that").await
             } else {
-                withdraw(engine, &id, &ines, "not that").await
+                withdraw(engine, &id, &ines, "not that", None).await
             };
             assert_eq!(granted.unwrap(), Wish::Granted);
             let cause = Cause::Cancelled { by: "Ines".to_owned(), reason: "not that".to_owned() };

@@ -161,13 +161,16 @@ async fn what_cannot_be_scheduled_is_said_and_what_is_scheduled_can_be_withdrawn
         let refused = schedule(engine, &risky, &actor("Ada")).await.unwrap();
         assert!(matches!(&refused, Wish::Refused(sentence) if !sentence.is_empty()), "{refused:?}");
         assert_eq!(world.status(&risky).await, Status::Approved, "nothing was changed");
-        withdraw(engine, &risky, &actor("Ada"), "too risky").await.unwrap();
+        withdraw(engine, &risky, &actor("Ada"), "too risky", None).await.unwrap();
 
         let scheduled = world.approved(3).await;
         assert_eq!(schedule(engine, &scheduled, &actor("Ada")).await.unwrap(), Wish::Granted);
         assert_eq!(approve(engine, &scheduled, &actor("Ines"), None).await.unwrap(), Wish::Granted);
         assert_eq!(world.status(&scheduled).await, Status::Scheduled, "its approval is renewed, it waits on");
-        assert_eq!(withdraw(engine, &scheduled, &actor("Ada"), "not now").await.unwrap(), Wish::Granted);
+        assert_eq!(
+            withdraw(engine, &scheduled, &actor("Ada"), "not now", None).await.unwrap(),
+            Wish::Granted
+        );
         set_clock(database, IN_IT).await;
         assert_eq!(start_next(engine).await.unwrap(), None, "it was taken from the queue");
         assert_eq!(

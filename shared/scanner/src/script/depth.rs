@@ -4,7 +4,10 @@
 //! - Every level of a tree has a sign or word of its own, so that a stack in proportion to their number is large enough
 //!   for any text, whatever it means.
 //! - What is plainly nested as nobody writes is not read at all. That is judged by looks, and a text can be made to look
-//!   harmless; then it takes that stack, and time, but nothing breaks.
+//!   harmless; then it takes that stack, but nothing breaks.
+//! - What a parser would read again and again is not read either.
+
+use super::guesses;
 
 /// The stack on which a text can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,10 +35,6 @@ const LEVEL: usize = 10;
 
 /// How deep a text may look.
 const DEPTH_MAX: usize = 20_000 * LEVEL;
-
-/// How often the parser may read a piece again to find out what a bracket means, in levels open at each of them. So much
-/// takes some seconds.
-const AGAIN_MAX: usize = 10_000_000;
 
 /// Words after which an expression or statement goes on.
 const GOES_ON: [&str; 27] = [
@@ -70,6 +69,9 @@ const GOES_ON: [&str; 27] = [
 
 /// What it takes to read a text.
 pub(crate) fn room(text: &str) -> Room {
+    if guesses::are_too_many(text) {
+        return Room::None;
+    }
     let scan = scan(text);
     match scan.count * SIGN_BYTES {
         _ if scan.is_hostile() => Room::None,
@@ -91,6 +93,8 @@ fn scan(text: &str) -> Scan {
             scan.word(&text[start..at]);
         } else if begins_number(&bytes[at..]) {
             at = word_end(bytes, at + 1);
+            // The part behind the point belongs to the number before it.
+            scan.count += usize::from(byte != b'.' || start == 0 || !is_word(bytes[start - 1]));
             scan.number(byte);
         } else {
             at += 1;
@@ -133,8 +137,6 @@ struct Scan {
     most: usize,
     /// How many signs and words there are.
     count: usize,
-    /// The levels that were open at each bracket of which a parser tries several meanings.
-    again: usize,
 }
 
 /// What stands between an open bracket and a place.
@@ -150,12 +152,11 @@ struct Level {
 
 impl Scan {
     fn is_hostile(&self) -> bool {
-        self.most > DEPTH_MAX || self.again > AGAIN_MAX
+        self.most > DEPTH_MAX
     }
 
     /// A sign or point with its number.
     fn number(&mut self, byte: u8) {
-        self.count += 1;
         if byte != b'.' {
             self.add(1);
         }
@@ -184,9 +185,6 @@ impl Scan {
 
     fn sign(&mut self, byte: u8) {
         self.count += usize::from(!byte.is_ascii_whitespace());
-        if matches!(byte, b'(' | b'<') {
-            self.again += self.sum / LEVEL;
-        }
         match byte {
             b'\n' => self.is_new_line = true,
             b' ' | b'\t' | b'\r' => {}

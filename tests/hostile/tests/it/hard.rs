@@ -194,7 +194,7 @@ fn a_short_diff_cannot_ask_for_much_memory() {
 
 /// Texts that are nested deeply and do not look it, by quarters of a megabyte.
 #[test]
-fn what_looks_harmless_and_is_nested_breaks_nothing() {
+fn what_looks_harmless_and_is_nested_is_read_in_bounds_or_not_at_all() {
     let programs: &[Text] = &[
         ("lists with a text that closes them", "x=", "[']',", ""),
         ("calls with a pattern that closes them", "x=", "f(/)/,", ""),
@@ -202,8 +202,14 @@ fn what_looks_harmless_and_is_nested_breaks_nothing() {
         ("types behind commas", "let a:", "A<B,", ""),
         ("words between foreign blanks", "x=", "typeof\u{a0}", "a"),
         ("holes of templates", "x=", "`}${", ""),
+        ("comparisons that may be types", "x=", "a<';'|", "b"),
+        ("comparisons behind comments", "x=", "a/**/<';'|", "b"),
+        ("brackets that may hold parameters", "x=", "(a=')'+", "b"),
+        ("the same with patterns", "x=", "({a=')'+", "b"),
+        ("the same behind words", "x=", "typeof(a=')'+", "b"),
     ];
     for row in programs {
-        cost("src/a.tsx", &text(row, 256 * 1024));
+        let most = cost("src/a.tsx", &text(row, 256 * 1024)).bytes_max;
+        assert!(most < 1 << 30, "{}: {most}", row.0);
     }
 }
