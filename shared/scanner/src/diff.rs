@@ -12,7 +12,7 @@ use crate::change::{ChangeSet, ChangedFile, Content, Origin};
 const LINES_MAX: usize = 1_000_000;
 
 /// How many lines a diff may leave out of all its files together: each takes a byte.
-const BLANKS_MAX: usize = 20_000_000;
+const BLANKS_MAX: usize = 50_000_000;
 
 /// Why a text is not a diff that can be trusted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

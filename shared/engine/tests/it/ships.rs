@@ -213,14 +213,8 @@ async fn a_question_is_a_state_and_the_job_that_asked_finds_the_answer() {
             why
         };
         assert!(refused(&given("release", None, &[])).await.contains("can be: share, keep"));
-        let keep = given("keep", None, &[]);
-        assert_eq!(ship::answer(engine, &id, &keep, &mara, Some("m-1")).await.unwrap(), Wish::Granted);
-        let heard = engine.store.answer("m-1").await.unwrap();
-        assert_eq!(heard, Some(store::inbox::Answer::Accepted(id.clone())), "whatever happens then");
+        assert_eq!(ship::answer(engine, &id, &given("keep", None, &[]), &mara, None).await.unwrap(), Wish::Granted);
 
-        asked(Topic::Destructive).await;
-        let again = given("acknowledge", Some("meant"), &["f1", "f2"]);
-        assert_eq!(ship::answer(engine, &id, &again, &mara, Some("m-1")).await.unwrap(), Wish::Granted);
         asked(Topic::Destructive).await;
         assert!(refused(&given("acknowledge", None, &["f1"])).await.starts_with("Say why"));
         for others in [&[][..], &["f3"], &["f1", "f3"]] {
@@ -259,6 +253,34 @@ async fn a_question_is_a_state_and_the_job_that_asked_finds_the_answer() {
          6 step_finished: It is known when it could be deployed.
          - created: “Feature 1” is ready to be shipped to shop and waits for approval. It starts as soon as somebody approves it.
         ");
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_comes_twice_answers_one_question() {
+    with_database(async |database| {
+        let workers = Workers::default()
+            .on(Job::Assess, 1, Act::Ask(Topic::Contribution, "Shall it be shared?"))
+            .on(Job::Assess, 2, Act::Ask(Topic::Contribution, "Really?"));
+        let world = shipping_world(database, workers).await;
+        let id = world.shipping(1).await;
+        let (engine, mara, keep) = (&world.engine, actor("Mara"), given("keep", None, &[]));
+        let said = async |sentence: &str| {
+            let said = async || world.reason(&id).await.filter(|reason| reason == sentence);
+            world.eventually("somebody is asked", said).await
+        };
+        said("Shall it be shared?").await;
+        assert_eq!(ship::answer(engine, &id, &keep, &mara, Some("m-1")).await.unwrap(), Wish::Granted);
+        let heard = engine.store.answer("m-1").await.unwrap();
+        assert_eq!(heard, Some(store::inbox::Answer::Accepted(id.clone())), "together with its effect");
+
+        said("Really?").await;
+        assert_eq!(ship::answer(engine, &id, &keep, &mara, Some("m-1")).await.unwrap(), Wish::Granted);
+        assert!(ship::question(&engine.store, &id).await.unwrap().is_some(), "it is still asked");
+        assert_eq!(withdraw(engine, &id, &mara, "enough", Some("m-2")).await.unwrap(), Wish::Granted);
+        assert!(engine.store.answer("m-2").await.unwrap().is_some());
         world.end().await;
     })
     .await;
