@@ -1,7 +1,8 @@
 //! The four security gates: what a feature's change would bring into production, and what of it a person should see
 //! first, or nobody at all.
 //!
-//! A pure function of a change and a policy; no network, no process, no clock. The same change gives the same report.
+//! A pure function of a change and a policy; no network, no process. The same change gives the same report. A clock is
+//! looked at for one thing: a large program that takes a minute to be read is given up, and counts as unread.
 //!
 //! ```text
 //! ChangeSet ─┬─ script   TypeScript and JavaScript, by syntax tree ─┐
