@@ -77,7 +77,8 @@ pub(crate) async fn show(
         finished_at: run.as_ref().and_then(|run| run.finished_at),
         timeline: timeline.iter().map(entry).collect(),
         shipping: shipping.iter().map(entry).collect(),
-        question,
+        // It was read earlier; what has ended since asks nothing.
+        question: question.filter(|_| promotion.status == Status::Shipping),
         assessment,
         gates: gated.map(|gated| gated.without(&meant).gates).unwrap_or_default(),
         pull_request,
